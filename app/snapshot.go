@@ -1,0 +1,51 @@
+package app
+
+import (
+	"time"
+
+	"carpool/app/config"
+	"carpool/backends"
+	"carpool/batching"
+	"carpool/gpu"
+	"carpool/storage"
+)
+
+// Snapshot is the whole state at one moment: an immutable value.
+type Snapshot struct {
+	At        time.Time             `json:"at"`
+	Started   time.Time             `json:"started"`
+	Version   string                `json:"version"`
+	PID       int                   `json:"pid"`
+	Sentence  string                `json:"sentence"` // "3 running, 2 waiting, 61 tokens per second"
+	Basis     string                `json:"basis"`    // "Ollama 0.17.4 · fixed at 8 · 127.0.0.1:11435"
+	Listen    []string              `json:"listen"`   // addresses bound
+	Endpoint  string                `json:"endpoint"` // "http://127.0.0.1:11435", to copy
+	Config    config.Config         `json:"config"`   // in force, overrides included
+	Limits    batching.Limits       `json:"limits"`   // for keys without their own
+	Queues    []batching.QueueState `json:"queues"`
+	Batching  batching.Totals       `json:"batching"`
+	TokensPS  float64               `json:"tokens_per_second"` // generated, mean of the last 5 s
+	Engines   []backends.Info       `json:"engines"`           // the active one first
+	GPU       gpu.Reading           `json:"gpu"`
+	History   storage.State         `json:"history"`
+	Problems  []string              `json:"problems"`       // what the user should know, worst first
+	Simulated bool                  `json:"simulated"`      // the demo engine serves
+	Live      []Sample              `json:"live,omitempty"` // one a second, oldest first, at most 600
+	LogFile   string                `json:"log_file"`
+	ConfigAt  string                `json:"config_file"`
+	Draining  bool                  `json:"draining"`
+}
+
+// Sample is one second of the live charts.
+type Sample struct {
+	At          time.Time `json:"at"`
+	Running     int       `json:"running"`
+	Waiting     int       `json:"waiting"`
+	Limit       int       `json:"limit"` // 0 = no bound
+	TokensPS    float64   `json:"tokens_per_second"`
+	FirstP50    *float64  `json:"first_token_p50_s"` // of the last 10 s; nil = no request began
+	FirstP95    *float64  `json:"first_token_p95_s"`
+	MemoryUsed  *uint64   `json:"gpu_memory_used_bytes"`
+	MemoryTotal *uint64   `json:"gpu_memory_total_bytes"`
+	Utilization *float64  `json:"gpu_utilization"`
+}

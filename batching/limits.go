@@ -1,0 +1,47 @@
+package batching
+
+import "time"
+
+// Mode is a rule for letting requests go.
+type Mode string
+
+// The modes, as SetLimits takes them. "adaptive" is Fixed with limits that a
+// governor moves, so the scheduler does not know it.
+const (
+	Fixed       Mode = "fixed"       // Limits.Size in flight; a freed place is refilled at once
+	Static      Mode = "static"      // groups flushed on full or timeout, run with a barrier
+	Serial      Mode = "serial"      // one request at a time over all keys
+	Passthrough Mode = "passthrough" // nothing is queued
+)
+
+// Limits say how many requests of one key may run, and when a batch is flushed.
+type Limits struct {
+	Mode     Mode          `json:"mode"`
+	Size     int           `json:"size"`     // static: batch size; fixed: most in flight. At least 1
+	Wait     time.Duration `json:"wait_ns"`  // static: longest wait for company
+	Parallel int           `json:"parallel"` // static: batches that may run at once. At least 1
+	Reason   string        `json:"reason"`   // why the limits are what they are, for people
+}
+
+// InFlight is the most requests that may run at once under l; 0 means no bound.
+func (l Limits) InFlight() int {
+	switch l.Mode {
+	case Serial:
+		return 1
+	case Passthrough:
+		return 0
+	case Static:
+		return l.Size * l.Parallel
+	}
+	return l.Size
+}
+
+// Settings are the scheduler's rules for all keys. All may change at any time
+// through Scheduler.Configure; requests in flight are never touched.
+type Settings struct {
+	Limits                       // for keys without limits of their own (SetLimits)
+	MaxWaiting     int           // waiting requests over all keys; 0 = 512
+	ReservedOthers int           // places in the queue that a single app cannot take; 0 = none
+	MaxWait        time.Duration // longest time in the queue; 0 = no bound
+	CancelGrace    time.Duration // how long a canceled request stays counted; 0 = not at all
+}

@@ -1,0 +1,36 @@
+//go:build deps
+
+package main
+
+import (
+	_ "fyne.io/fyne/v2"
+	_ "fyne.io/fyne/v2/app"
+	_ "fyne.io/fyne/v2/driver/desktop"
+	_ "fyne.io/fyne/v2/test"
+	_ "fyne.io/fyne/v2/theme"
+	_ "fyne.io/fyne/v2/widget"
+	_ "fyne.io/fyne/v2/lang"
+	_ "fyne.io/systray"
+	_ "github.com/NVIDIA/go-nvml/pkg/nvml"
+	_ "github.com/NVIDIA/go-nvml/pkg/nvml/mock"
+	_ "github.com/adrg/xdg"
+	_ "github.com/dustin/go-humanize"
+	_ "github.com/fsnotify/fsnotify"
+	_ "github.com/godbus/dbus/v5"
+	_ "github.com/godbus/dbus/v5/introspect"
+	_ "github.com/godbus/dbus/v5/prop"
+	_ "github.com/gofrs/flock"
+	_ "github.com/google/uuid"
+	_ "github.com/ollama/ollama/api"
+	_ "github.com/openai/openai-go/v3"
+	_ "github.com/pelletier/go-toml/v2"
+	_ "github.com/pressly/goose/v3"
+	_ "github.com/spf13/cobra"
+	_ "go.uber.org/goleak"
+	_ "golang.org/x/image/vector"
+	_ "golang.org/x/sync/errgroup"
+	_ "golang.org/x/sys/unix"
+	_ "gopkg.in/natefinch/lumberjack.v2"
+	_ "modernc.org/sqlite"
+	_ "pgregory.net/rapid"
+)
