@@ -5,8 +5,8 @@ import "time"
 // Mode is a rule for letting requests go.
 type Mode string
 
-// The modes, as SetLimits takes them. "adaptive" is Fixed with limits that a
-// governor moves, so the scheduler does not know it.
+// The modes. The zero value counts as Fixed. "adaptive" is Fixed with limits
+// that a governor moves, so the scheduler does not know it.
 const (
 	Fixed       Mode = "fixed"       // Limits.Size in flight; a freed place is refilled at once
 	Static      Mode = "static"      // groups flushed on full or timeout, run with a barrier
@@ -35,6 +35,20 @@ func (l Limits) InFlight() int {
 	}
 	return l.Size
 }
+
+// withinRange raises counts and waits below their range to its lower end.
+func (l Limits) withinRange() Limits {
+	l.Size, l.Parallel = max(l.Size, 1), max(l.Parallel, 1)
+	l.Wait = max(l.Wait, 0)
+	if l.Mode == "" {
+		l.Mode = Fixed
+	}
+	return l
+}
+
+// DefaultMaxWaiting is the queue's bound where none is set. It is the one of
+// Ollama's own queue (OLLAMA_MAX_QUEUE).
+const DefaultMaxWaiting = 512
 
 // Settings are the scheduler's rules for all keys. All may change at any time
 // through Scheduler.Configure; requests in flight are never touched.

@@ -1,9 +1,19 @@
 // Package batching decides which requests run on the GPU together, and when.
+//
+// It lends time, not work: Acquire waits until a request may run and returns a
+// Lease; the caller keeps its goroutine, its context and its connection, and
+// gives the place back with Release. The package never sees a prompt, never
+// touches a request in flight, and knows nothing of engines, GPUs or history.
+//
+// Core holds the rules and is pure; Scheduler is the lock, the timer and the
+// hand-over around it. design.md tells why the rules are what they are.
 package batching
 
 import (
 	"context"
 	"errors"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,59 +25,181 @@ var (
 	ErrClosed       = errors.New("scheduler is closed")
 )
 
-// Observer hears of batches. Its methods are called outside the scheduler's
-// lock, from the goroutine that caused the event; they must not block.
-type Observer interface {
-	BatchStarted(Batch)
-	BatchEnded(Batch)
-}
-
-// Options are fixed for a scheduler's life.
+// Options are fixed for a scheduler's life. The zero value is ready to use.
 type Options struct {
-	FirstBatch uint64   // id of the first batch; 0 = 1
-	Observer   Observer // nil = none
+	FirstBatch uint64      // id of the first batch; 0 = 1
+	Mark       func() any  // kept in Batch.Mark of each batch released; called under the lock, so it must be quick; nil = none
+	Ended      func(Batch) // hears of each batch that ended, outside the lock; must not block; nil = none
 }
 
-// Scheduler hands out leases. Its methods may be called from any goroutine.
-type Scheduler struct{}
+// Scheduler hands out leases. Its methods may be called from any goroutine. It
+// owns no goroutine; its one timer stops when nothing waits for a moment.
+type Scheduler struct {
+	ended  func(Batch)
+	tokens atomic.Int64
 
-// New returns a scheduler that runs by s. It starts no goroutine.
-func New(s Settings, o Options) *Scheduler { panic("todo") }
+	mu     sync.Mutex
+	core   *Core
+	timer  *time.Timer
+	closed bool
+	idle   chan struct{} // closed when closed and no member runs
+	live   int           // released and not ended, by the client's view
+}
+
+// New returns a scheduler that runs by s.
+func New(s Settings, o Options) *Scheduler {
+	sc := &Scheduler{core: NewCore(s, o), ended: o.Ended, idle: make(chan struct{})}
+	sc.timer = time.AfterFunc(time.Hour, sc.wake)
+	sc.timer.Stop()
+	return sc
+}
 
 // Acquire waits until r may run. The lease must be released.
-// It fails with ErrQueueFull, ErrAppQueueFull, ErrQueueTimeout, ErrClosed or ctx's cause.
-func (s *Scheduler) Acquire(ctx context.Context, r Request) (*Lease, error) { panic("todo") }
+//
+// It fails with ErrQueueFull, ErrAppQueueFull, ErrQueueTimeout or ErrClosed, or
+// with the cause of ctx if that ended while r waited. If r was released first,
+// the lease is returned although ctx has ended, so that every released request
+// has exactly one Release.
+func (s *Scheduler) Acquire(ctx context.Context, r Request) (*Lease, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	t, err := s.arrive(r)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-t.ready:
+	case <-ctx.Done():
+		if s.leave(t) {
+			return nil, context.Cause(ctx)
+		}
+		<-t.ready
+	}
+	if t.err != nil {
+		return nil, t.err
+	}
+	return &Lease{scheduler: s, ticket: t, batch: t.group.Batch}, nil
+}
+
+func (s *Scheduler) arrive(r Request) (*Ticket, error) {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil, ErrClosed
+	}
+	now := time.Now()
+	t, err := s.core.Arrive(now, r)
+	if err != nil {
+		s.mu.Unlock()
+		return nil, err
+	}
+	t.ready = make(chan struct{})
+	s.settle(now)
+	return t, nil
+}
+
+func (s *Scheduler) leave(t *Ticket) bool {
+	s.mu.Lock()
+	left := s.core.Leave(t)
+	s.settle(time.Now())
+	return left
+}
+
+func (s *Scheduler) end(t *Ticket, o Outcome) {
+	s.mu.Lock()
+	now := time.Now()
+	s.core.End(now, t, o)
+	s.live--
+	s.settle(now)
+}
+
+func (s *Scheduler) wake() {
+	s.mu.Lock()
+	s.settle(time.Now())
+}
+
+// settle puts the core's decisions into effect and gives the lock back. Every
+// change of the core ends with it.
+func (s *Scheduler) settle(now time.Time) {
+	e := s.core.Step(now)
+	s.live += len(e.Released)
+	for _, t := range e.Released {
+		close(t.ready)
+	}
+	for _, t := range e.Expired {
+		t.err = ErrQueueTimeout
+		close(t.ready)
+	}
+	if e.Wake.IsZero() {
+		s.timer.Stop()
+	} else {
+		s.timer.Reset(e.Wake.Sub(now))
+	}
+	if s.closed && s.live == 0 {
+		select {
+		case <-s.idle:
+		default:
+			close(s.idle)
+		}
+	}
+	s.mu.Unlock()
+	if s.ended != nil {
+		for _, b := range e.Ended {
+			s.ended(b)
+		}
+	}
+}
 
 // Configure replaces the settings; waiting requests are judged by them at once.
-func (s *Scheduler) Configure(Settings) { panic("todo") }
+func (s *Scheduler) Configure(settings Settings) {
+	s.mu.Lock()
+	s.core.Configure(settings)
+	s.settle(time.Now())
+}
 
-// SetLimits gives k limits of its own, in force at once.
-func (s *Scheduler) SetLimits(k Key, l Limits) { panic("todo") }
+// SetLimits gives k limits of its own, in force at once. Batching off
+// (Serial or Passthrough in the settings) goes before them.
+func (s *Scheduler) SetLimits(k Key, l Limits) {
+	s.mu.Lock()
+	s.core.SetLimits(k, l)
+	s.settle(time.Now())
+}
 
-// Snapshot returns the state of every key that is busy or was lately.
-func (s *Scheduler) Snapshot() []QueueState { panic("todo") }
+// Snapshot returns the state of every key with a waiting or running request.
+func (s *Scheduler) Snapshot() []QueueState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.core.Snapshot()
+}
 
 // Totals returns the counts since the start.
-func (s *Scheduler) Totals() Totals { panic("todo") }
+func (s *Scheduler) Totals() Totals {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.core.Totals()
+	t.Tokens = uint64(max(s.tokens.Load(), 0))
+	return t
+}
 
 // Shutdown fails all waiting requests and new ones with ErrClosed, then waits
-// for the leases in flight, or for ctx.
-func (s *Scheduler) Shutdown(ctx context.Context) error { panic("todo") }
-
-// Lease is a request's place on the GPU.
-type Lease struct{}
-
-// Batch tells with whom the request was released; its figures of the end are zero.
-func (l *Lease) Batch() Batch { panic("todo") }
-
-// Waited is how long the request was queued.
-func (l *Lease) Waited() time.Duration { panic("todo") }
-
-// FirstToken reports that the first token has arrived. Later calls do nothing.
-func (l *Lease) FirstToken() { panic("todo") }
-
-// Tokens reports n more generated tokens.
-func (l *Lease) Tokens(n int) { panic("todo") }
-
-// Release gives the place back. Only the first call counts, so it may be deferred.
-func (l *Lease) Release(o Outcome) { panic("todo") }
+// for the leases in flight, or for ctx, whose cause it returns. It may be
+// called again to wait again.
+func (s *Scheduler) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	s.closed = true
+	for _, t := range s.core.LeaveAll() {
+		t.err = ErrClosed
+		close(t.ready)
+	}
+	s.settle(time.Now())
+	select {
+	case <-s.idle:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	s.mu.Lock()
+	s.timer.Stop()
+	s.mu.Unlock()
+	return nil
+}
