@@ -1,0 +1,41 @@
+package batching
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Lease is a request's place on the GPU. Its methods may be called from any
+// goroutine, Release more than once.
+type Lease struct {
+	scheduler *Scheduler
+	ticket    *Ticket
+	batch     Batch
+	released  atomic.Bool
+}
+
+// Batch tells with whom the request was released; the figures of its end are zero.
+func (l *Lease) Batch() Batch { return l.batch }
+
+// Waited is how long the request was queued.
+func (l *Lease) Waited() time.Duration { return l.ticket.Released.Sub(l.ticket.Queued) }
+
+// FirstToken reports that the first token has arrived. Later calls do nothing.
+func (l *Lease) FirstToken() {
+	l.ticket.firstToken.CompareAndSwap(0, time.Now().UnixNano())
+}
+
+// Tokens reports n more generated tokens. It takes no lock. A negative n
+// corrects an estimate once the engine has told the count.
+func (l *Lease) Tokens(n int) {
+	l.ticket.tokens.Add(int64(n))
+	l.scheduler.tokens.Add(int64(n))
+}
+
+// Release gives the place back. Only the first call counts, so it may be
+// deferred. A Canceled place stays taken for Settings.CancelGrace.
+func (l *Lease) Release(o Outcome) {
+	if l.released.CompareAndSwap(false, true) {
+		l.scheduler.end(l.ticket, o)
+	}
+}

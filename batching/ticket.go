@@ -1,0 +1,46 @@
+package batching
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Ticket is one request's place in a Core, from its arrival to its end. Its
+// fields belong to the Core; read them only where Core's methods may be called.
+type Ticket struct {
+	Request  Request
+	Queued   time.Time
+	Released time.Time // zero while it waits
+
+	state      state
+	group      *group
+	prev, next *Ticket   // neighbours in the line
+	freeAt     time.Time // of a leaving ticket: when its place is free
+	number     uint64    // order of arrival over all keys
+
+	// The stream reports these without the scheduler's lock: once per token is
+	// too often to take it.
+	firstToken atomic.Int64 // Unix nanoseconds; 0 = none yet
+	tokens     atomic.Int64
+
+	// The shell's half of the hand-over.
+	ready chan struct{}
+	err   error
+}
+
+// state is how far a ticket has come. It only ever grows.
+type state uint8
+
+const (
+	waiting state = iota
+	running
+	leaving // its client has gone, the engine may still work on it
+	ended
+)
+
+// group is a batch while it runs.
+type group struct {
+	Batch
+	members int // not ended yet, by the client's view
+	places  int // still counted against the limit, leaving ones included
+}
