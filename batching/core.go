@@ -191,13 +191,22 @@ func (c *Core) release(q *queue, now time.Time, e *Effects) {
 		}
 		return
 	}
-	for q.line.depth > 0 && q.active < l.Parallel {
+	for q.line.depth > 0 && staticRoom(q, l) > 0 {
 		why, due := staticDue(q, l, now)
 		if !due {
 			return
 		}
-		c.flush(q, min(q.line.depth, l.Size), why, now, e)
+		c.flush(q, min(q.line.depth, l.Size, staticRoom(q, l)), why, now, e)
 	}
+}
+
+// staticRoom is how many requests may still be released. Batches that were
+// larger under earlier limits count with what they hold.
+func staticRoom(q *queue, l Limits) int {
+	if q.active >= l.Parallel {
+		return 0
+	}
+	return l.InFlight() - len(q.running)
 }
 
 // staticDue says whether a static batch goes now, and by which rule.
@@ -248,6 +257,7 @@ func (c *Core) flush(q *queue, n int, why Why, now time.Time, e *Effects) {
 	}
 	c.nextBatch++
 	var waited time.Duration
+	first := len(e.Released)
 	for range n {
 		t := q.line.head()
 		c.unqueue(q, t)
@@ -259,6 +269,9 @@ func (c *Core) flush(q *queue, n int, why Why, now time.Time, e *Effects) {
 		e.Released = append(e.Released, t)
 	}
 	g.MeanWait = waited / time.Duration(n)
+	for _, t := range e.Released[first:] {
+		t.batch = g.Batch
+	}
 	q.active++
 	c.places += n
 	c.totals.Batches++
@@ -331,7 +344,7 @@ func (c *Core) wakeFor(q *queue, e *Effects) {
 	if c.settings.MaxWait > 0 {
 		at(oldest.Add(c.settings.MaxWait))
 	}
-	if l := c.Limits(q.key); l.Mode == Static && q.active < l.Parallel {
+	if l := c.Limits(q.key); l.Mode == Static && staticRoom(q, l) > 0 {
 		at(oldest.Add(l.Wait))
 	}
 }

@@ -79,7 +79,7 @@ func (s *Scheduler) Acquire(ctx context.Context, r Request) (*Lease, error) {
 	if t.err != nil {
 		return nil, t.err
 	}
-	return &Lease{scheduler: s, ticket: t, batch: t.group.Batch}, nil
+	return &Lease{scheduler: s, ticket: t, batch: t.batch}, nil
 }
 
 func (s *Scheduler) arrive(r Request) (*Ticket, error) {

@@ -14,6 +14,7 @@ type Ticket struct {
 
 	state      state
 	group      *group
+	batch      Batch     // the group's as it was at the release
 	prev, next *Ticket   // neighbours in the line
 	freeAt     time.Time // of a leaving ticket: when its place is free
 	number     uint64    // order of arrival over all keys

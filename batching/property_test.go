@@ -1,0 +1,205 @@
+package batching_test
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"carpool/batching"
+)
+
+// model is what the laws say of a Core, kept beside it.
+type model struct {
+	t       *rapid.T
+	core    *batching.Core
+	now     time.Time
+	set     batching.Settings
+	waits   map[*batching.Ticket]bool
+	runs    map[*batching.Ticket]bool
+	leaving map[*batching.Ticket]time.Time
+	count   struct{ arrived, released, ended, left, expired, batches int }
+}
+
+// TestCoreKeepsItsLaws drives a core with random arrivals, ends, cancels,
+// changes of every setting and steps of time, and checks after each that the
+// limits hold, the order holds, and nobody is lost or served twice.
+func TestCoreKeepsItsLaws(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := &model{t: t, now: start, waits: map[*batching.Ticket]bool{},
+			runs: map[*batching.Ticket]bool{}, leaving: map[*batching.Ticket]time.Time{}}
+		m.set = settings(t)
+		m.core = batching.NewCore(m.set, batching.Options{})
+		t.Repeat(map[string]func(*rapid.T){
+			"arrive": func(t *rapid.T) {
+				r := batching.Request{
+					Key:      rapid.SampledFrom([]batching.Key{key, other}).Draw(t, "key"),
+					App:      rapid.SampledFrom([]string{"a", "b"}).Draw(t, "app"),
+					Priority: rapid.SampledFrom([]batching.Priority{-1, 0, 1}).Draw(t, "priority"),
+				}
+				if ticket, err := m.core.Arrive(m.now, r); err == nil {
+					m.waits[ticket] = true
+					m.count.arrived++
+				}
+				m.step()
+			},
+			"end": func(t *rapid.T) {
+				if ticket := pick(t, m.runs); ticket != nil {
+					o := rapid.SampledFrom([]batching.Outcome{batching.Served, batching.Canceled, batching.Overload}).Draw(t, "outcome")
+					m.core.End(m.now, ticket, o)
+					m.core.End(m.now, ticket, o) // the second call must not count
+					delete(m.runs, ticket)
+					m.count.ended++
+					if o == batching.Canceled && m.set.CancelGrace > 0 {
+						m.leaving[ticket] = m.now.Add(m.set.CancelGrace)
+					}
+				}
+				m.step()
+			},
+			"leave": func(t *rapid.T) {
+				if ticket := pick(t, m.waits); ticket != nil {
+					if !m.core.Leave(ticket) || m.core.Leave(ticket) {
+						t.Fatal("a waiting ticket leaves exactly once")
+					}
+					delete(m.waits, ticket)
+					m.count.left++
+				}
+				m.step()
+			},
+			"configure": func(t *rapid.T) {
+				m.set = settings(t)
+				m.core.Configure(m.set)
+				m.step()
+			},
+			"wait": func(t *rapid.T) {
+				m.now = m.now.Add(time.Duration(rapid.IntRange(1, 3000).Draw(t, "ms")) * time.Millisecond)
+				m.step()
+			},
+			"": m.check,
+		})
+		m.drain()
+	})
+}
+
+func settings(t *rapid.T) batching.Settings {
+	return batching.Settings{
+		Limits: batching.Limits{
+			Mode:     rapid.SampledFrom([]batching.Mode{batching.Fixed, batching.Static, batching.Serial, batching.Passthrough}).Draw(t, "mode"),
+			Size:     rapid.IntRange(1, 5).Draw(t, "size"),
+			Wait:     time.Duration(rapid.IntRange(0, 100).Draw(t, "wait")) * time.Millisecond,
+			Parallel: rapid.IntRange(1, 3).Draw(t, "parallel"),
+		},
+		MaxWaiting:  rapid.IntRange(1, 40).Draw(t, "max waiting"),
+		CancelGrace: time.Duration(rapid.SampledFrom([]int{0, 500}).Draw(t, "grace")) * time.Millisecond,
+	}
+}
+
+// pick draws one ticket of a set in an order that a replay repeats.
+func pick(t *rapid.T, set map[*batching.Ticket]bool) *batching.Ticket {
+	if len(set) == 0 {
+		return nil
+	}
+	var oldest *batching.Ticket
+	n := rapid.IntRange(0, 3).Draw(t, "which")
+	for ; n >= 0; n-- {
+		var next *batching.Ticket
+		for c := range set {
+			if (oldest == nil || c.Queued.After(oldest.Queued)) && (next == nil || c.Queued.Before(next.Queued)) {
+				next = c
+			}
+		}
+		if next == nil {
+			break
+		}
+		oldest = next
+	}
+	return oldest
+}
+
+func (m *model) step() {
+	for ticket, free := range m.leaving {
+		if !m.now.Before(free) {
+			delete(m.leaving, ticket)
+		}
+	}
+	before := m.inFlight()
+	e := m.core.Step(m.now)
+	seen := map[batching.Key]batching.Priority{}
+	for _, ticket := range e.Released {
+		if !m.waits[ticket] {
+			m.t.Fatal("released a ticket that does not wait")
+		}
+		if p, ok := seen[ticket.Request.Key]; ok && ticket.Request.Priority > p {
+			m.t.Fatal("a lower class left before a higher one")
+		}
+		seen[ticket.Request.Key] = ticket.Request.Priority
+		delete(m.waits, ticket)
+		m.runs[ticket] = true
+		m.count.released++
+	}
+	for _, ticket := range e.Released {
+		for w := range m.waits {
+			if w.Request.Key == ticket.Request.Key && w.Request.Priority > ticket.Request.Priority {
+				m.t.Fatal("overtook a waiting request of a higher class")
+			}
+		}
+		if after := m.inFlight()[ticket.Request.Key]; !m.within(after) && after > before[ticket.Request.Key] {
+			m.t.Fatalf("released up to %d in flight with %+v", after, m.set.Limits)
+		}
+	}
+	for _, b := range e.Ended {
+		m.count.batches++
+		if b.Released < 1 || b.Running < b.Released || b.Duration < 0 || b.MaxWait < b.MeanWait {
+			m.t.Fatalf("impossible batch %+v", b)
+		}
+	}
+	if !e.Wake.IsZero() && !e.Wake.After(m.now) {
+		m.t.Fatal("wants to be woken in the past")
+	}
+}
+
+func (m *model) within(n int) bool {
+	limit := m.set.InFlight()
+	return limit == 0 || n <= limit
+}
+
+func (m *model) inFlight() map[batching.Key]int {
+	n := map[batching.Key]int{}
+	for ticket := range m.runs {
+		n[ticket.Request.Key]++
+	}
+	for ticket := range m.leaving {
+		n[ticket.Request.Key]++
+	}
+	return n
+}
+
+func (m *model) check(t *rapid.T) {
+	got := m.core.Totals()
+	if got.QueueDepth != len(m.waits) || got.InFlight != len(m.runs)+len(m.leaving) || got.Requests != uint64(m.count.released) {
+		t.Fatalf("totals %+v, model waits %d, runs %d, leaving %d, released %d", got, len(m.waits), len(m.runs), len(m.leaving), m.count.released)
+	}
+	if len(m.waits) > 0 && got.InFlight == 0 && m.set.Mode != batching.Static {
+		t.Fatal("requests wait before an idle engine")
+	}
+}
+
+// drain ends everything and proves that nobody is left behind.
+func (m *model) drain() {
+	for len(m.waits)+len(m.runs)+len(m.leaving) > 0 {
+		for ticket := range m.runs {
+			m.core.End(m.now, ticket, batching.Served)
+			delete(m.runs, ticket)
+			m.count.ended++
+		}
+		m.now = m.now.Add(time.Second)
+		m.step()
+	}
+	m.core.Step(m.now)
+	if c := m.count; c.arrived != c.released+c.left || c.released != c.ended || uint64(c.batches) != m.core.Totals().Batches {
+		m.t.Fatalf("%+v, totals %+v", c, m.core.Totals())
+	}
+	if len(m.core.Snapshot()) != 0 {
+		m.t.Fatal("an idle core still holds queues")
+	}
+}

@@ -1,0 +1,257 @@
+package batching_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"carpool/batching"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var request = batching.Request{Key: key, App: "a"}
+
+// bubble runs test in virtual time with a scheduler that it shuts down.
+func bubble(t *testing.T, set batching.Settings, o batching.Options, test func(*testing.T, *batching.Scheduler)) {
+	synctest.Test(t, func(t *testing.T) {
+		s := batching.New(set, o)
+		test(t, s)
+		if err := s.Shutdown(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestScheduler(t *testing.T) {
+	t.Run("ReleasesALoneRequestAtOnce", func(t *testing.T) {
+		bubble(t, fixed(8), batching.Options{}, func(t *testing.T, s *batching.Scheduler) {
+			l, err := s.Acquire(t.Context(), request)
+			if err != nil || l.Waited() != 0 {
+				t.Fatalf("err %v, waited %v", err, l.Waited())
+			}
+			l.Release(batching.Served)
+		})
+	})
+	t.Run("NeverRunsMoreThanTheLimit", func(t *testing.T) {
+		bubble(t, fixed(8), batching.Options{}, func(t *testing.T, s *batching.Scheduler) {
+			var now, peak atomic.Int64
+			var all sync.WaitGroup
+			for range 64 {
+				all.Go(func() {
+					l, err := s.Acquire(t.Context(), request)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					defer l.Release(batching.Served)
+					n := now.Add(1)
+					for p := peak.Load(); n > p && !peak.CompareAndSwap(p, n); p = peak.Load() {
+					}
+					time.Sleep(50 * time.Millisecond)
+					now.Add(-1)
+				})
+			}
+			begun := time.Now()
+			all.Wait()
+			if peak.Load() != 8 || time.Since(begun) != 400*time.Millisecond {
+				t.Fatalf("peak %d, took %v", peak.Load(), time.Since(begun))
+			}
+			if got := s.Totals(); got.Requests != 64 || got.InFlight != 0 || got.AvgConcurrency != (36+56*8)/64. {
+				t.Fatalf("%+v", got)
+			}
+		})
+	})
+	t.Run("StaticWaitsForCompanyAndNoLonger", func(t *testing.T) {
+		var ended []batching.Batch
+		o := batching.Options{Ended: func(b batching.Batch) { ended = append(ended, b) }, Mark: func() any { return "gpu" }}
+		bubble(t, static(8, 50, 1), o, func(t *testing.T, s *batching.Scheduler) {
+			l, err := s.Acquire(t.Context(), request)
+			if err != nil || l.Waited() != 50*time.Millisecond {
+				t.Fatalf("err %v, waited %v", err, l.Waited())
+			}
+			l.Tokens(7)
+			time.Sleep(time.Second)
+			l.Release(batching.Served)
+			l.Release(batching.Served)
+			if len(ended) != 1 || ended[0].Why != batching.Timeout || ended[0].Tokens != 7 ||
+				ended[0].Duration != time.Second || ended[0].Mark != "gpu" {
+				t.Fatalf("%+v", ended)
+			}
+		})
+	})
+	t.Run("FreesTheQueueWhenAClientLeaves", func(t *testing.T) {
+		bubble(t, fixed(1), batching.Options{}, func(t *testing.T, s *batching.Scheduler) {
+			l, _ := s.Acquire(t.Context(), request)
+			gone := errors.New("client left")
+			ctx, cancel := context.WithCancelCause(t.Context())
+			time.AfterFunc(time.Second, func() { cancel(gone) })
+			if _, err := s.Acquire(ctx, request); !errors.Is(err, gone) {
+				t.Fatalf("err %v", err)
+			}
+			if depth := s.Totals().QueueDepth; depth != 0 {
+				t.Fatalf("queue depth %d", depth)
+			}
+			l.Release(batching.Served)
+		})
+	})
+	t.Run("CountsACanceledRequestForTheGrace", func(t *testing.T) {
+		set := fixed(1)
+		set.CancelGrace = 2 * time.Second
+		bubble(t, set, batching.Options{}, func(t *testing.T, s *batching.Scheduler) {
+			l, _ := s.Acquire(t.Context(), request)
+			l.Release(batching.Canceled)
+			l, err := s.Acquire(t.Context(), request)
+			if err != nil || l.Waited() != 2*time.Second {
+				t.Fatalf("err %v, waited %v", err, l.Waited())
+			}
+			l.Release(batching.Served)
+		})
+	})
+	t.Run("RefusesAfterTheLongestWait", func(t *testing.T) {
+		set := fixed(1)
+		set.MaxWait = 3 * time.Second
+		bubble(t, set, batching.Options{}, func(t *testing.T, s *batching.Scheduler) {
+			l, _ := s.Acquire(t.Context(), request)
+			begun := time.Now()
+			_, err := s.Acquire(t.Context(), request)
+			if !errors.Is(err, batching.ErrQueueTimeout) || time.Since(begun) != 3*time.Second {
+				t.Fatalf("err %v after %v", err, time.Since(begun))
+			}
+			l.Release(batching.Served)
+		})
+	})
+	t.Run("AppliesNewSettingsToWaitersAtOnce", func(t *testing.T) {
+		bubble(t, fixed(1), batching.Options{}, func(t *testing.T, s *batching.Scheduler) {
+			var all sync.WaitGroup
+			for range 4 {
+				all.Go(func() {
+					l, err := s.Acquire(t.Context(), request)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					time.Sleep(time.Minute)
+					l.Release(batching.Served)
+				})
+			}
+			synctest.Wait()
+			s.Configure(fixed(3))
+			if got := s.Totals(); got.InFlight != 3 || got.QueueDepth != 1 {
+				t.Fatalf("%+v", got)
+			}
+			s.SetLimits(key, batching.Limits{Mode: batching.Fixed, Size: 4})
+			if got := s.Totals(); got.InFlight != 4 {
+				t.Fatalf("%+v", got)
+			}
+			all.Wait()
+		})
+	})
+	t.Run("ShutdownFailsWaitersAndDrainsLeases", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := batching.New(fixed(1), batching.Options{})
+			l, _ := s.Acquire(t.Context(), request)
+			waiter := make(chan error)
+			go func() {
+				_, err := s.Acquire(t.Context(), request)
+				waiter <- err
+			}()
+			synctest.Wait()
+			short, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			done := make(chan error)
+			go func() { done <- s.Shutdown(short) }()
+			if err := <-waiter; !errors.Is(err, batching.ErrClosed) {
+				t.Fatalf("waiter got %v", err)
+			}
+			if err := <-done; !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatalf("shutdown did not wait for the lease: %v", err)
+			}
+			if _, err := s.Acquire(t.Context(), request); !errors.Is(err, batching.ErrClosed) {
+				t.Fatalf("a closed scheduler took a request: %v", err)
+			}
+			l.Release(batching.Served)
+			if err := s.Shutdown(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		})
+	})
+	t.Run("ReturnsTheLeaseWhenTheReleaseCameFirst", func(t *testing.T) {
+		bubble(t, fixed(1), batching.Options{}, func(t *testing.T, s *batching.Scheduler) {
+			l, _ := s.Acquire(t.Context(), request)
+			ctx, cancel := context.WithCancel(t.Context())
+			got := make(chan *batching.Lease)
+			go func() {
+				l, _ := s.Acquire(ctx, request)
+				got <- l
+			}()
+			synctest.Wait()
+			l.Release(batching.Served)
+			cancel()
+			l = <-got
+			if released := s.Totals().Requests; (l != nil) != (released == 2) {
+				t.Fatalf("lease %v, released %d", l, released)
+			}
+			if l != nil {
+				l.Release(batching.Canceled)
+			}
+		})
+	})
+	t.Run("ShowsTokensWhileTheyCome", func(t *testing.T) {
+		bubble(t, fixed(1), batching.Options{}, func(t *testing.T, s *batching.Scheduler) {
+			r := request
+			r.ID, r.MaxTokens = "x", 100
+			l, _ := s.Acquire(t.Context(), r)
+			time.Sleep(time.Second)
+			l.FirstToken()
+			first := time.Now()
+			time.Sleep(time.Second)
+			l.FirstToken()
+			l.Tokens(5)
+			run := s.Snapshot()[0].Running[0]
+			if run.ID != "x" || run.Tokens != 5 || run.MaxTokens != 100 || !run.FirstToken.Equal(first) {
+				t.Fatalf("%+v", run)
+			}
+			l.Tokens(-1)
+			if got := s.Totals().Tokens; got != 4 {
+				t.Fatalf("tokens %d after the correction", got)
+			}
+			l.Release(batching.Served)
+		})
+	})
+}
+
+// BenchmarkDecision is the cost of one request coming and one going with so
+// many others waiting.
+func BenchmarkDecision(b *testing.B) {
+	for _, waiting := range []int{1, 10, 1000, 10000} {
+		b.Run(fmt.Sprintf("%d waiting", waiting), func(b *testing.B) {
+			set := fixed(8)
+			set.MaxWaiting = waiting + 16
+			c := batching.NewCore(set, batching.Options{})
+			now := time.Now()
+			var running []*batching.Ticket
+			for range waiting + 8 {
+				if _, err := c.Arrive(now, request); err != nil {
+					b.Fatal(err)
+				}
+			}
+			running = c.Step(now).Released
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := c.Arrive(now, request); err != nil {
+					b.Fatal(err)
+				}
+				c.End(now, running[0], batching.Served)
+				running = append(running[1:], c.Step(now).Released...)
+			}
+		})
+	}
+}
