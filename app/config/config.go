@@ -1,6 +1,16 @@
 // Package config holds Carpool's settings: one TOML file, a plain struct, a
 // default and a range for each key.
+//
+// Default, Load and With only ever return values that Validate accepts. Save
+// replaces the file as a whole or not at all, and leaves what a person wrote in
+// it, comments and unknown keys included, where it stands. Functions may be
+// called from any goroutine; two writers of one file must take turns.
 package config
+
+import (
+	"errors"
+	"fmt"
+)
 
 // Version is the version of the settings file that this program writes.
 const Version = 1
@@ -82,35 +92,73 @@ type Window struct {
 	CloseToTray bool   `toml:"close_to_tray" json:"close_to_tray"`
 }
 
-// Setting describes one key for people: `carpool config`, the window and the README.
-type Setting struct {
-	Key     string   `json:"key"`     // "batching.max_batch_size"
-	Default string   `json:"default"` // as it would stand in the file
-	Range   string   `json:"range"`   // "1–8192", "adaptive, fixed, static"
-	Min     int      `json:"min"`     // numbers only
-	Max     int      `json:"max"`
-	Unit    string   `json:"unit"`            // "ms"; "" = none
-	Values  []string `json:"values"`          // of a choice; nil = not a choice
-	Help    string   `json:"help"`            // one line
-	Restart bool     `json:"restart"`         // takes effect at the next start
-	Alias   string   `json:"alias,omitempty"` // the reference's name for it
-}
-
 // Default returns the settings of a new installation.
-func Default() Config { panic("todo") }
+func Default() Config {
+	c := Config{Version: Version}
+	for _, e := range table {
+		// The table's own defaults are in range; a test holds it to that.
+		_ = e.set(&c, e.initial)
+	}
+	return c
+}
 
 // Validate checks every value against its range. The error lists each bad key
 // with its value and range, one per line.
-func (c Config) Validate() error { panic("todo") }
+func (c Config) Validate() error {
+	var bad []error
+	if c.Version != Version {
+		bad = append(bad, fmt.Errorf("version: %d is not %d", c.Version, Version))
+	}
+	for _, e := range table {
+		if err := e.verify(e.get(&c)); err != nil {
+			bad = append(bad, fmt.Errorf("%s: %w", e.Key, err))
+		}
+	}
+	if err := checkLoop(c); err != nil {
+		bad = append(bad, err)
+	}
+	return errors.Join(bad...)
+}
 
-// Settings lists every key, in the order of the file.
-func Settings() []Setting { panic("todo") }
+// Get returns c's value of key, an alias included, as With takes it. A list is
+// separated by commas.
+func (c Config) Get(key string) (string, error) {
+	e, ok := find(key)
+	if !ok {
+		return "", unknown(key)
+	}
+	return plain(e.get(&c)), nil
+}
 
-// Lookup finds a setting by key or alias.
-func Lookup(key string) (Setting, bool) { panic("todo") }
+// With returns c with key set to value, validated. Keys may be aliases. A text
+// stands without quotes, a list is separated by commas, a switch is true or
+// false, on or off. The error names the range, or the keys that an unknown one
+// resembles.
+func (c Config) With(key, value string) (Config, error) {
+	e, ok := find(key)
+	if !ok {
+		return c, unknown(key)
+	}
+	changed := c
+	v, err := e.parse(value)
+	if err == nil {
+		err = e.set(&changed, v)
+	}
+	if err != nil {
+		return c, fmt.Errorf("%s: %w", e.Key, err)
+	}
+	if err := changed.Validate(); err != nil {
+		return c, err
+	}
+	return changed, nil
+}
 
-// Get returns c's value of key as it would stand in the file.
-func (c Config) Get(key string) (string, error) { panic("todo") }
-
-// With returns c with key set to value, validated. Keys may be aliases.
-func (c Config) With(key, value string) (Config, error) { panic("todo") }
+// Equal reports whether c and d hold the same values.
+func (c Config) Equal(d Config) bool {
+	for _, e := range table {
+		if plain(e.get(&c)) != plain(e.get(&d)) {
+			return false
+		}
+	}
+	return c.Version == d.Version
+}

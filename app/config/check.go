@@ -1,0 +1,78 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// checkListen accepts a loopback address with a port.
+func checkListen(v string) error {
+	host, port, err := net.SplitHostPort(v)
+	if err != nil {
+		return fmt.Errorf("%q is not an address with a port, such as 127.0.0.1:11435", v)
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 || strconv.Itoa(n) != port {
+		return fmt.Errorf("%q: the port must be a number from 1 to 65535, or 0 for any free one", v)
+	}
+	if host == "localhost" {
+		return nil
+	}
+	if ip, err := netip.ParseAddr(host); err != nil || !ip.IsLoopback() || ip.Zone() != "" {
+		return fmt.Errorf("%q would open Carpool to the network, which it cannot do yet: use 127.0.0.1, [::1] or localhost", v)
+	}
+	return nil
+}
+
+// checkHost accepts a host name or IP address, with or without a port.
+func checkHost(v string) error {
+	u, err := url.Parse("http://" + v)
+	if err != nil || v == "" || u.Host != v || u.Hostname() == "" || strings.ContainsAny(v, `*"', `) {
+		return fmt.Errorf("%q is not a host name, such as carpool.home or carpool.home:8080", v)
+	}
+	return nil
+}
+
+// checkOrigin accepts what a browser sends as Origin, "null" excepted.
+func checkOrigin(v string) error {
+	u, err := url.Parse(v)
+	if err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != v || strings.ContainsAny(v, `*"', `) {
+		return fmt.Errorf("%q is not an origin, such as https://chat.example or chrome-extension://abcdef", v)
+	}
+	return nil
+}
+
+// checkEngine accepts nothing, "demo" or the base URL of an engine.
+func checkEngine(v string) error {
+	if v == "" || v == "demo" {
+		return nil
+	}
+	u, err := url.Parse(v)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		return fmt.Errorf("%q is not the address of an engine, such as http://127.0.0.1:11434, nor demo", v)
+	}
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("the address of an engine holds no user, password, query or fragment")
+	}
+	return nil
+}
+
+// checkLoop refuses an engine that is Carpool itself.
+func checkLoop(c Config) error {
+	u, err := url.Parse(c.Engine.URL)
+	if err != nil || u.Host == "" {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(c.Gateway.Listen)
+	if err != nil || port == "0" || u.Port() != port {
+		return nil
+	}
+	if ip, err := netip.ParseAddr(u.Hostname()); u.Hostname() == host || u.Hostname() == "localhost" || err == nil && ip.IsLoopback() {
+		return fmt.Errorf("engine.url: %s is Carpool's own address (gateway.listen)", c.Engine.URL)
+	}
+	return nil
+}

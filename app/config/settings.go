@@ -1,0 +1,270 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Setting describes one key for people: `carpool config`, the window and the README.
+type Setting struct {
+	Key     string   `json:"key"`     // "batching.max_batch_size"
+	Default string   `json:"default"` // as With takes it
+	Range   string   `json:"range"`   // "1–8192", "adaptive, fixed, static"
+	Min     int      `json:"min"`     // numbers only
+	Max     int      `json:"max"`
+	Unit    string   `json:"unit"`            // "ms"; "" = none
+	Values  []string `json:"values"`          // of a choice; nil = not a choice
+	Help    string   `json:"help"`            // one line
+	Restart bool     `json:"restart"`         // takes effect at the next start
+	Alias   string   `json:"alias,omitempty"` // the reference's name for it
+}
+
+// entry is a row of the table: a setting, where it lives in Config and what
+// else its value must obey. field returns a *bool, *int, *string or *[]string.
+type entry struct {
+	Setting
+	initial any
+	field   func(c *Config) any
+	check   func(value string) error // text and each item of a list; nil = anything
+}
+
+// table is the one list of all settings, in the order of the file. Defaults,
+// checks, the commented file and the help all derive from it.
+var table = []entry{
+	text("gateway.listen", "127.0.0.1:11435", func(c *Config) *string { return &c.Gateway.Listen }, checkListen,
+		"loopback address and port; port 0 = any free one",
+		"Address on which apps reach Carpool.").atRestart(),
+	list("gateway.allowed_hosts", func(c *Config) *[]string { return &c.Gateway.AllowedHosts }, checkHost,
+		"host names, with :port if not Carpool's own",
+		"Names besides localhost by which apps may call Carpool, such as the name of a reverse proxy."),
+	list("gateway.allowed_origins", func(c *Config) *[]string { return &c.Gateway.AllowedOrigins }, checkOrigin,
+		"scheme://host or scheme://host:port",
+		"Web pages and browser extensions that may call Carpool, besides pages served by this machine."),
+	number("gateway.max_body_mib", 64, 1, 1024, "MiB", func(c *Config) *int { return &c.Gateway.MaxBodyMiB },
+		"Largest request that is scheduled; model uploads are not bounded by it."),
+	number("gateway.max_connections", 16384, 16, 65536, "", func(c *Config) *int { return &c.Gateway.MaxConnections },
+		"Most connections open at once from all apps.").atRestart(),
+	number("gateway.first_token_timeout_s", 300, 1, 3600, "s", func(c *Config) *int { return &c.Gateway.FirstTokenTimeoutS },
+		"Longest wait for an engine to begin its answer, loading the model included."),
+	number("gateway.stall_timeout_s", 60, 1, 3600, "s", func(c *Config) *int { return &c.Gateway.StallTimeoutS },
+		"Longest silence of an engine in the middle of an answer."),
+	number("gateway.drain_timeout_s", 30, 0, 600, "s", func(c *Config) *int { return &c.Gateway.DrainTimeoutS },
+		"How long running requests may go on after Carpool was told to quit."),
+
+	toggle("batching.enabled", true, func(c *Config) *bool { return &c.Batching.Enabled },
+		"Let requests share the engine; the switch in the tray.").alias("enable_batching"),
+	choice("batching.mode", "adaptive", []string{"adaptive", "fixed", "static"}, func(c *Config) *string { return &c.Batching.Mode },
+		"adaptive: Carpool finds the size. fixed: constant size, freed places refill at once. static: groups that run together."),
+	choice("batching.off_mode", "serial", []string{"serial", "passthrough"}, func(c *Config) *string { return &c.Batching.OffMode },
+		"While batching is off: serial = one request at a time, passthrough = straight to the engine."),
+	number("batching.max_batch_size", 8, 1, 8192, "requests", func(c *Config) *int { return &c.Batching.MaxBatchSize },
+		"static: size of a batch; fixed: most requests in flight. Adaptive mode uses adaptive.max.").alias("max_batch_size"),
+	number("batching.max_batch_wait_ms", 50, 0, 5000, "ms", func(c *Config) *int { return &c.Batching.MaxBatchWaitMS },
+		"static: longest wait for company. Other modes: only embeddings wait, and only while one is running.").alias("max_batch_wait_ms"),
+	number("batching.max_parallel_batches", 1, 1, 16, "batches", func(c *Config) *int { return &c.Batching.MaxParallelBatches },
+		"static only: batches that may run at the same time."),
+	number("batching.cancel_grace_ms", 2000, 0, 60000, "ms", func(c *Config) *int { return &c.Batching.CancelGraceMS },
+		"How long a canceled request keeps its place, while the engine still winds it up."),
+
+	number("adaptive.max", 32, 1, 8192, "requests", func(c *Config) *int { return &c.Adaptive.Max },
+		"Most requests in flight in adaptive mode."),
+
+	number("queue.max_waiting", 512, 16, 100000, "requests", func(c *Config) *int { return &c.Queue.MaxWaiting },
+		"Most requests that may wait; more are refused with 503."),
+	number("queue.reserved_others", 64, 0, 1024, "requests", func(c *Config) *int { return &c.Queue.ReservedOthers },
+		"Places in the queue that a single app cannot take."),
+	number("queue.max_wait_s", 0, 0, 86400, "s", func(c *Config) *int { return &c.Queue.MaxWaitS },
+		"Longest time in the queue; 0 = no bound, the app's own timeout decides."),
+
+	text("engine.url", "", func(c *Config) *string { return &c.Engine.URL }, checkEngine,
+		"http or https address, demo, or empty",
+		"Engine to use; empty = look for Ollama at OLLAMA_HOST and 127.0.0.1:11434."),
+	choice("engine.demo", "auto", []string{"auto", "always", "never"}, func(c *Config) *string { return &c.Engine.Demo },
+		"When the demo engine gives simulated answers; auto = until a real engine was ever seen."),
+
+	number("gpu.sample_ms", 1000, 200, 10000, "ms", func(c *Config) *int { return &c.GPU.SampleMS },
+		"Time between two readings of the GPU."),
+
+	toggle("history.enabled", true, func(c *Config) *bool { return &c.History.Enabled },
+		"Keep times, counts and names of requests on disk; never prompts or answers."),
+	number("history.retention_days", 90, 0, 3650, "days", func(c *Config) *int { return &c.History.RetentionDays },
+		"Age at which rows of the history are deleted; 0 = kept for ever."),
+
+	choice("log.level", "info", []string{"debug", "info", "warn", "error"}, func(c *Config) *string { return &c.Log.Level },
+		"How much the log file tells."),
+
+	choice("window.theme", "auto", []string{"auto", "dark", "light"}, func(c *Config) *string { return &c.Window.Theme },
+		"Colours of the window; auto follows the desktop."),
+	toggle("window.close_to_tray", true, func(c *Config) *bool { return &c.Window.CloseToTray },
+		"Closing the window leaves Carpool running in the tray."),
+}
+
+func toggle(key string, initial bool, field func(*Config) *bool, help string) entry {
+	return entry{Setting: Setting{Key: key, Range: "true, false", Help: help}.withDefault(initial),
+		initial: initial, field: func(c *Config) any { return field(c) }}
+}
+
+func number(key string, initial, low, high int, unit string, field func(*Config) *int, help string) entry {
+	return entry{Setting: Setting{Key: key, Range: fmt.Sprintf("%d–%d", low, high), Min: low, Max: high, Unit: unit, Help: help}.withDefault(initial),
+		initial: initial, field: func(c *Config) any { return field(c) }}
+}
+
+func choice(key, initial string, values []string, field func(*Config) *string, help string) entry {
+	return entry{Setting: Setting{Key: key, Range: strings.Join(values, ", "), Values: values, Help: help}.withDefault(initial),
+		initial: initial, field: func(c *Config) any { return field(c) }}
+}
+
+func text(key, initial string, field func(*Config) *string, check func(string) error, span, help string) entry {
+	return entry{Setting: Setting{Key: key, Range: span, Help: help}.withDefault(initial),
+		initial: initial, field: func(c *Config) any { return field(c) }, check: check}
+}
+
+func list(key string, field func(*Config) *[]string, check func(string) error, span, help string) entry {
+	return entry{Setting: Setting{Key: key, Range: span, Help: help}.withDefault([]string{}),
+		initial: []string{}, field: func(c *Config) any { return field(c) }, check: check}
+}
+
+func (s Setting) withDefault(v any) Setting {
+	s.Default = plain(v)
+	return s
+}
+
+func (e entry) atRestart() entry {
+	e.Restart = true
+	return e
+}
+
+func (e entry) alias(name string) entry {
+	e.Alias = name
+	return e
+}
+
+// Settings lists every key, in the order of the file.
+func Settings() []Setting {
+	all := make([]Setting, len(table))
+	for i, e := range table {
+		all[i] = e.Setting
+		all[i].Values = slices.Clone(e.Values)
+	}
+	return all
+}
+
+// Lookup finds a setting by key or alias.
+func Lookup(key string) (Setting, bool) {
+	e, ok := find(key)
+	return e.Setting, ok
+}
+
+func find(key string) (entry, bool) {
+	for _, e := range table {
+		if key == e.Key || e.Alias != "" && key == e.Alias {
+			return e, true
+		}
+	}
+	return entry{}, false
+}
+
+// get returns c's value: a bool, int, string or []string.
+func (e entry) get(c *Config) any {
+	switch p := e.field(c).(type) {
+	case *bool:
+		return *p
+	case *int:
+		return *p
+	case *string:
+		return *p
+	case *[]string:
+		return *p
+	}
+	panic("config: " + e.Key + " has a field of an unknown type")
+}
+
+// set stores v, of the type that get returns, after a check.
+func (e entry) set(c *Config, v any) error {
+	if err := e.verify(v); err != nil {
+		return err
+	}
+	switch p := e.field(c).(type) {
+	case *bool:
+		*p = v.(bool)
+	case *int:
+		*p = v.(int)
+	case *string:
+		*p = v.(string)
+	case *[]string:
+		*p = slices.Clone(v.([]string))
+	}
+	return nil
+}
+
+// verify says what is wrong with v, or nil.
+func (e entry) verify(v any) error {
+	switch v := v.(type) {
+	case int:
+		if v < e.Min || v > e.Max {
+			return fmt.Errorf("%d is out of range (%s)", v, e.RangeUnit())
+		}
+	case string:
+		if e.Values != nil && !slices.Contains(e.Values, v) {
+			return fmt.Errorf("%q is none of %s", v, e.Range)
+		}
+		if e.check != nil {
+			return e.check(v)
+		}
+	case []string:
+		for _, item := range v {
+			if err := e.check(item); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// parse reads a value as With takes it.
+func (e entry) parse(value string) (any, error) {
+	value = strings.TrimSpace(value)
+	switch e.initial.(type) {
+	case bool:
+		switch strings.ToLower(value) {
+		case "true", "on", "yes", "1":
+			return true, nil
+		case "false", "off", "no", "0":
+			return false, nil
+		}
+		return nil, fmt.Errorf("%q is neither true nor false", value)
+	case int:
+		n, err := strconv.Atoi(value)
+		if err != nil {
+			return nil, fmt.Errorf("%q is not a whole number (%s)", value, e.RangeUnit())
+		}
+		return n, nil
+	case []string:
+		items := []string{}
+		for item := range strings.SplitSeq(value, ",") {
+			if item = strings.TrimSpace(item); item != "" {
+				items = append(items, item)
+			}
+		}
+		return items, nil
+	}
+	return value, nil
+}
+
+// RangeUnit is the range with its unit, if it has one: "0–5000 ms".
+func (s Setting) RangeUnit() string {
+	if s.Unit == "" {
+		return s.Range
+	}
+	return s.Range + " " + s.Unit
+}
+
+// plain writes a value as With takes it.
+func plain(v any) string {
+	if items, ok := v.([]string); ok {
+		return strings.Join(items, ", ")
+	}
+	return fmt.Sprint(v)
+}
