@@ -1,0 +1,56 @@
+// Package assets holds the pictures that the program embeds: the sign as app
+// icon and as tray icons. render.sh makes the PNGs from the SVGs beside them.
+package assets
+
+import (
+	"embed"
+	"strconv"
+)
+
+// Icon is the app's icon, a PNG of 256 by 256 pixels.
+//
+//go:embed icon-256.png
+var Icon []byte
+
+//go:embed tray/*.png
+var tray embed.FS
+
+// Sign is a state of the tray icon.
+type Sign string
+
+// The states. A busy sign is made by Busy.
+const (
+	On      Sign = "on"
+	Off     Sign = "off"
+	Trouble Sign = "trouble"
+)
+
+// Busy is the sign with a count of running requests: On below 1, "9+" above 9.
+func Busy(running int) Sign {
+	switch {
+	case running < 1:
+		return On
+	case running > 9:
+		return "busy-many"
+	}
+	return Sign("busy-" + strconv.Itoa(running))
+}
+
+// TrayName is the name of a sign's picture for a dark or a light panel.
+func TrayName(s Sign, dark bool) string {
+	panel := "light"
+	if dark {
+		panel = "dark"
+	}
+	return string(s) + "-" + panel + ".png"
+}
+
+// Tray returns the picture TrayName names: a PNG of 44 by 44 pixels. It panics
+// for a sign that is not one of this package's.
+func Tray(s Sign, dark bool) []byte {
+	b, err := tray.ReadFile("tray/" + TrayName(s, dark))
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
