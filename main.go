@@ -1,3 +1,17 @@
+// Command carpool shares one GPU among all the AI apps on a desktop.
 package main
 
-func main() {}
+import (
+	"context"
+	"os"
+
+	"carpool/app/cli"
+	"carpool/ui/desktop"
+)
+
+// version is set by the Makefile from git.
+var version = "0.1.0-dev"
+
+func main() {
+	os.Exit(cli.Main(context.Background(), os.Args[1:], version, desktop.Run, os.Stdout, os.Stderr))
+}

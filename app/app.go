@@ -1,13 +1,31 @@
 // Package app opens Carpool's parts, owns every goroutine, and offers one
-// surface to the front ends: Run, Set, Snapshot, Watch, History.
+// surface to the front ends: Run, Set, Snapshot, Watch, and the history.
+//
+// Each part may be missing: without a GPU, a history or an engine the gateway
+// still serves, and Snapshot.Problems says what is missing and what to do.
 package app
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gofrs/flock"
 
 	"carpool/app/config"
+	"carpool/app/gateway"
+	"carpool/app/tuner"
+	"carpool/backends"
+	"carpool/batching"
+	"carpool/gpu"
 	"carpool/storage"
 )
 
@@ -38,49 +56,190 @@ type Window func(ctx context.Context, a *App) error
 type Setting = config.Setting
 
 // App is a running Carpool. Its methods may be called from any goroutine.
-type App struct{}
+type App struct {
+	options   Options
+	log       *slog.Logger
+	started   time.Time
+	lock      *flock.Flock
+	listeners []net.Listener
+
+	store        *storage.Store // nil: off, or it cannot be opened
+	storeProblem string
+	sampler      *gpu.Sampler
+	engines      *backends.Registry
+	scheduler    *batching.Scheduler
+	gateway      *gateway.Gateway
+	recorder     *recorder
+	live         live
+
+	settings    sync.Mutex             // held from verifying a change to its end
+	saved       config.Config          // without overrides; guarded by settings
+	fileProblem atomic.Pointer[string] // the file was edited into something unusable; nil = it was not
+	config      atomic.Pointer[config.Config]
+
+	watchers watchers
+	refresh  chan struct{}
+	show     atomic.Pointer[func()]
+	ran      atomic.Bool
+	draining atomic.Bool
+	quit     chan struct{}
+	quitOnce sync.Once
+}
 
 // Open reads the settings, takes the lock and opens every part in order:
 // settings, history, GPU, engines, scheduler, gateway. It binds the port, so a
 // taken port is known here. It fails with ErrRunning if another one runs.
-func Open(ctx context.Context, o Options) (*App, error) { panic("todo") }
+// An App that was opened must be Run, which closes it.
+func Open(ctx context.Context, o Options) (*App, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if err := checkOverrides(o); err != nil {
+		return nil, err
+	}
+	a := &App{options: o, log: o.Log, started: time.Now(),
+		refresh: make(chan struct{}, 1), quit: make(chan struct{})}
+	if err := a.takeLock(); err != nil {
+		return nil, err
+	}
+	a.saved = a.readSettings()
+	c := a.effective(a.saved)
+	a.config.Store(&c)
+	var err error
+	if a.listeners, err = listen(ctx, c.Gateway.Listen); err != nil {
+		return nil, errors.Join(err, a.lock.Unlock())
+	}
+	first := a.openHistory(ctx, c)
+	a.openParts(c, first)
+	a.commit()
+	return a, nil
+}
 
-// Run serves until ctx ends or Quit is called, then drains and closes
-// everything in order. A second Run fails.
-func (a *App) Run(ctx context.Context) error { panic("todo") }
+func (a *App) takeLock() error {
+	const ownerOnly = 0o700
+	if err := os.MkdirAll(a.options.StateDir, ownerOnly); err != nil {
+		return fmt.Errorf("state folder: %w", err)
+	}
+	a.lock = flock.New(filepath.Join(a.options.StateDir, "carpool.lock"), flock.SetPermissions(0o600))
+	got, err := a.lock.TryLock()
+	if err != nil {
+		return fmt.Errorf("lock: %w", err)
+	}
+	if !got {
+		return fmt.Errorf("%w with the state folder %s", ErrRunning, a.options.StateDir)
+	}
+	return nil
+}
 
-// Quit ends Run.
-func (a *App) Quit() { panic("todo") }
+// openHistory opens the store and returns the id of this run's first batch.
+func (a *App) openHistory(ctx context.Context, c config.Config) uint64 {
+	if !c.History.Enabled {
+		a.storeProblem = "history is off (history.enabled)"
+		return 1
+	}
+	const day = 24 * time.Hour
+	store, err := storage.Open(ctx, storage.Options{
+		Path:      filepath.Join(a.options.StateDir, "history.db"),
+		Retention: time.Duration(c.History.RetentionDays) * day,
+	})
+	if err != nil {
+		a.storeProblem = "history is off: " + err.Error()
+		a.log.Error("history", "error", err)
+		return 1
+	}
+	a.store = store
+	last, err := store.LastBatch(ctx)
+	if err != nil {
+		a.log.Error("history", "error", err)
+	}
+	return last + 1
+}
 
-// Set changes one setting by key or alias, checks the whole, puts it in force
-// and saves the file. Requests in flight are never touched.
-func (a *App) Set(ctx context.Context, key, value string) error { panic("todo") }
+func (a *App) openParts(c config.Config, firstBatch uint64) {
+	a.recorder = &recorder{store: a.store}
+	a.sampler = gpu.NewSampler(gpu.Open(), time.Duration(c.GPU.SampleMS)*time.Millisecond)
+	seen := filepath.Join(a.options.StateDir, "engine-seen")
+	_, err := os.Stat(seen)
+	var self []string
+	for _, l := range a.listeners {
+		self = append(self, l.Addr().String())
+	}
+	a.engines = backends.NewRegistry(backends.Options{
+		EngineURL: c.Engine.URL, Demo: c.Engine.Demo, RealSeen: err == nil, Self: self,
+		OnReal: func() {
+			if err := os.WriteFile(seen, nil, 0o600); err != nil {
+				a.log.Warn("note that an engine was seen", "error", err)
+			}
+		},
+	})
+	a.scheduler = batching.New(tuner.Settings(c), batching.Options{
+		FirstBatch: firstBatch,
+		Mark:       func() any { return a.sampler.Last() },
+		Ended:      a.recorder.batch,
+	})
+	a.gateway = gateway.New(gateway.Options{
+		Scheduler: a.scheduler,
+		Engines:   a.engines,
+		Record:    a.recorder.request,
+		Health:    func() any { return a.Health() },
+		Listen:    a.address(),
+		Log:       a.log,
+	}, gatewayLimits(c))
+}
 
-// Setting describes key: range, unit, help.
-func (a *App) Setting(key string) (Setting, bool) { panic("todo") }
+// address is what clients are told: 127.0.0.1 and the port bound.
+func (a *App) address() string { return a.listeners[0].Addr().String() }
 
-// Snapshot is the state now.
-func (a *App) Snapshot() Snapshot { panic("todo") }
-
-// Watch delivers a snapshot at once, then each second and after each change of
-// a setting. A slow reader gets the latest and misses those between. The
-// channel is closed when ctx or the app ends.
-func (a *App) Watch(ctx context.Context) <-chan Snapshot { panic("todo") }
+// Quit ends Run. It may be called before Run and more than once.
+func (a *App) Quit() { a.quitOnce.Do(func() { close(a.quit) }) }
 
 // OnShow sets what happens when a second start asks for the window.
-func (a *App) OnShow(show func()) { panic("todo") }
+func (a *App) OnShow(show func()) { a.show.Store(&show) }
+
+// Show asks for the window; without one it does nothing.
+func (a *App) Show() {
+	if show := a.show.Load(); show != nil {
+		(*show)()
+	}
+}
+
+// errNoHistory is what reading an absent history gives.
+func (a *App) errNoHistory() error { return errors.New(a.storeProblem) }
 
 // Requests reads the history, newest first.
 func (a *App) Requests(ctx context.Context, q storage.Query) ([]storage.Request, error) {
-	panic("todo")
+	if a.store == nil {
+		return nil, a.errNoHistory()
+	}
+	return a.store.Requests(ctx, q)
 }
 
 // Batches reads the history, newest first.
 func (a *App) Batches(ctx context.Context, q storage.Query) ([]storage.Batch, error) {
-	panic("todo")
+	if a.store == nil {
+		return nil, a.errNoHistory()
+	}
+	return a.store.Batches(ctx, q)
 }
 
 // Summary adds up a range of the history.
 func (a *App) Summary(ctx context.Context, q storage.Query) (storage.Summary, error) {
-	panic("todo")
+	if a.store == nil {
+		return storage.Summary{}, a.errNoHistory()
+	}
+	return a.store.Summary(ctx, q)
+}
+
+// newServer is the HTTP server with the limits of a public surface: the clients
+// are local, but a browser page may be one of them. No WriteTimeout, since a
+// stream may last for hours; the gateway bounds each write.
+func (a *App) newServer(requests context.Context) *http.Server {
+	return &http.Server{
+		Handler:           a.gateway,
+		ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		BaseContext:       func(net.Listener) context.Context { return requests },
+		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+	}
 }

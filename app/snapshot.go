@@ -22,6 +22,7 @@ type Snapshot struct {
 	Endpoint  string                `json:"endpoint"` // "http://127.0.0.1:11435", to copy
 	Config    config.Config         `json:"config"`   // in force, overrides included
 	Limits    batching.Limits       `json:"limits"`   // for keys without their own
+	SizeKey   string                `json:"size_key"` // the setting that the mode takes its size from
 	Queues    []batching.QueueState `json:"queues"`
 	Batching  batching.Totals       `json:"batching"`
 	TokensPS  float64               `json:"tokens_per_second"` // generated, mean of the last 5 s
@@ -43,7 +44,7 @@ type Sample struct {
 	Waiting     int       `json:"waiting"`
 	Limit       int       `json:"limit"` // 0 = no bound
 	TokensPS    float64   `json:"tokens_per_second"`
-	FirstP50    *float64  `json:"first_token_p50_s"` // of the last 10 s; nil = no request began
+	FirstP50    *float64  `json:"first_token_p50_s"` // of requests that ended in the last 10 s; nil = none did
 	FirstP95    *float64  `json:"first_token_p95_s"`
 	MemoryUsed  *uint64   `json:"gpu_memory_used_bytes"`
 	MemoryTotal *uint64   `json:"gpu_memory_total_bytes"`

@@ -1,0 +1,65 @@
+# One set of build flags everywhere: another set means a cold build of minutes.
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0)
+CACHE   := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/carpool
+LDFLAGS := -X main.version=$(VERSION)
+
+LINT_VERSION := v2.15.0
+LINT         := $(CACHE)/golangci-lint-$(LINT_VERSION)/golangci-lint
+
+.PHONY: help run build build-headless test desktop race lint bench e2e fuzz deps icons clean
+
+help: ## this list
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
+
+run: deps build ## install what is missing, build, start (ARGS="serve --listen …")
+	bin/carpool $(ARGS)
+
+build: ## bin/carpool, with the window
+	$(GO) build -ldflags "$(LDFLAGS)" -o bin/carpool .
+
+build-headless: ## bin/carpool-headless: for servers without graphics libraries
+	$(GO) build -tags headless -ldflags "$(LDFLAGS)" -o bin/carpool-headless .
+
+test: ## install what is missing, then every test but the ones on a real engine
+	.ci/deps test
+	LANG=C.UTF-8 $(GO) test -timeout 5m ./...
+	$(MAKE) --no-print-directory desktop
+
+desktop: build ## the real window and the real tray, under Xvfb and a session bus
+	CARPOOL_DESKTOP=required CARPOOL_BINARY=$(CURDIR)/bin/carpool $(GO) test -tags desktop -count=1 -timeout 8m ./ui/desktop
+
+race: ## every test but those that open a window, with the race detector
+	$(GO) test -race -timeout 10m $$($(GO) list ./... | grep -v -e '^carpool$$' -e /ui/desktop)
+
+lint: $(LINT) ## go vet and golangci-lint
+	$(LINT) run --build-tags e2e,desktop ./...
+	$(LINT) run --build-tags headless . ./ui/desktop
+
+$(LINT):
+	GOBIN=$(dir $@) CGO_ENABLED=0 GOFLAGS= $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+
+bench: build ## what batching gains, and what the hot paths cost
+	bin/carpool bench
+	bin/carpool bench --sizes 1,2,4,8,16
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./batching ./app/gateway ./storage ./ui/chart
+
+e2e: ## the suite on a real Ollama server (on PATH, or built once from its module)
+	.ci/deps e2e
+	$(GO) test -tags e2e -count=1 -timeout 20m -v ./app/e2e
+
+fuzz: ## every decoder for FUZZTIME each
+	@for p in $$($(GO) list ./... ); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$p 2>/dev/null | grep '^Fuzz'); do \
+	    $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(or $(FUZZTIME),30s) $$p || exit 1; \
+	  done; \
+	done
+
+deps: ## the system packages that building needs
+	.ci/deps build
+
+icons: ## the pictures from their drawings (needs rsvg-convert)
+	assets/render.sh
+
+clean: ## what was built here
+	rm -rf bin build

@@ -1,0 +1,75 @@
+package app
+
+import (
+	"carpool/backends"
+	"carpool/batching"
+	"carpool/gpu"
+	"carpool/storage"
+)
+
+// Health is the body of GET /health: counts, sizes, times and names, nothing
+// that only the user may see.
+type Health struct {
+	Status   string         `json:"status"`  // ok, no engine, shutting down
+	Carpool  string         `json:"carpool"` // version
+	Uptime   float64        `json:"uptime_s"`
+	Batching healthBatching `json:"batching"`
+	Engine   *healthEngine  `json:"engine"` // null while none serves
+	GPU      gpu.Reading    `json:"gpu"`
+	History  healthHistory  `json:"history"`
+	Problems []string       `json:"problems"`
+}
+
+type healthBatching struct {
+	Enabled bool   `json:"enabled"`
+	Mode    string `json:"mode"`  // as set
+	Limit   int    `json:"limit"` // in flight per model; 0 = no bound
+	Why     string `json:"why"`
+	batching.Totals
+}
+
+type healthEngine struct {
+	Name      string          `json:"name"`
+	Kind      backends.Kind   `json:"kind"`
+	Label     string          `json:"label"`
+	Version   string          `json:"version"`
+	Health    backends.Health `json:"health"`
+	Simulated bool            `json:"simulated"`
+	Slots     int             `json:"slots"` // 0 = not known
+	Models    int             `json:"models"`
+}
+
+type healthHistory struct {
+	OK      bool   `json:"ok"`
+	Problem string `json:"problem,omitempty"`
+	Dropped uint64 `json:"dropped"`
+}
+
+// Health is the answer of GET /health.
+func (a *App) Health() Health {
+	s := a.Snapshot()
+	h := Health{
+		Status: "ok", Carpool: s.Version, Uptime: s.At.Sub(s.Started).Seconds(),
+		Batching: healthBatching{
+			Enabled: s.Config.Batching.Enabled, Mode: s.Config.Batching.Mode,
+			Limit: s.Limits.InFlight(), Why: s.Limits.Reason, Totals: s.Batching,
+		},
+		GPU:      s.GPU,
+		History:  history(s.History),
+		Problems: s.Problems,
+	}
+	if e, ok := active(s.Engines); ok {
+		h.Engine = &healthEngine{Name: e.Name, Kind: e.Kind, Label: e.Label, Version: e.Version,
+			Health: e.Health, Simulated: e.Simulated, Slots: e.Slots, Models: len(e.Models)}
+	} else {
+		h.Status = "no engine"
+	}
+	if s.Draining {
+		h.Status = "shutting down"
+	}
+	return h
+}
+
+func history(s storage.State) healthHistory {
+	return healthHistory{OK: s.OK, Problem: s.Problem, Dropped: s.Dropped}
+}

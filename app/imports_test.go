@@ -1,0 +1,146 @@
+package app_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// mayImport lists, for each folder, the folders of ours that it may import. A
+// sub-folder of a listed folder counts, and so does a folder's own sub-folder,
+// unless it has a line of its own.
+var mayImport = map[string][]string{
+	".":           {"app/cli", "ui/desktop"},
+	"app/cli":     {"app", "app/bench", "app/config", "app/control", "storage"},
+	"app":         {"app/config", "app/control", "app/gateway", "app/tuner", "batching", "gpu", "backends", "storage"},
+	"app/control": {"app/config", "storage"},
+	"app/gateway": {"batching", "backends"},
+	"app/tuner":   {"app/config", "batching", "backends", "gpu"},
+	"app/bench":   {"app/config", "app/gateway", "app/tuner", "batching", "backends"},
+	"app/e2e":     {"app", "app/e2e", "storage"},
+	"app/config":  {},
+	"batching":    {},
+	"gpu":         {},
+	"backends":    {},
+	"storage":     {},
+	"ui/chart":    {},
+	"assets":      {},
+	"ui":          {"app", "ui/chart", "assets"},
+	"ui/desktop":  {"app", "ui", "assets"},
+}
+
+// reasons say why a folder is kept apart, for whoever meets the failure.
+var reasons = map[string]string{
+	"app/cli":     "the command line knows the surface of app, not its parts",
+	"app/control": "app starts it, so it cannot know app",
+	"app/gateway": "HTTP must live without window, GPU and history",
+	"app/tuner":   "limits come from values, not from parts that run",
+	"app/config":  "a leaf: settings know no part",
+	"batching":    "a leaf: the scheduler lives without engines, GPU and history",
+	"gpu":         "a leaf: the reader knows no scheduler",
+	"backends":    "a leaf: an engine knows no queue",
+	"storage":     "a leaf: rows are plain values, app fills them in",
+	"ui/chart":    "a leaf: a chart knows no domain",
+	"assets":      "a leaf: pictures",
+	"ui":          "the window sees snapshots of app, never its parts",
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	root := ".."
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (strings.HasPrefix(d.Name(), ".") && d.Name() != ".." || d.Name() == "testdata" || d.Name() == "bin" || d.Name() == "build") {
+			return filepath.SkipDir
+		}
+		// A test may use any double; what ships may not.
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		rel, err := filepath.Rel(root, name)
+		if err != nil {
+			return err
+		}
+		checkImports(t, name, filepath.ToSlash(filepath.Dir(rel)))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func checkImports(t *testing.T, name, folder string) {
+	file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	rule := ruleFor(folder)
+	allowed, ok := mayImport[rule]
+	if !ok {
+		t.Errorf("%s: no rule for folder %s", name, folder)
+		return
+	}
+	for _, imported := range file.Imports {
+		p, err := strconv.Unquote(imported.Path.Value)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		ours, isOurs := strings.CutPrefix(p, "carpool/")
+		if !isOurs || ruleFor(ours) == rule {
+			continue
+		}
+		if !slices.Contains(allowed, ruleFor(ours)) {
+			t.Errorf("%s imports %s: %s", name, p, reasons[rule])
+		}
+		if strings.HasSuffix(ours, "test") {
+			t.Errorf("%s ships a test double: %s", name, p)
+		}
+	}
+}
+
+// ruleFor is the nearest folder upwards that has a rule.
+func ruleFor(folder string) string {
+	for ; ; folder = path.Dir(folder) {
+		if _, ok := mayImport[folder]; ok || folder == "." {
+			return folder
+		}
+	}
+}
+
+// TestOnlyTheDesktopNeedsADisplay keeps Fyne out of what `carpool serve` links
+// without the window, and its driver out of what ui's tests build.
+func TestOnlyTheDesktopNeedsADisplay(t *testing.T) {
+	for _, tt := range []struct{ folder, not, why string }{
+		{"../app", "fyne.io/", "`carpool serve` runs without a display or graphics libraries"},
+		{"../batching", "fyne.io/", "the scheduler knows no window"},
+		{"../ui", "fyne.io/fyne/v2/app", "ui is tested without cgo and display; only ui/desktop opens a window"},
+	} {
+		err := filepath.WalkDir(tt.folder, func(name string, d fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(name, ".go") || strings.Contains(filepath.ToSlash(name), "ui/desktop/") {
+				return err
+			}
+			file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+			if err != nil {
+				return err
+			}
+			for _, imported := range file.Imports {
+				if strings.HasPrefix(strings.Trim(imported.Path.Value, `"`), tt.not) {
+					t.Errorf("%s imports %s: %s", name, imported.Path.Value, tt.why)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

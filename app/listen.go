@@ -1,0 +1,81 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// listen binds addr's port on 127.0.0.1 and [::1]. Both, since "localhost" may
+// mean either, and a program on the other one would get our clients' prompts.
+// A machine without IPv6 gets 127.0.0.1 alone.
+func listen(ctx context.Context, addr string) ([]net.Listener, error) {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen address: %w", err)
+	}
+	var lc net.ListenConfig
+	v4, err := lc.Listen(ctx, "tcp4", net.JoinHostPort("127.0.0.1", port))
+	if err != nil {
+		return nil, taken(ctx, net.JoinHostPort("127.0.0.1", port), err)
+	}
+	port = strconv.Itoa(v4.Addr().(*net.TCPAddr).Port)
+	v6, err := lc.Listen(ctx, "tcp6", net.JoinHostPort("::1", port))
+	switch {
+	case err == nil:
+		return []net.Listener{v4, v6}, nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		err = taken(ctx, net.JoinHostPort("::1", port), err)
+		return nil, errors.Join(err, v4.Close())
+	}
+	return []net.Listener{v4}, nil
+}
+
+// taken says who has the port and what to do about it.
+func taken(ctx context.Context, addr string, err error) error {
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("listen on %s: %w", addr, err)
+	}
+	return fmt.Errorf("listen on %s: taken by %s; end it, or choose another port with --listen 127.0.0.1:PORT or gateway.listen in the settings", addr, owner(ctx, addr))
+}
+
+// owner asks the program at addr what it is.
+func owner(ctx context.Context, addr string) string {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	var health struct {
+		Carpool string `json:"carpool"`
+	}
+	if ask(ctx, "http://"+addr+"/health", &health) && health.Carpool != "" {
+		return "another Carpool (" + health.Carpool + ")"
+	}
+	var version struct {
+		Version string `json:"version"`
+	}
+	if ask(ctx, "http://"+addr+"/api/version", &version) && version.Version != "" {
+		return "Ollama " + version.Version
+	}
+	return "another program"
+}
+
+func ask(ctx context.Context, url string, answer any) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return false
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = resp.Body.Close() }()
+	const enough = 64 << 10
+	return resp.StatusCode == http.StatusOK &&
+		json.NewDecoder(http.MaxBytesReader(nil, resp.Body, enough)).Decode(answer) == nil
+}

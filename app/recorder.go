@@ -1,0 +1,120 @@
+package app
+
+import (
+	"sync"
+	"time"
+
+	"carpool/app/gateway"
+	"carpool/batching"
+	"carpool/gpu"
+	"carpool/storage"
+)
+
+// recorder turns what happened into rows of the history, off the requests'
+// path, and keeps the first-token times of the last seconds for the charts.
+type recorder struct {
+	store *storage.Store // nil: the history is off or cannot be opened
+
+	mu     sync.Mutex
+	firsts []firstToken // oldest first
+}
+
+type firstToken struct {
+	at   time.Time
+	took time.Duration
+}
+
+// firstTokenWindow is how long a first token counts for the live percentiles.
+const firstTokenWindow = 10 * time.Second
+
+// request writes one row. The gateway calls it once per scheduled request.
+func (r *recorder) request(rec gateway.Record) {
+	if rec.FirstToken > 0 {
+		now := time.Now()
+		r.mu.Lock()
+		r.forget(now)
+		r.firsts = append(r.firsts, firstToken{now, rec.FirstToken})
+		r.mu.Unlock()
+	}
+	if r.store == nil {
+		return
+	}
+	row := storage.Request{
+		ID: rec.ID, Started: rec.Started, App: rec.App, Engine: rec.Engine, Model: rec.Model,
+		Route: rec.Route, Dialect: string(rec.Dialect), Stream: rec.Stream,
+		Priority: rec.Priority.String(), Outcome: string(rec.Outcome), ErrorKind: rec.ErrorKind,
+		Status: rec.Status, EngineStatus: rec.EngineStatus,
+		PromptBytes: rec.PromptBytes, AnswerBytes: rec.AnswerBytes,
+		PromptTokens: known(rec.PromptTokens), OutputTokens: known(rec.OutputTokens),
+		TokensEstimated: rec.TokensEstimated,
+		QueueMS:         milliseconds(rec.Queued), TotalMS: milliseconds(rec.Total),
+		Simulated: rec.Simulated,
+	}
+	if rec.Batch != 0 {
+		row.Batch = &rec.Batch
+	}
+	if rec.FirstToken > 0 {
+		ms := milliseconds(rec.FirstToken)
+		row.FirstTokenMS = &ms
+	}
+	r.store.AddRequest(row)
+}
+
+// batch writes one row. The scheduler calls it for each batch that ended.
+func (r *recorder) batch(b batching.Batch) {
+	if r.store == nil {
+		return
+	}
+	row := storage.Batch{
+		ID: b.ID, Started: b.Started, Engine: b.Engine, Model: b.Model,
+		Mode: string(b.Mode), Why: string(b.Why),
+		Released: b.Released, Running: b.Running, Limit: b.Limit,
+		MeanWaitMS: milliseconds(b.MeanWait), MaxWaitMS: milliseconds(b.MaxWait),
+		DurationMS: milliseconds(b.Duration), Tokens: int64(b.Tokens),
+	}
+	if reading, ok := b.Mark.(gpu.Reading); ok {
+		row.GPUMemoryUsed = signed(reading.MemoryUsed)
+		row.GPUMemoryTotal = signed(reading.MemoryTotal)
+		row.GPUUtilization = reading.Utilization
+	}
+	r.store.AddBatch(row)
+}
+
+// firstTokens are the times to first token of the requests that ended in the
+// last 10 s, in seconds, unsorted.
+func (r *recorder) firstTokens(now time.Time) []float64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.forget(now)
+	seconds := make([]float64, 0, len(r.firsts))
+	for _, f := range r.firsts {
+		seconds = append(seconds, f.took.Seconds())
+	}
+	return seconds
+}
+
+func (r *recorder) forget(now time.Time) {
+	old := 0
+	for old < len(r.firsts) && now.Sub(r.firsts[old].at) > firstTokenWindow {
+		old++
+	}
+	r.firsts = append(r.firsts[:0], r.firsts[old:]...)
+}
+
+func known(n int) *int64 {
+	if n < 0 {
+		return nil
+	}
+	v := int64(n)
+	return &v
+}
+
+func signed(n *uint64) *int64 {
+	if n == nil {
+		return nil
+	}
+	v := int64(*n)
+	return &v
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

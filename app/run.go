@@ -1,0 +1,138 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"golang.org/x/net/netutil"
+	"golang.org/x/sync/errgroup"
+
+	"carpool/app/config"
+	"carpool/app/control"
+	"carpool/batching"
+)
+
+// Run serves until ctx ends or Quit is called, then drains and closes
+// everything in order. A second Run fails.
+func (a *App) Run(ctx context.Context) error {
+	if !a.ran.CompareAndSwap(false, true) {
+		return errors.New("carpool: Run was called twice")
+	}
+	// The parts outlive ctx, so that requests in flight can end.
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	requests, abort := context.WithCancelCause(work)
+	defer abort(nil)
+	server := a.newServer(requests)
+
+	parts, failed := errgroup.WithContext(work)
+	parts.Go(func() error { return a.engines.Run(work) })
+	parts.Go(func() error { return a.sampler.Run(work) })
+	parts.Go(func() error { a.tick(work); return nil })
+	parts.Go(func() error { a.watchFile(work); return nil })
+	parts.Go(func() error { a.serveControl(work); return nil })
+	a.serve(failed, parts, server)
+
+	select {
+	case <-ctx.Done():
+	case <-a.quit:
+	case <-failed.Done():
+	}
+	a.drain(server, abort)
+	stop()
+	err := parts.Wait()
+	return errors.Join(err, a.close())
+}
+
+// serve accepts connections once the engines have been looked for, so that the
+// first request of all does not meet an empty list.
+func (a *App) serve(ctx context.Context, parts *errgroup.Group, server *http.Server) {
+	for _, l := range a.listeners {
+		parts.Go(func() error {
+			select {
+			case <-a.engines.Ready():
+			case <-ctx.Done():
+			}
+			limited := netutil.LimitListener(l, a.config.Load().Gateway.MaxConnections)
+			if err := server.Serve(limited); !errors.Is(err, http.ErrServerClosed) {
+				return err
+			}
+			return nil
+		})
+	}
+}
+
+// tick samples once a second and hands out snapshots.
+func (a *App) tick(ctx context.Context) {
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	defer a.watchers.close()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-second.C:
+			a.live.add(a.sample(now))
+		case <-a.refresh:
+		}
+		if a.watchers.watched() {
+			a.watchers.publish(a.Snapshot())
+		}
+	}
+}
+
+// watchFile and serveControl are conveniences: without them Carpool serves on.
+func (a *App) watchFile(ctx context.Context) {
+	if err := config.Watch(ctx, a.options.ConfigFile, a.fileChanged); err != nil && ctx.Err() == nil {
+		a.log.Warn("settings are not watched", "error", err)
+	}
+}
+
+func (a *App) serveControl(ctx context.Context) {
+	if err := control.Serve(ctx, a.options.StateDir, surface{a}); err != nil && ctx.Err() == nil {
+		a.log.Error("control socket", "error", err)
+	}
+}
+
+// surface is the App as the control socket sees it.
+type surface struct{ *App }
+
+// Snapshot crosses the socket as JSON, so its type does not matter there.
+func (s surface) Snapshot() any { return s.App.Snapshot() }
+
+// drain refuses what is new and lets what runs end, all under one deadline.
+func (a *App) drain(server *http.Server, abort context.CancelCauseFunc) {
+	limit := time.Duration(a.config.Load().Gateway.DrainTimeoutS) * time.Second
+	a.log.Info("shutting down", "in_flight", a.scheduler.Totals().InFlight, "limit", limit)
+	a.draining.Store(true)
+	a.changed()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	a.gateway.Drain()
+	err := errors.Join(a.scheduler.Shutdown(ctx), server.Shutdown(ctx))
+	if err == nil {
+		return
+	}
+	a.log.Warn("requests were interrupted", "error", err)
+	abort(batching.ErrClosed)
+	// Handlers still have to tell their clients and write their rows.
+	const farewell = 2 * time.Second
+	ctx, cancel = context.WithTimeout(context.Background(), farewell)
+	defer cancel()
+	if err := errors.Join(a.scheduler.Shutdown(ctx), server.Shutdown(ctx)); err != nil {
+		a.log.Warn("connections were cut", "error", errors.Join(err, server.Close()))
+	}
+}
+
+// close ends what holds files, last of all the lock.
+func (a *App) close() error {
+	var err error
+	if a.store != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		err = a.store.Close(ctx)
+	}
+	return errors.Join(err, a.lock.Unlock())
+}

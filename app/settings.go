@@ -1,0 +1,131 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"carpool/app/config"
+	"carpool/app/gateway"
+	"carpool/app/tuner"
+)
+
+// Set changes one setting by key or alias, checks the whole, puts it in force
+// and saves the file. Requests in flight are never touched. An error that says
+// "not saved" means that the value is in force until the program ends.
+func (a *App) Set(_ context.Context, key, value string) error {
+	a.settings.Lock()
+	defer a.settings.Unlock()
+	next, err := a.saved.With(key, value)
+	if err != nil {
+		return err
+	}
+	a.saved = next
+	a.commit()
+	if problem := a.fileProblem.Load(); problem != nil {
+		return fmt.Errorf("in force, but not saved: %s", *problem)
+	}
+	if err := config.Save(a.options.ConfigFile, next); err != nil {
+		return fmt.Errorf("in force, but not saved: %w", err)
+	}
+	return nil
+}
+
+// fileChanged puts an edited file in force; a broken one keeps the last good
+// settings, and keeps Set from writing over the user's edit.
+func (a *App) fileChanged(next config.Config, err error) {
+	a.settings.Lock()
+	defer a.settings.Unlock()
+	if err != nil {
+		a.settingsNotTaken(err)
+		a.changed()
+		return
+	}
+	a.fileProblem.Store(nil)
+	a.saved = next
+	a.commit()
+	a.log.Info("settings read again", "file", a.options.ConfigFile)
+}
+
+// commit puts a.saved in force, in the order in which the parts depend on each
+// other. Nothing here can fail: all was verified before. The caller holds
+// a.settings.
+func (a *App) commit() {
+	c := a.effective(a.saved)
+	a.config.Store(&c)
+	if a.options.LogLevel != nil {
+		a.options.LogLevel.Set(level(c.Log.Level))
+	}
+	a.sampler.SetInterval(time.Duration(c.GPU.SampleMS) * time.Millisecond)
+	a.engines.Configure(c.Engine.URL, c.Engine.Demo)
+	a.scheduler.Configure(tuner.Settings(c))
+	a.gateway.Configure(gatewayLimits(c))
+	a.changed()
+}
+
+// effective is c with what the command line overrides.
+func (a *App) effective(c config.Config) config.Config {
+	if a.options.Listen != "" {
+		c.Gateway.Listen = a.options.Listen
+	}
+	if a.options.Engine != "" {
+		c.Engine.URL = a.options.Engine
+	}
+	return c
+}
+
+// Setting describes key: range, unit, help.
+func (a *App) Setting(key string) (Setting, bool) { return config.Lookup(key) }
+
+func gatewayLimits(c config.Config) gateway.Limits {
+	return gateway.Limits{
+		AllowedHosts:   c.Gateway.AllowedHosts,
+		AllowedOrigins: c.Gateway.AllowedOrigins,
+		MaxBody:        int64(c.Gateway.MaxBodyMiB) << 20,
+		FirstToken:     time.Duration(c.Gateway.FirstTokenTimeoutS) * time.Second,
+		Stall:          time.Duration(c.Gateway.StallTimeoutS) * time.Second,
+	}
+}
+
+func level(name string) slog.Level {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(name)); err != nil {
+		return slog.LevelInfo
+	}
+	return l
+}
+
+// readSettings loads the file. Whatever is wrong with it, there are settings
+// to start with, and a sentence about the trouble.
+func (a *App) readSettings() config.Config {
+	c, warnings, err := config.Load(a.options.ConfigFile)
+	for _, w := range warnings {
+		a.log.Warn("settings", "warning", w.String())
+	}
+	if err != nil {
+		a.settingsNotTaken(err)
+	}
+	return c
+}
+
+func (a *App) settingsNotTaken(err error) {
+	text := err.Error()
+	a.fileProblem.Store(&text)
+	a.log.Warn("settings not taken", "error", err)
+}
+
+// checkOverrides judges the command line's values by the settings' rules.
+func checkOverrides(o Options) error {
+	var errs []error
+	for key, value := range map[string]string{"gateway.listen": o.Listen, "engine.url": o.Engine} {
+		if value == "" {
+			continue
+		}
+		if _, err := config.Default().With(key, value); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}

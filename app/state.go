@@ -1,0 +1,88 @@
+package app
+
+import (
+	"os"
+	"time"
+
+	"carpool/app/tuner"
+	"carpool/backends"
+	"carpool/storage"
+)
+
+// Snapshot is the state now.
+func (a *App) Snapshot() Snapshot {
+	c := *a.config.Load()
+	s := Snapshot{
+		At: time.Now(), Started: a.started, Version: a.options.Version, PID: os.Getpid(),
+		Endpoint: "http://" + a.address(),
+		Config:   c,
+		Limits:   tuner.Settings(c).Limits,
+		SizeKey:  tuner.SizeKey,
+		Queues:   a.scheduler.Snapshot(),
+		Batching: a.scheduler.Totals(),
+		TokensPS: a.live.lastRate(),
+		Engines:  a.engines.Snapshot(),
+		GPU:      a.sampler.Last(),
+		History:  a.history(),
+		Live:     a.live.all(),
+		LogFile:  a.options.LogFile,
+		ConfigAt: a.options.ConfigFile,
+		Draining: a.draining.Load(),
+	}
+	for _, l := range a.listeners {
+		s.Listen = append(s.Listen, l.Addr().String())
+	}
+	e, serves := active(s.Engines)
+	s.Simulated = serves && e.Simulated
+	s.Sentence = sentence(s.Batching, s.TokensPS, serves)
+	s.Basis = basis(s.Engines, s.Limits, a.address())
+	s.Problems = a.problems(s)
+	return s
+}
+
+// sample is one second of the live charts.
+func (a *App) sample(now time.Time) Sample {
+	t := a.scheduler.Totals()
+	firsts := a.recorder.firstTokens(now)
+	reading := a.sampler.Last()
+	return Sample{
+		At: now, Running: t.InFlight, Waiting: t.QueueDepth,
+		Limit:    tuner.Settings(*a.config.Load()).InFlight(),
+		TokensPS: a.live.rate(now, t.Tokens),
+		FirstP50: percentile(firsts, 0.50), FirstP95: percentile(firsts, 0.95),
+		MemoryUsed: reading.MemoryUsed, MemoryTotal: reading.MemoryTotal,
+		Utilization: reading.Utilization,
+	}
+}
+
+func (a *App) history() storage.State {
+	if a.store == nil {
+		return storage.State{Problem: a.storeProblem}
+	}
+	return a.store.State()
+}
+
+// problems are what the user should know, worst first: what stops answers, then
+// what is lost, then what is merely not as set.
+func (a *App) problems(s Snapshot) []string {
+	problems := []string{}
+	if _, serves := active(s.Engines); !serves {
+		problems = append(problems, noEngine(s.Engines))
+	}
+	if !s.History.OK && s.Config.History.Enabled {
+		problems = append(problems, s.History.Problem)
+	}
+	if problem := a.fileProblem.Load(); problem != nil {
+		problems = append(problems, "settings not taken: "+*problem)
+	}
+	return problems
+}
+
+func noEngine(engines []backends.Info) string {
+	for _, e := range engines {
+		if e.Problem != "" {
+			return e.Problem
+		}
+	}
+	return "no engine is running: start Ollama, or set engine.url"
+}
