@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Setting describes one key for people: `carpool config`, the window and the README.
@@ -207,6 +208,9 @@ func (e entry) verify(v any) error {
 			return fmt.Errorf("%d is out of range (%s)", v, e.RangeUnit())
 		}
 	case string:
+		if !utf8.ValidString(v) {
+			return fmt.Errorf("%q is not valid UTF-8", v)
+		}
 		if e.Values != nil && !slices.Contains(e.Values, v) {
 			return fmt.Errorf("%q is none of %s", v, e.Range)
 		}
@@ -215,6 +219,9 @@ func (e entry) verify(v any) error {
 		}
 	case []string:
 		for _, item := range v {
+			if !utf8.ValidString(item) {
+				return fmt.Errorf("%q is not valid UTF-8", item)
+			}
 			if err := e.check(item); err != nil {
 				return err
 			}
