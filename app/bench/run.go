@@ -1,0 +1,150 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"carpool/app/gateway"
+	"carpool/backends"
+	"carpool/backends/sim"
+	"carpool/batching"
+)
+
+// run sends o.Requests at once through a gateway with limits l.
+func run(ctx context.Context, o Options, l batching.Limits) (Result, error) {
+	demo := backends.NewDemo(backends.DemoOptions{
+		Profile: sim.Profile{Name: "bench", Request: o.Delay.Seconds()}, Slots: o.slots()})
+	defer demo.Close()
+
+	engine, err := serve(demo)
+	if err != nil {
+		return Result{}, err
+	}
+	defer engine.close()
+	scheduler := batching.New(batching.Settings{Limits: l, MaxWaiting: o.Requests + 1}, batching.Options{})
+	front, err := serveGateway(scheduler, fixedEngine{backends.Target{
+		Info:      backends.Info{Name: "demo", Kind: backends.KindDemo, Health: backends.Up, Active: true, Simulated: true},
+		Base:      &url.URL{Scheme: "http", Host: engine.address},
+		Transport: engine.transport(o.slots()),
+	}})
+	if err != nil {
+		return Result{}, err
+	}
+	defer front.close()
+
+	client := &http.Client{Transport: front.transport(o.Requests)}
+	body := fmt.Sprintf(`{"model":%q,"prompt":"How long does it take?","stream":false,"options":{"num_predict":8}}`,
+		backends.DemoModel)
+	if err := warmUp(ctx, client, front.address, o.Requests); err != nil {
+		return Result{}, err
+	}
+	all, ctx := errgroup.WithContext(ctx)
+	begun := time.Now()
+	for range o.Requests {
+		all.Go(func() error { return post(ctx, client, "http://"+front.address+"/api/generate", body) })
+	}
+	if err := all.Wait(); err != nil {
+		return Result{}, err
+	}
+	took := time.Since(begun)
+	return Result{Requests: o.Requests, Duration: took,
+		RPS: float64(o.Requests) / took.Seconds(), Batching: scheduler.Totals()}, nil
+}
+
+// warmUp opens the connections, so that dialling is in no figure.
+func warmUp(ctx context.Context, client *http.Client, address string, connections int) error {
+	all, ctx := errgroup.WithContext(ctx)
+	for range connections {
+		all.Go(func() error {
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/health", nil)
+			if err != nil {
+				return err
+			}
+			return do(client, req)
+		})
+	}
+	return all.Wait()
+}
+
+func post(ctx context.Context, client *http.Client, to, body string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	return do(client, req)
+}
+
+func do(client *http.Client, req *http.Request) error {
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+		return fmt.Errorf("%s %s: %s %s", req.Method, req.URL.Path, resp.Status, text)
+	}
+	_, err = io.Copy(io.Discard, resp.Body)
+	return err
+}
+
+// fixedEngine is the gateway's view of the one engine under test.
+type fixedEngine struct{ target backends.Target }
+
+func (e fixedEngine) Resolve(context.Context, string) (backends.Target, error) { return e.target, nil }
+func (e fixedEngine) Preferred() (backends.Target, error)                      { return e.target, nil }
+func (e fixedEngine) Snapshot() []backends.Info                                { return []backends.Info{e.target.Info} }
+func (e fixedEngine) Trouble(string, error)                                    {}
+
+// loopback is a server on a port of 127.0.0.1.
+type loopback struct {
+	address string
+	server  *http.Server
+	done    chan error
+}
+
+func serveGateway(s *batching.Scheduler, e gateway.Engines) (*loopback, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	g := gateway.New(gateway.Options{
+		Scheduler: s, Engines: e, Listen: l.Addr().String(),
+		Record: func(gateway.Record) {}, Health: func() any { return struct{}{} },
+	}, gateway.Limits{MaxBody: 1 << 20, FirstToken: time.Hour, Stall: time.Hour})
+	return serveOn(l, g), nil
+}
+
+func serve(h http.Handler) (*loopback, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	return serveOn(l, h), nil
+}
+
+func serveOn(l net.Listener, h http.Handler) *loopback {
+	s := &loopback{address: l.Addr().String(), done: make(chan error, 1),
+		server: &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}}
+	go func() { s.done <- s.server.Serve(l) }()
+	return s
+}
+
+// close ends the server and waits for it.
+func (s *loopback) close() {
+	_ = s.server.Close()
+	<-s.done
+}
+
+func (s *loopback) transport(connections int) *http.Transport {
+	return &http.Transport{MaxIdleConnsPerHost: connections, DisableCompression: true}
+}
