@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -42,9 +43,23 @@ type splice struct {
 	with       string
 }
 
-// edit returns text with c's values, and everything else as it stood. The
-// caller reads the result again: a file that is laid out in an unusual way may
-// not allow the edit.
+// revise returns a text that holds c. It is whole if all that stood in the old
+// one besides c's values still does. The error is ErrNewer.
+func revise(file string, text []byte, c Config) (revised []byte, whole bool, err error) {
+	d, err := decode(file, text)
+	if errors.Is(err, ErrNewer) {
+		return nil, false, err
+	}
+	revised = edit(text, d, c)
+	if got, err := decode(file, revised); err == nil && got.config.Equal(c) {
+		return revised, true, nil
+	}
+	return render(c), false, nil
+}
+
+// edit returns text with c's values, and everything else as it stood. A text
+// that is laid out in an unusual way may not allow it, so the result must be
+// read again.
 func edit(text []byte, d document, c Config) []byte {
 	var changes []splice
 	missing := map[string][]string{} // lines by section that is not in the file
@@ -69,8 +84,14 @@ func edit(text []byte, d document, c Config) []byte {
 		i := start + lineEnd(text[start:end])
 		changes = append(changes, splice{i, i, "\n" + e.line(&c)})
 	}
-	if !slices.ContainsFunc(d.values, func(p place) bool { return p.key() == "version" }) {
-		changes = append(changes, splice{0, 0, fmt.Sprintf("version = %d\n", Version)})
+	if d.version != Version {
+		named := fmt.Sprintf("version = %d", Version)
+		i := slices.IndexFunc(d.values, func(p place) bool { return p.key() == "version" })
+		if i >= 0 {
+			changes = append(changes, splice{d.values[i].start, d.values[i].end, named})
+		} else {
+			changes = append(changes, splice{0, 0, named + "\n"})
+		}
 	}
 	return appendSections(apply(text, changes), missing)
 }

@@ -108,18 +108,16 @@ func Save(path string, c Config) error {
 	if err != nil {
 		return err
 	}
-	d, err := decode(path, text)
-	if errors.Is(err, ErrNewer) {
+	revised, whole, err := revise(path, text, c)
+	if err != nil {
 		return fmt.Errorf("save settings: %w", err)
 	}
-	edited := edit(text, d, c)
-	if got, err := decode(path, edited); err == nil && got.config.Equal(c) {
-		return write(path, edited)
+	if !whole {
+		if err := replace(path+".broken", text); err != nil {
+			return err
+		}
 	}
-	if err := replace(path+".broken", text); err != nil {
-		return err
-	}
-	return write(path, render(c))
+	return write(path, revised)
 }
 
 // write puts a good text in force: as the last good one, then as the file, so

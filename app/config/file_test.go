@@ -338,34 +338,33 @@ func FuzzLoad(f *testing.F) {
 	f.Add([]byte("[[batching]]\nenabled = 1e9\n[a.'b.c']\nd = [1, {x = 'y'}] # z\n\"gateway.listen\" = '''x'''"))
 	f.Add([]byte("version = 0\nbatching = {}\n[gateway]\nallowed_hosts = [ 'a', # b\n]"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		path := filepath.Join(t.TempDir(), "carpool.toml")
-		if err := os.WriteFile(path, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		c, _, err := Load(path)
-		if err := c.Validate(); err != nil {
-			t.Fatalf("what loads does not validate: %v", err)
-		}
-		if opened, _ := Open(path); opened.Validate() != nil || err == nil && !opened.Equal(c) {
-			t.Fatalf("opened otherwise than loaded")
-		}
-		if err == nil {
-			again, _, err := Load(path)
-			if err != nil || !again.Equal(c) {
-				t.Fatalf("after Open: %v", err)
+		d, broken := decode("f", text)
+		if broken == nil {
+			if err := d.config.Validate(); err != nil {
+				t.Fatalf("what loads does not validate: %v", err)
+			}
+			up, _, err := revise("f", upgrade(text, d), d.config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := decode("f", up); err != nil || !got.config.Equal(d.config) || got.version != Version {
+				t.Fatalf("migrated, it does not load equal: %v\n%s", err, up)
 			}
 		}
-		changed, err := c.With("adaptive.max", "77")
+		want, err := Default().With("adaptive.max", "77")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := Save(path, changed); errors.Is(err, ErrNewer) {
+		revised, whole, err := revise("f", text, want)
+		if errors.Is(err, ErrNewer) {
 			return
-		} else if err != nil {
-			t.Fatal(err)
 		}
-		if again, _, err := Load(path); err != nil || !again.Equal(changed) {
-			t.Fatalf("saved, but it does not load equal: %v", err)
+		got, err := decode("f", revised)
+		if err != nil || !got.config.Equal(want) || got.version != Version {
+			t.Fatalf("saved, it does not load equal: %v\n%s", err, revised)
+		}
+		if broken == nil && whole && len(got.unknown) != len(d.unknown) {
+			t.Fatalf("unknown keys are lost: %v", d.unknown)
 		}
 	})
 }
