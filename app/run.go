@@ -91,16 +91,10 @@ func (a *App) watchFile(ctx context.Context) {
 }
 
 func (a *App) serveControl(ctx context.Context) {
-	if err := control.Serve(ctx, a.options.StateDir, surface{a}); err != nil && ctx.Err() == nil {
+	if err := control.Serve(ctx, a.options.StateDir, a); err != nil && ctx.Err() == nil {
 		a.log.Error("control socket", "error", err)
 	}
 }
-
-// surface is the App as the control socket sees it.
-type surface struct{ *App }
-
-// Snapshot crosses the socket as JSON, so its type does not matter there.
-func (s surface) Snapshot() any { return s.App.Snapshot() }
 
 // drain refuses what is new and lets what runs end, all under one deadline.
 func (a *App) drain(server *http.Server, abort context.CancelCauseFunc) {

@@ -100,11 +100,11 @@ func level(name string) slog.Level {
 // readSettings loads the file. Whatever is wrong with it, there are settings
 // to start with, and a sentence about the trouble.
 func (a *App) readSettings() config.Config {
-	c, warnings, err := config.Load(a.options.ConfigFile)
+	c, warnings := config.Open(a.options.ConfigFile)
 	for _, w := range warnings {
 		a.log.Warn("settings", "warning", w.String())
 	}
-	if err != nil {
+	if _, _, err := config.Load(a.options.ConfigFile); err != nil {
 		a.settingsNotTaken(err)
 	}
 	return c
