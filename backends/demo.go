@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"carpool/backends/internal/serve"
 	"carpool/backends/sim"
 )
 
@@ -42,11 +43,12 @@ type DemoStats struct {
 // It is an http.Handler, and reachable by Transport as if over a socket. Its
 // methods may be called from any goroutine.
 type Demo struct {
-	seed  uint64
-	slots int
-	start time.Time
-	mux   *http.ServeMux
-	pipe  *pipe
+	seed      uint64
+	slots     int
+	start     time.Time
+	mux       *http.ServeMux
+	server    *serve.Server
+	transport *http.Transport
 
 	mu      sync.Mutex
 	machine *sim.Machine
@@ -82,7 +84,9 @@ func NewDemo(o DemoOptions) *Demo {
 		stop: make(chan struct{}),
 	}
 	d.mux = d.routes()
-	d.pipe = newPipe(d)
+	pipe := serve.NewPipe()
+	d.server = serve.Start(pipe, d)
+	d.transport = newTransport(pipe.Dial)
 	d.done.Go(d.run)
 	return d
 }
@@ -91,7 +95,8 @@ func NewDemo(o DemoOptions) *Demo {
 // goroutines have ended. Closing twice does no harm.
 func (d *Demo) Close() {
 	d.once.Do(func() { close(d.stop) })
-	d.pipe.close()
+	d.server.Close()
+	d.transport.CloseIdleConnections()
 	d.done.Wait()
 }
 
@@ -101,7 +106,7 @@ func (d *Demo) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.mux.ServeHT
 // Transport reaches the engine over an in-memory connection that speaks
 // HTTP/1.1, so that flushes, cancels and disconnects are as on a socket. The
 // host of a request's URL does not matter.
-func (d *Demo) Transport() http.RoundTripper { return d.pipe.transport }
+func (d *Demo) Transport() http.RoundTripper { return d.transport }
 
 // Stats returns how busy the engine is.
 func (d *Demo) Stats() DemoStats {

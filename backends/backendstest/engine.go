@@ -1,0 +1,358 @@
+package backendstest
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"carpool/backends/internal/serve"
+)
+
+// Models are what an engine lists until SetModels.
+var Models = []string{"tiny:latest", "other:latest", "embed:latest"}
+
+// Version is what an engine says of itself.
+const Version = "0.17.4"
+
+// Engine is a scripted engine. Its methods may be called from any goroutine,
+// Next only from the test's own.
+type Engine struct {
+	URL string // "http://127.0.0.1:port", or "http://engine" when in memory
+
+	t         testing.TB
+	mux       *http.ServeMux
+	transport *http.Transport
+	addr      string // "" = in memory
+
+	mu       sync.Mutex
+	server   *serve.Server
+	pipe     *serve.Pipe
+	stopped  chan struct{} // closed while the engine is stopped
+	models   []string
+	loaded   []string
+	scripts  []Script
+	choose   func(Request) Script
+	probe    Script
+	hits     map[string]int
+	last     map[string]Request
+	running  int
+	peak     int
+	canceled int
+	open     chan struct{} // closed while requests are not held
+	held     chan *Held
+}
+
+// Request is one request as the engine saw it.
+type Request struct {
+	Method string
+	Path   string // with the query
+	Header http.Header
+	Body   []byte // at most the first MiB
+	Size   int64  // of the whole body
+	Model  string
+	Stream bool
+	Nonce  string // what followed "nonce:"; "" = none
+	Limit  int    // num_predict, max_tokens or their like; 0 = none
+}
+
+// New returns an engine on a free port of 127.0.0.1. It is closed at the end of
+// the test.
+func New(t testing.TB) *Engine {
+	t.Helper()
+	e := build(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("listen: %v", err)
+	}
+	e.addr = l.Addr().String()
+	e.URL = "http://" + e.addr
+	e.server = serve.Start(l, e)
+	e.transport = &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 1024}
+	return e
+}
+
+// NewInMemory returns an engine without a socket, for use inside a synctest
+// bubble.
+func NewInMemory(t testing.TB) *Engine {
+	t.Helper()
+	e := build(t)
+	e.URL = "http://engine"
+	e.pipe = serve.NewPipe()
+	e.server = serve.Start(e.pipe, e)
+	e.transport = &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 1024, DialContext: e.dial}
+	return e
+}
+
+func build(t testing.TB) *Engine {
+	e := &Engine{
+		t:       t,
+		stopped: make(chan struct{}),
+		models:  slices.Clone(Models),
+		hits:    make(map[string]int),
+		last:    make(map[string]Request),
+		open:    make(chan struct{}),
+		held:    make(chan *Held, 1<<16),
+	}
+	close(e.open)
+	e.mux = e.routes()
+	t.Cleanup(e.Stop)
+	return e
+}
+
+// Stop closes the port and every connection, as if the engine had been killed.
+// It returns when its handlers have ended.
+func (e *Engine) Stop() {
+	e.mu.Lock()
+	s := e.server
+	if s != nil {
+		close(e.stopped)
+	}
+	e.server = nil
+	e.mu.Unlock()
+	if s != nil {
+		s.Close()
+	}
+	e.transport.CloseIdleConnections()
+}
+
+// Start brings a stopped engine back at the same address.
+func (e *Engine) Start() {
+	e.t.Helper()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.server != nil {
+		return
+	}
+	e.stopped = make(chan struct{})
+	if e.addr == "" {
+		e.pipe = serve.NewPipe()
+		e.server = serve.Start(e.pipe, e)
+		return
+	}
+	l, err := net.Listen("tcp", e.addr)
+	if err != nil {
+		e.t.Fatalf("listen again: %v", err)
+	}
+	e.server = serve.Start(l, e)
+}
+
+func (e *Engine) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	e.mu.Lock()
+	pipe := e.pipe
+	e.mu.Unlock()
+	return pipe.Dial(ctx, network, addr)
+}
+
+// Transport reaches the engine, with or without a socket.
+func (e *Engine) Transport() http.RoundTripper { return e.transport }
+
+// ServeHTTP implements http.Handler.
+func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) { e.mux.ServeHTTP(w, r) }
+
+// SetModels changes the models the engine lists and answers.
+func (e *Engine) SetModels(names ...string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.models = slices.Clone(names)
+}
+
+// SetLoaded changes the models that /api/ps lists.
+func (e *Engine) SetLoaded(names ...string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.loaded = slices.Clone(names)
+}
+
+// Script sets how the next inference requests are treated, one each, in order
+// of arrival. After them Always or Choose count again.
+func (e *Engine) Script(next ...Script) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.scripts = append(e.scripts, next...)
+}
+
+// Always sets how inference requests are treated from now on.
+func (e *Engine) Always(s Script) { e.Choose(func(Request) Script { return s }) }
+
+// Choose sets a function that says how each inference request is treated.
+func (e *Engine) Choose(f func(Request) Script) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.choose = f
+}
+
+// Probe sets how version, lists and the root are treated: Status, Body, Delay,
+// and End with At 0.
+func (e *Engine) Probe(s Script) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.probe = s
+}
+
+// Hits returns how many requests came to the inference routes, or with a path
+// to that one: "/api/tags".
+func (e *Engine) Hits(path ...string) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(path) > 0 {
+		return e.hits[path[0]]
+	}
+	n := 0
+	for p := range answers {
+		n += e.hits[p]
+	}
+	return n
+}
+
+// Running returns how many inference requests are in the engine now.
+func (e *Engine) Running() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.running
+}
+
+// Peak returns how many were there at once at most, since the last ResetPeak.
+func (e *Engine) Peak() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.peak
+}
+
+// ResetPeak makes Peak begin again from what runs now.
+func (e *Engine) ResetPeak() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.peak = e.running
+}
+
+// Canceled returns how many clients left before the end of their answer.
+func (e *Engine) Canceled() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.canceled
+}
+
+// Last returns the last request to a path, false if there was none.
+func (e *Engine) Last(path string) (Request, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	r, ok := e.last[path]
+	return r, ok
+}
+
+// Held is an inference request that has arrived and waits.
+type Held struct {
+	Request
+	release chan Script
+	script  Script
+}
+
+// Release lets the request go on, by its script or by the one given.
+func (h *Held) Release(s ...Script) {
+	if len(s) == 0 {
+		s = []Script{h.script}
+	}
+	select {
+	case h.release <- s[0]:
+	default: // released before
+	}
+}
+
+// Hold makes inference requests wait from now on, each until its Held is
+// released.
+func (e *Engine) Hold() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	select {
+	case <-e.open:
+		e.open = make(chan struct{})
+	default:
+	}
+}
+
+// Release ends Hold and lets all that wait go on.
+func (e *Engine) Release() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	select {
+	case <-e.open:
+	default:
+		close(e.open)
+	}
+}
+
+// Next waits for the next held request, in order of arrival. It fails the test
+// after ten seconds without one.
+func (e *Engine) Next() *Held {
+	e.t.Helper()
+	select {
+	case h := <-e.held:
+		return h
+	case <-time.After(10 * time.Second):
+		e.t.Fatal("no request reached the engine")
+		return nil
+	}
+}
+
+// Idle reports whether no held request waits to be fetched by Next.
+func (e *Engine) Idle() bool { return len(e.held) == 0 }
+
+var nonce = regexp.MustCompile(`nonce:([A-Za-z0-9_-]+)`)
+
+// seen reads and records a request.
+func (e *Engine) seen(r *http.Request, read bool) Request {
+	q := Request{Method: r.Method, Path: r.URL.RequestURI(), Header: r.Header.Clone(), Stream: !strings.HasPrefix(r.URL.Path, "/v1/")}
+	if read {
+		q.Body, _ = io.ReadAll(io.LimitReader(r.Body, 1<<20)) // a body that breaks off shows as a short one
+		rest, _ := io.Copy(io.Discard, r.Body)
+		q.Size = int64(len(q.Body)) + rest
+		q.parse()
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.hits[r.URL.Path]++
+	e.last[r.URL.Path] = q
+	return q
+}
+
+// parse reads what scripts and answers need, as far as the body is JSON.
+func (q *Request) parse() {
+	if m := nonce.FindSubmatch(q.Body); m != nil {
+		q.Nonce = string(m[1])
+	}
+	var body struct {
+		Model, Name string
+		Stream      *bool
+		Options     struct {
+			NumPredict int `json:"num_predict"`
+		}
+		MaxTokens       int `json:"max_tokens"`
+		MaxOutputTokens int `json:"max_output_tokens"`
+	}
+	_ = json.Unmarshal(q.Body, &body) // what is not JSON has no model
+	q.Model = body.Model
+	if q.Model == "" {
+		q.Model = body.Name
+	}
+	if body.Stream != nil {
+		q.Stream = *body.Stream
+	}
+	q.Limit = max(body.Options.NumPredict, body.MaxTokens, body.MaxOutputTokens, 0)
+}
+
+// has reports whether the engine lists a model, with or without ":latest".
+func (e *Engine) has(model string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.ContainsFunc(e.models, func(m string) bool {
+		return strings.TrimSuffix(m, ":latest") == strings.TrimSuffix(model, ":latest")
+	})
+}
