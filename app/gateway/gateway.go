@@ -1,12 +1,21 @@
 // Package gateway is Carpool's HTTP surface: it checks who may ask, reads what
 // scheduling needs, waits for a lease, and passes the engine's bytes through
 // untouched while a tap reads along.
+//
+// A scheduled request is read whole, judged, queued and proxied on the
+// goroutine that net/http gave it; the package starts none of its own. Every
+// other request goes straight to the engine. The package writes bytes of its
+// own only for its own errors and for GET /health. It keeps no prompt, no
+// answer and no key. design.md says which file holds which rule.
 package gateway
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"carpool/backends"
@@ -26,85 +35,148 @@ type Scheduler interface {
 	Acquire(ctx context.Context, r batching.Request) (*batching.Lease, error)
 }
 
-// Outcome is how a request ended, for the history.
-type Outcome string
-
-// The outcomes.
-const (
-	OK          Outcome = "ok"
-	Failed      Outcome = "error"
-	Canceled    Outcome = "cancelled"
-	Rejected    Outcome = "rejected"
-	Interrupted Outcome = "interrupted"
-)
-
-// Record is the one account of a scheduled request. No prompt, no answer, no key.
-type Record struct {
-	ID              string
-	Batch           uint64 // 0: never released
-	Started         time.Time
-	App             string
-	Engine          string
-	Model           string
-	Route           string
-	Dialect         Dialect
-	Stream          bool
-	Priority        batching.Priority
-	Outcome         Outcome
-	ErrorKind       string // "" when ok
-	Status          int    // sent to the client; 499 = it left before
-	EngineStatus    int    // 0 = not asked or no answer
-	PromptBytes     int64
-	AnswerBytes     int64
-	PromptTokens    int // -1 = not known
-	OutputTokens    int // -1 = not known
-	TokensEstimated bool
-	Queued          time.Duration
-	FirstToken      time.Duration // from arrival; 0 = none
-	Total           time.Duration
-	Simulated       bool
+// Limits may change at any time through Configure; each request keeps those it
+// began with. A zero field means its default.
+type Limits struct {
+	AllowedHosts   []string      // accepted in Host beside our own; "name" (our port or none) or "name:port"
+	AllowedOrigins []string      // accepted in Origin beside this machine's; exact, or ending in "*" after "scheme://"
+	MaxBody        int64         // bytes of a scheduled request's body; 0 = 64 MiB
+	FirstToken     time.Duration // engine silent before the first token; 0 = 300 s
+	Stall          time.Duration // engine silent between bytes; 0 = 60 s
 }
 
-// Dialect is the API a client speaks.
-type Dialect string
-
-// The dialects.
-const (
-	Ollama    Dialect = "ollama"
-	OpenAI    Dialect = "openai"
-	Anthropic Dialect = "anthropic"
-)
-
-// Limits may change at any time through Configure; each request keeps those it began with.
-type Limits struct {
-	AllowedHosts   []string
-	AllowedOrigins []string
-	MaxBody        int64         // bytes of a scheduled request's body
-	FirstToken     time.Duration // engine silent before the first byte
-	Stall          time.Duration // engine silent between bytes
+func (l Limits) withDefaults() Limits {
+	if l.MaxBody <= 0 {
+		l.MaxBody = 64 << 20
+	}
+	if l.FirstToken <= 0 {
+		l.FirstToken = 300 * time.Second
+	}
+	if l.Stall <= 0 {
+		l.Stall = 60 * time.Second
+	}
+	return l
 }
 
 // Options are fixed for a gateway's life.
 type Options struct {
 	Scheduler Scheduler
 	Engines   Engines
-	Record    func(Record) // called once per scheduled request; must not block
-	Health    func() any   // body of GET /health, marshalled as JSON
-	Listen    string       // our address, for the Host check
+	Record    func(Record) // called once per scheduled request; must not block; nil = none
+	Health    func() any   // body of GET /health, marshalled as JSON; nil = {"status":"ok"}
+	Listen    string       // our address with the actual port, for the Host check
 	Log       *slog.Logger // notes without bodies or keys; nil = none
 }
 
 // Gateway is an http.Handler.
-type Gateway struct{}
+type Gateway struct {
+	scheduler Scheduler
+	engines   Engines
+	record    func(Record)
+	health    func() any
+	port      string
+	log       *slog.Logger
+
+	policy   atomic.Pointer[policy]
+	draining atomic.Bool
+	life     context.Context // ends with Interrupt
+	end      context.CancelCauseFunc
+	memory   budget
+	lists    lastGood
+}
+
+// policy is what Configure changes, prepared once for all requests.
+type policy struct {
+	Limits
+	guard
+}
 
 // New returns a gateway. It starts no goroutine.
-func New(o Options, l Limits) *Gateway { panic("todo") }
-
-// ServeHTTP implements http.Handler.
-func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { panic("todo") }
+func New(o Options, l Limits) *Gateway {
+	g := &Gateway{
+		scheduler: o.Scheduler,
+		engines:   o.Engines,
+		record:    o.Record,
+		health:    o.Health,
+		port:      portOf(o.Listen),
+		log:       o.Log,
+		memory:    budget{most: maxBodies},
+	}
+	if g.record == nil {
+		g.record = func(Record) {}
+	}
+	if g.log == nil {
+		g.log = slog.New(slog.DiscardHandler)
+	}
+	g.life, g.end = context.WithCancelCause(context.Background())
+	g.Configure(l)
+	return g
+}
 
 // Configure changes the limits for requests that come after it.
-func (g *Gateway) Configure(l Limits) { panic("todo") }
+func (g *Gateway) Configure(l Limits) {
+	g.policy.Store(&policy{Limits: l.withDefaults(), guard: newGuard(g.port, l)})
+}
 
-// Drain makes every new request fail with 503 shutting_down.
-func (g *Gateway) Drain() { panic("todo") }
+// Drain makes every new request fail with 503 shutting_down. Those in the
+// gateway go on.
+func (g *Gateway) Drain() { g.draining.Store(true) }
+
+// errShutdown is the cause of a request that Interrupt ended.
+var errShutdown = errors.New("carpool is shutting down")
+
+// Interrupt drains and ends what still runs: each client is told shutting_down
+// in its own dialect. It does not wait; http.Server.Shutdown does.
+func (g *Gateway) Interrupt() {
+	g.Drain()
+	g.end(errShutdown)
+}
+
+// ServeHTTP implements http.Handler.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id := requestID(r)
+	c := newClient(w, id)
+	defer c.finish()
+	defer g.recoverPanic(c, r)
+
+	p := g.policy.Load()
+	dialect := dialectOf(r.URL.Path)
+	if f := p.admit(c, r); f != nil {
+		c.refuse(dialect, f)
+		return
+	}
+	if isPreflight(r) {
+		c.answerPreflight(r)
+		return
+	}
+	if f := checkPath(r.URL); f != nil {
+		c.refuse(dialect, f)
+		return
+	}
+	if g.draining.Load() {
+		c.refuse(dialect, newFault(shuttingDown, "carpool is shutting down"))
+		return
+	}
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
+	defer context.AfterFunc(g.life, func() { cancel(errShutdown) })()
+	call := &call{Gateway: g, policy: p, client: c, in: r, ctx: ctx, cancel: cancel,
+		id: id, dialect: dialect, arrived: time.Now()}
+	call.serve()
+}
+
+// recoverPanic turns a handler's panic into a 500 and leaves all other requests
+// alone. http.ErrAbortHandler is how a broken stream is told to the client.
+func (g *Gateway) recoverPanic(c *client, r *http.Request) {
+	switch p := recover(); p {
+	case nil:
+	case http.ErrAbortHandler:
+		panic(p)
+	default:
+		g.log.Error("handler panicked", "id", c.id, "route", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+		if c.status != 0 {
+			panic(http.ErrAbortHandler)
+		}
+		c.refuse(dialectOf(r.URL.Path), newFault(internalError, "internal error"))
+	}
+}

@@ -1,0 +1,162 @@
+package gateway
+
+import (
+	"errors"
+	"io"
+	"net/http"
+)
+
+// errBroken ends an answer whose failure the client has been told, or cannot be
+// told: ReverseProxy then breaks the connection.
+var errBroken = errors.New("answer broken off")
+
+// maxAhead bounds what of an unstreamed answer is read before it goes on. Up to
+// there a break is still told by the status.
+const maxAhead = maxDocument
+
+// answer is an engine's good answer on its way to the client: its bytes as they
+// are, and after a failure our words for it.
+type answer struct {
+	*call
+	src   io.ReadCloser
+	fixed bool   // its length is announced, so nothing can be added
+	held  []byte // to be passed on before more is read
+	end   error  // what Read returns once held is empty; nil = go on
+}
+
+// readAhead reads until the first event, or an unstreamed answer's end. It
+// fails while the status can still tell.
+func (a *answer) readAhead() error {
+	chunk := copyBuffers.Get()
+	defer copyBuffers.Put(chunk)
+	most := maxAhead
+	if a.tap.form != plain {
+		most = maxLine
+	}
+	for len(a.held) < most {
+		n, err := a.fill(chunk)
+		a.held = append(a.held, chunk[:n]...)
+		if err == io.EOF {
+			a.tap.close()
+		}
+		if f := a.early(err); f != nil {
+			return f
+		}
+		if err == io.EOF {
+			a.finish()
+			return nil
+		}
+		if a.tap.form != plain && !a.tap.silent() {
+			return nil
+		}
+	}
+	return nil
+}
+
+// early is what is wrong with an answer of which nothing has been passed on.
+func (a *answer) early(err error) *fault {
+	switch {
+	case err != nil && err != io.EOF:
+		f := a.explain(err)
+		if f.kind == backendDisconnected && len(a.held) > 0 {
+			f = newFault(backendTruncated, "the engine broke off its answer")
+		}
+		return f
+	case a.tap.garbled:
+		return newFault(backendBadResponse, "the engine answered with something that is not an answer")
+	case a.tap.failure != nil:
+		return faultOfEvent(a.tap.failure)
+	case err == io.EOF && (!a.tap.ended || len(a.held) == 0):
+		return newFault(backendTruncated, "the engine ended its answer early")
+	}
+	return nil
+}
+
+// faultOfEvent gives an error that came inside a 200 the status it should have had.
+func faultOfEvent(e *event) *fault {
+	text := plainText(e.reason)
+	if text == "" {
+		text = "the engine failed"
+	}
+	f := newFault(kindOfEngine(http.StatusInternalServerError, text), text)
+	if e.code >= 400 && e.code < 600 {
+		f.kind = kindOfEngine(e.code, text)
+		f.code = e.code
+	}
+	return f
+}
+
+// Read implements io.Reader.
+func (a *answer) Read(p []byte) (int, error) {
+	for {
+		if len(a.held) > 0 {
+			n := copy(p, a.held)
+			a.held = a.held[n:]
+			return n, nil
+		}
+		if a.end != nil {
+			return 0, a.end
+		}
+		n, err := a.fill(p)
+		switch {
+		case err == io.EOF:
+			a.tap.close()
+			a.finish()
+		case err != nil:
+			a.breakOff(a.explain(err))
+		case a.tap.garbled:
+			a.breakOff(newFault(backendBadResponse, "the engine answered with something that is not an answer"))
+		}
+		if n > 0 {
+			return n, nil
+		}
+	}
+}
+
+// Close implements io.Closer.
+func (a *answer) Close() error { return a.src.Close() }
+
+// fill reads from the engine, with the tap and the watchdog beside.
+func (a *answer) fill(p []byte) (int, error) {
+	a.watch.wait()
+	n, err := a.src.Read(p)
+	a.watch.rest()
+	if n > 0 {
+		a.tap.feed(p[:n])
+		if a.tap.form == plain {
+			a.watch.tokens(a.policy.Stall) // it comes in one go
+		}
+	}
+	return n, err
+}
+
+// finish judges an answer whose end has come.
+func (a *answer) finish() {
+	switch {
+	case a.tap.garbled && a.tap.form != plain:
+		a.breakOff(newFault(backendBadResponse, "the engine answered with something that is not an answer"))
+	case a.tap.failure != nil: // the client has the engine's own words
+		a.fault = faultOfEvent(a.tap.failure)
+		a.end = io.EOF
+	case !a.tap.ended:
+		a.breakOff(newFault(backendTruncated, "the engine ended its answer early"))
+	default:
+		a.complete = true
+		a.end = io.EOF
+	}
+}
+
+// breakOff tells the client of a failure after the status: a last frame, and
+// for server-sent events, whose clients may take an end for success, a broken
+// connection behind it.
+func (a *answer) breakOff(f *fault) {
+	a.fault = f
+	a.end = errBroken
+	if f.kind == clientGone || a.fixed {
+		return
+	}
+	a.held = append(a.held, a.dialect.frame(f, a.id, a.tap.form, a.tap.midLine())...)
+	if a.tap.form == ndjson {
+		a.end = io.EOF
+	}
+}

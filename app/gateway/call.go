@@ -1,0 +1,247 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"carpool/backends"
+	"carpool/batching"
+)
+
+// call is one request on its way through the gateway. It lives on the goroutine
+// of its handler.
+type call struct {
+	*Gateway
+	policy  *policy
+	client  *client
+	in      *http.Request
+	ctx     context.Context // ends with the client, a timeout or Interrupt
+	cancel  context.CancelCauseFunc
+	id      string
+	dialect Dialect
+	route   route
+	arrived time.Time
+
+	// Of scheduled calls only.
+	body     []byte
+	sketch   sketch
+	target   backends.Target
+	lease    *batching.Lease
+	watch    *watchdog
+	tap      *tap
+	rec      Record
+	fault    *fault // what ended it, if not the engine's own good answer
+	complete bool   // the answer was passed on to its end
+}
+
+// schedule serves a request that has to wait for its turn.
+func (c *call) schedule() {
+	body, held, f := readBody(c.client, c.in, &c.memory, c.policy.MaxBody)
+	defer c.memory.give(held)
+	if f != nil {
+		c.client.refuse(c.dialect, f)
+		return
+	}
+	c.body = body
+	if e := c.in.Header.Get("Content-Encoding"); e == "" || e == "identity" {
+		if c.sketch, f = peek(body, c.dialect, c.route); f != nil {
+			c.client.refuse(c.dialect, f)
+			return
+		}
+	} else {
+		// Some engines read compressed bodies. Such a call takes its turn like
+		// any other, under no model's name.
+		c.sketch = sketch{stream: true, filled: true}
+	}
+	if !c.sketch.filled {
+		c.serveStraight() // loads or unloads a model
+		return
+	}
+	c.begin()
+	defer c.account()
+	if f := c.admit(); f != nil {
+		c.fail(f)
+		return
+	}
+	c.exchange()
+}
+
+// begin opens the record.
+func (c *call) begin() {
+	c.rec = Record{
+		ID: c.id, Started: c.arrived.UTC(), App: appOf(c.in), Model: c.sketch.model,
+		Route: c.in.URL.Path, Dialect: c.dialect, Stream: c.sketch.stream, Priority: priorityOf(c.in),
+		PromptBytes: c.sketch.prompt, PromptTokens: -1, OutputTokens: -1,
+	}
+}
+
+// admit finds the engine and waits for a lease.
+func (c *call) admit() *fault {
+	target, err := c.resolve()
+	if err != nil {
+		return c.orGone(faultOfResolve(err, c.sketch.model))
+	}
+	c.target = target
+	c.rec.Engine, c.rec.Simulated = target.Name, target.Simulated
+	lease, err := c.scheduler.Acquire(c.ctx, batching.Request{
+		Key:          batching.Key{Engine: target.Name, Model: canonical(target, c.sketch.model)},
+		ID:           c.id,
+		App:          c.rec.App,
+		Priority:     c.rec.Priority,
+		PromptTokens: int(c.sketch.prompt / bytesPerToken),
+		MaxTokens:    c.sketch.maxTokens,
+		Prefix:       c.sketch.prefix,
+	})
+	c.rec.Queued = time.Since(c.arrived)
+	if err != nil {
+		f := faultOfQueue(err)
+		if f == nil {
+			f = newFault(internalError, "the scheduler failed")
+			c.log.Error("scheduler failed", "id", c.id, "error", err)
+		}
+		return c.orGone(f)
+	}
+	c.lease = lease
+	c.rec.Batch, c.rec.Queued = lease.Batch().ID, lease.Waited()
+	return nil
+}
+
+// bytesPerToken is a fair mean for text in many languages.
+const bytesPerToken = 4
+
+func (c *call) resolve() (backends.Target, error) {
+	if c.sketch.model == "" {
+		return c.engines.Preferred()
+	}
+	return c.engines.Resolve(c.ctx, c.sketch.model)
+}
+
+// canonical is the engine's own spelling of a model's name, so that "m" and
+// "m:latest" share a batch.
+func canonical(t backends.Target, name string) string {
+	for _, m := range t.Models {
+		if m.Name == name+":latest" {
+			return m.Name
+		}
+	}
+	return name
+}
+
+// orGone is f, unless there is no client any more to be told.
+func (c *call) orGone(f *fault) *fault {
+	if c.in.Context().Err() != nil && !errors.Is(context.Cause(c.ctx), errShutdown) {
+		return newFault(clientGone, "the client left")
+	}
+	return f
+}
+
+// fail ends a call that has not sent anything yet.
+func (c *call) fail(f *fault) {
+	c.fault = f
+	if f.kind != clientGone {
+		c.client.refuse(c.dialect, f)
+	}
+}
+
+// account gives the lease back and writes the one record. It runs last, also
+// after a panic.
+func (c *call) account() {
+	c.settleFault()
+	if c.lease != nil {
+		c.countTokens()
+		c.lease.Release(c.release())
+	}
+	r := &c.rec
+	r.Total = time.Since(c.arrived)
+	r.AnswerBytes = c.client.written
+	r.Status = c.client.status
+	r.Outcome = OK
+	if c.fault != nil {
+		r.ErrorKind = string(c.fault.kind)
+		r.Outcome = c.outcome()
+		if r.Outcome == Canceled {
+			r.Status = statusClientClosed
+		}
+	}
+	c.record(*r)
+}
+
+// settleFault names what ended a call that nothing has named yet: the client,
+// when a write to it failed, else a panic.
+func (c *call) settleFault() {
+	switch {
+	case c.client.err != nil && errors.Is(c.client.err, os.ErrDeadlineExceeded):
+		c.fault = newFault(slowClient, "the client read too slowly")
+	case c.client.err != nil:
+		c.fault = newFault(clientGone, "the client left")
+	case c.fault == nil && !c.complete:
+		c.fault = c.orGone(newFault(internalError, "internal error"))
+	}
+}
+
+func (c *call) outcome() Outcome {
+	switch c.fault.kind {
+	case clientGone, slowClient:
+		return Canceled
+	case queueFull, rateLimited, queueTimeout:
+		if c.lease == nil {
+			return Rejected
+		}
+	case shuttingDown:
+		if c.lease == nil {
+			return Rejected
+		}
+		return Interrupted
+	}
+	return Failed
+}
+
+// release tells the scheduler how the engine is left. What was broken off may
+// still be worked on, whoever broke it off.
+func (c *call) release() batching.Outcome {
+	overload := c.rec.EngineStatus == http.StatusServiceUnavailable || c.rec.EngineStatus == http.StatusTooManyRequests
+	switch {
+	case c.fault == nil:
+		return batching.Served
+	case overload:
+		return batching.Overload
+	case c.ctx.Err() != nil, c.client.err != nil:
+		return batching.Canceled
+	}
+	return batching.Served
+}
+
+// countTokens puts the engine's own counts in the place of those of the tap.
+func (c *call) countTokens() {
+	t := c.tap
+	if t == nil {
+		return
+	}
+	r := &c.rec
+	r.PromptTokens = t.prompt
+	switch {
+	case c.route.embedding:
+		r.OutputTokens = 0
+	case t.output >= 0:
+		r.OutputTokens = t.output
+	case t.form != plain:
+		r.OutputTokens, r.TokensEstimated = t.tokens, true
+	}
+	reported := 0
+	if t.form != plain {
+		reported = t.tokens
+	}
+	if told := max(r.OutputTokens, 0); told != reported {
+		c.lease.Tokens(told - reported)
+	}
+}
+
+// reader is the body for the engine, fresh for each try.
+func (c *call) reader() (io.ReadCloser, error) {
+	return io.NopCloser(bytes.NewReader(c.body)), nil
+}

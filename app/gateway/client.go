@@ -1,0 +1,95 @@
+package gateway
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// slowWrite is how long one write to a client may take before it counts as gone.
+const slowWrite = 30 * time.Second
+
+// client is the way back to who asked. It adds the headers that every answer
+// carries, bounds each write, and remembers what was sent.
+type client struct {
+	http.ResponseWriter
+	control *http.ResponseController
+	id      string
+	head    http.Header // put on the answer, over the engine's
+	status  int         // sent; 0 = nothing yet
+	written int64       // bytes of body
+	err     error       // of the first write that failed
+}
+
+func newClient(w http.ResponseWriter, id string) *client {
+	return &client{ResponseWriter: w, control: http.NewResponseController(w), id: id,
+		head: http.Header{"X-Request-Id": {id}}}
+}
+
+// WriteHeader implements http.ResponseWriter. An engine's 1xx is not passed on:
+// ReverseProxy would then wipe the headers already set.
+func (c *client) WriteHeader(status int) {
+	if status < 200 || c.status != 0 {
+		return
+	}
+	h := c.Header()
+	for k, v := range c.head {
+		h[k] = v
+	}
+	c.status = status
+	c.bound()
+	c.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (c *client) Write(p []byte) (int, error) {
+	if c.status == 0 {
+		c.WriteHeader(http.StatusOK)
+	}
+	c.bound()
+	n, err := c.ResponseWriter.Write(p)
+	c.written += int64(n)
+	c.fail(err)
+	return n, err
+}
+
+// FlushError sends what is buffered; http.ResponseController looks for it.
+func (c *client) FlushError() error {
+	err := c.control.Flush()
+	c.fail(err)
+	return err
+}
+
+// Unwrap lets http.ResponseController reach the server's own writer.
+func (c *client) Unwrap() http.ResponseWriter { return c.ResponseWriter }
+
+func (c *client) fail(err error) {
+	if err != nil && c.err == nil {
+		c.err = err
+	}
+}
+
+// bound gives the next write its deadline. A writer without deadlines, as in
+// tests, has no slow client either.
+func (c *client) bound() { _ = c.control.SetWriteDeadline(time.Now().Add(slowWrite)) }
+
+// finish lifts the deadline, which would outlive the request on its connection.
+func (c *client) finish() { _ = c.control.SetWriteDeadline(time.Time{}) }
+
+// requestID is the client's own X-Request-Id if it is a plain word, else a new one.
+func requestID(r *http.Request) string {
+	id := r.Header.Get("X-Request-Id")
+	if id == "" || len(id) > 128 {
+		return uuid.NewString()
+	}
+	for i := range len(id) {
+		b := id[i]
+		safe := b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' ||
+			b == '-' || b == '_' || b == '.' || b == ':'
+		if !safe {
+			return uuid.NewString()
+		}
+	}
+	return id
+}

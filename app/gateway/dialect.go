@@ -1,0 +1,129 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// Dialect is the API a client speaks.
+type Dialect string
+
+// The dialects.
+const (
+	Ollama    Dialect = "ollama"
+	OpenAI    Dialect = "openai"
+	Anthropic Dialect = "anthropic"
+)
+
+// dialectOf tells which dialect a client of path speaks.
+func dialectOf(path string) Dialect {
+	switch {
+	case path == "/v1/messages", strings.HasPrefix(path, "/v1/messages/"):
+		return Anthropic
+	case path == "/v1", strings.HasPrefix(path, "/v1/"):
+		return OpenAI
+	}
+	return Ollama
+}
+
+type openAIError struct {
+	Message string  `json:"message"`
+	Type    string  `json:"type"`
+	Param   *string `json:"param"`
+	Code    string  `json:"code"`
+}
+
+type anthropicError struct {
+	Type    string `json:"type"`
+	Message string `json:"message"`
+}
+
+// body renders f as the dialect's error answer, without a line end.
+func (d Dialect) body(f *fault, id string) []byte {
+	rule := rules[f.kind]
+	switch d {
+	case OpenAI:
+		e := openAIError{Message: f.message, Type: rule.openai, Code: string(f.kind)}
+		if f.param != "" {
+			e.Param = &f.param
+		}
+		return mustJSON(map[string]any{"error": e})
+	case Anthropic:
+		return mustJSON(struct {
+			Type    string         `json:"type"`
+			Error   anthropicError `json:"error"`
+			Request string         `json:"request_id"`
+		}{"error", anthropicError{rule.anthropic, f.message}, id})
+	}
+	return mustJSON(map[string]string{"error": f.message})
+}
+
+// frame renders f as the last words of a stream whose status is long sent. A
+// line of the engine's that was cut off is closed first.
+func (d Dialect) frame(f *fault, id string, form framing, midLine bool) []byte {
+	var b bytes.Buffer
+	switch form {
+	case ndjson:
+		if midLine {
+			b.WriteByte('\n')
+		}
+		b.Write(d.body(f, id))
+		b.WriteByte('\n')
+	case sse:
+		if midLine {
+			b.WriteString("\n\n")
+		}
+		if d == Anthropic {
+			b.WriteString("event: error\n")
+		}
+		b.WriteString("data: ")
+		b.Write(d.body(f, id))
+		b.WriteString("\n\n")
+	}
+	return b.Bytes()
+}
+
+// refuse answers with f in dialect d. Nothing may have been sent before.
+func (c *client) refuse(d Dialect, f *fault) {
+	h, rule := c.Header(), rules[f.kind]
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	if rule.retryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(rule.retryAfter))
+	}
+	if rule.hopeless {
+		h.Set("X-Should-Retry", "false")
+	}
+	if rule.hangUp {
+		h.Set("Connection", "close")
+	}
+	body := d.body(f, c.id)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	c.WriteHeader(f.status())
+	_, _ = c.Write(body) // a client that has gone needs no error
+}
+
+// retryAfter reads a Retry-After header, seconds or a date, and clamps it to
+// 1..120 seconds, which is as far as SDKs obey it. What cannot be read counts as 1.
+func retryAfter(value string, now func() (unix int64)) int {
+	value = strings.TrimSpace(value)
+	if seconds, err := strconv.ParseFloat(value, 64); err == nil && seconds == seconds {
+		return int(min(max(seconds, 1), 120))
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return int(min(max(at.Unix()-now(), 1), 120))
+	}
+	return 1
+}
+
+func mustJSON(v any) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		panic(err) // only plain strings are marshalled here
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}

@@ -1,0 +1,183 @@
+package gateway
+
+// event is what one piece of an answer says: a line of NDJSON, the data of one
+// SSE event, or a whole JSON answer. All dialects are read alike, because no
+// key means two things.
+type event struct {
+	tokens int    // pieces of generated text in it
+	prompt int    // tokens of the prompt, as told; -1 = not told
+	output int    // tokens generated, as told; -1 = not told
+	end    bool   // the last one of a whole answer
+	failed bool   // an error of the engine
+	reason string // its text
+	code   int    // its status, where the engine tells one; 0 = not told
+}
+
+// readEvent reads JSON. Fields of other types than expected are passed over:
+// the client judges them, not the tap.
+func readEvent(text []byte) (event, error) {
+	r := eventReader{cursor: cursor{text: text}, event: event{prompt: -1, output: -1}}
+	err := r.object(r.field)
+	if err == nil && r.next() != 0 {
+		err = errSyntax
+	}
+	return r.event, err
+}
+
+type eventReader struct {
+	cursor
+	event
+}
+
+func (r *eventReader) field(key []byte) error {
+	switch string(key) {
+	case "response", "message", "delta":
+		return r.piece()
+	case "thinking", "text":
+		return r.content()
+	case "choices":
+		return r.each(r.choice)
+	case "usage":
+		return r.fields(r.usage)
+	case "prompt_eval_count":
+		return r.counted(&r.prompt)
+	case "eval_count":
+		return r.counted(&r.output)
+	case "done":
+		if r.next() == 't' {
+			r.end = true
+		}
+	case "type":
+		return r.typeName()
+	case "error":
+		return r.failure()
+	}
+	return r.skip()
+}
+
+// typeName reads the type of an event of the Responses or Anthropic API.
+func (r *eventReader) typeName() error {
+	if r.next() != '"' {
+		return r.skip()
+	}
+	name, err := r.str()
+	switch string(name) {
+	case "response.completed", "response.incomplete", "message_stop":
+		r.end = true
+	case "response.failed", "error":
+		r.failed = true
+	}
+	return err
+}
+
+// piece reads a value that is either generated text or an object around it.
+func (r *eventReader) piece() error {
+	if r.next() == '"' {
+		return r.content()
+	}
+	return r.fields(r.pieceField)
+}
+
+func (r *eventReader) pieceField(key []byte) error {
+	switch string(key) {
+	case "content", "text", "thinking", "reasoning", "reasoning_content", "refusal", "partial_json":
+		return r.content()
+	case "tool_calls":
+		if r.next() == '[' {
+			start := r.at
+			err := r.skip()
+			if !isEmpty(r.text[start:r.at]) {
+				r.tokens = max(r.tokens, 1)
+			}
+			return err
+		}
+	case "usage":
+		return r.fields(r.usage)
+	case "error":
+		return r.failure()
+	}
+	return r.skip()
+}
+
+func (r *eventReader) choice() error {
+	return r.fields(func(key []byte) error {
+		switch string(key) {
+		case "delta", "message":
+			return r.piece()
+		case "text":
+			return r.content()
+		}
+		return r.skip()
+	})
+}
+
+func (r *eventReader) usage(key []byte) error {
+	switch string(key) {
+	case "prompt_tokens", "input_tokens":
+		return r.counted(&r.prompt)
+	case "completion_tokens", "output_tokens":
+		return r.counted(&r.output)
+	}
+	return r.skip()
+}
+
+// content notes generated text that is not empty.
+func (r *eventReader) content() error {
+	if r.next() != '"' {
+		return r.skip()
+	}
+	text, err := r.str()
+	if len(text) > 0 {
+		r.tokens++
+	}
+	return err
+}
+
+func (r *eventReader) counted(n *int) error {
+	if b := r.next(); b != '-' && (b < '0' || b > '9') {
+		return r.skip()
+	}
+	text, err := r.number()
+	*n = count(text)
+	return err
+}
+
+// failure reads an error: a text, or an object with a message. Null is none.
+func (r *eventReader) failure() error {
+	switch r.next() {
+	case 'n':
+		return r.skip()
+	case '"':
+		text, err := r.str()
+		r.failed, r.reason = true, unquote(text)
+		return err
+	}
+	r.failed = true
+	return r.fields(func(key []byte) error {
+		switch string(key) {
+		case "message":
+			if r.next() == '"' {
+				text, err := r.str()
+				r.reason = unquote(text)
+				return err
+			}
+		case "code":
+			return r.counted(&r.code)
+		}
+		return r.skip()
+	})
+}
+
+func (r *eventReader) fields(each func(key []byte) error) error {
+	if r.next() != '{' {
+		return r.skip()
+	}
+	return r.object(each)
+}
+
+func (r *eventReader) each(element func() error) error {
+	if r.next() != '[' {
+		return r.skip()
+	}
+	return r.array(element)
+}

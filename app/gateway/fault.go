@@ -1,0 +1,225 @@
+package gateway
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+
+	"carpool/backends"
+	"carpool/batching"
+)
+
+// kind names an error of ours: the code in OpenAI answers and the error kind in
+// the history.
+type kind string
+
+const (
+	invalidRequest      kind = "invalid_request_error"
+	forbiddenHost       kind = "forbidden_host"
+	forbiddenOrigin     kind = "forbidden_origin"
+	notFound            kind = "not_found"
+	methodNotAllowed    kind = "method_not_allowed"
+	modelNotFound       kind = "model_not_found"
+	requestTimeout      kind = "request_timeout"
+	requestTooLarge     kind = "request_too_large"
+	unsupportedMedia    kind = "unsupported_media_type"
+	contextLength       kind = "context_length_exceeded"
+	rateLimited         kind = "rate_limit_exceeded"
+	queueFull           kind = "queue_full"
+	queueTimeout        kind = "queue_timeout"
+	shuttingDown        kind = "shutting_down"
+	backendUnavailable  kind = "backend_unavailable"
+	backendDisconnected kind = "backend_disconnected"
+	backendBadResponse  kind = "backend_bad_response"
+	backendTruncated    kind = "backend_truncated"
+	backendTimeout      kind = "backend_timeout"
+	backendError        kind = "backend_error"
+	insufficientMemory  kind = "insufficient_memory"
+	internalError       kind = "internal_error"
+
+	// These two are never sent, only recorded.
+	clientGone kind = "client_gone"
+	slowClient kind = "slow_client"
+)
+
+// rule is what all faults of a kind have in common.
+type rule struct {
+	status     int
+	openai     string // error.type of the OpenAI dialect
+	anthropic  string // error.type of the Anthropic dialect
+	retryAfter int    // seconds; 0 = not sent
+	hopeless   bool   // a retry cannot help: x-should-retry: false
+	hangUp     bool   // Connection: close
+}
+
+const (
+	invalidType     = "invalid_request_error"
+	unavailableType = "service_unavailable_error"
+	apiType         = "api_error"
+)
+
+// statusClientClosed is in records only, never on the wire.
+const statusClientClosed = 499
+
+var rules = map[kind]rule{
+	invalidRequest:      {status: 400, openai: invalidType, anthropic: invalidType},
+	contextLength:       {status: 400, openai: invalidType, anthropic: invalidType},
+	forbiddenHost:       {status: 403, openai: "permission_error", anthropic: "permission_error"},
+	forbiddenOrigin:     {status: 403, openai: "permission_error", anthropic: "permission_error"},
+	notFound:            {status: 404, openai: invalidType, anthropic: "not_found_error"},
+	modelNotFound:       {status: 404, openai: invalidType, anthropic: "not_found_error"},
+	methodNotAllowed:    {status: 405, openai: invalidType, anthropic: invalidType},
+	requestTimeout:      {status: 408, openai: invalidType, anthropic: "timeout_error", hangUp: true},
+	requestTooLarge:     {status: 413, openai: invalidType, anthropic: "request_too_large", hangUp: true},
+	unsupportedMedia:    {status: 415, openai: invalidType, anthropic: invalidType},
+	rateLimited:         {status: 429, openai: "rate_limit_error", anthropic: "rate_limit_error", retryAfter: 5},
+	clientGone:          {status: statusClientClosed},
+	slowClient:          {status: statusClientClosed},
+	backendError:        {status: 500, openai: apiType, anthropic: apiType},
+	insufficientMemory:  {status: 500, openai: apiType, anthropic: apiType, hopeless: true},
+	internalError:       {status: 500, openai: apiType, anthropic: apiType, hopeless: true},
+	backendDisconnected: {status: 502, openai: apiType, anthropic: apiType, retryAfter: 1},
+	backendBadResponse:  {status: 502, openai: apiType, anthropic: apiType},
+	backendTruncated:    {status: 502, openai: apiType, anthropic: apiType},
+	queueFull:           {status: 503, openai: unavailableType, anthropic: "overloaded_error", retryAfter: 5},
+	queueTimeout:        {status: 503, openai: unavailableType, anthropic: "overloaded_error", retryAfter: 5},
+	shuttingDown:        {status: 503, openai: unavailableType, anthropic: apiType, retryAfter: 5, hangUp: true},
+	backendUnavailable:  {status: 503, openai: unavailableType, anthropic: apiType, retryAfter: 5},
+	backendTimeout:      {status: 504, openai: apiType, anthropic: "timeout_error"},
+}
+
+// fault is an error of ours before it is put into a dialect.
+type fault struct {
+	kind    kind
+	message string
+	param   string // path of the request's field at fault; "" = none
+	code    int    // status instead of the kind's; 0 = the kind's
+}
+
+func newFault(k kind, message string) *fault { return &fault{kind: k, message: message} }
+
+// Error implements error.
+func (f *fault) Error() string { return string(f.kind) + ": " + f.message }
+
+func (f *fault) status() int {
+	if f.code != 0 {
+		return f.code
+	}
+	return rules[f.kind].status
+}
+
+// faultOfQueue maps the errors of Scheduler.Acquire; nil = not one of them.
+func faultOfQueue(err error) *fault {
+	switch {
+	case errors.Is(err, batching.ErrQueueFull):
+		return newFault(queueFull, "the queue is full, try again later")
+	case errors.Is(err, batching.ErrAppQueueFull):
+		return newFault(rateLimited, "this app has too many requests waiting, try again later")
+	case errors.Is(err, batching.ErrQueueTimeout):
+		return newFault(queueTimeout, "the request waited too long in the queue")
+	case errors.Is(err, batching.ErrClosed), errors.Is(err, errShutdown):
+		return newFault(shuttingDown, "carpool is shutting down")
+	}
+	return nil
+}
+
+// faultOfResolve maps the errors of Engines.Resolve and Preferred.
+func faultOfResolve(err error, model string) *fault {
+	switch {
+	case errors.Is(err, backends.ErrUnknownModel):
+		return newFault(modelNotFound, "model '"+plainText(model)+"' not found")
+	case errors.Is(err, errShutdown):
+		return newFault(shuttingDown, "carpool is shutting down")
+	}
+	return newFault(backendUnavailable, plainText(err.Error()))
+}
+
+// faultOfTransport maps what a RoundTripper returns when there is no answer, or
+// an answer's body when it breaks off.
+func faultOfTransport(err error) *fault {
+	var f *fault
+	var timeout net.Error
+	switch {
+	case errors.As(err, &f):
+		return f
+	case errors.Is(err, errSilent), errors.Is(err, errStalled):
+		return newFault(backendTimeout, "the engine did not answer in time: "+rootCause(err).Error())
+	case errors.Is(err, errShutdown):
+		return newFault(shuttingDown, "carpool is shutting down")
+	case isDial(err) && !(errors.As(err, &timeout) && timeout.Timeout()):
+		return newFault(backendUnavailable, "the engine cannot be reached; is it running?")
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return newFault(backendTimeout, "the engine did not answer in time")
+	case strings.Contains(err.Error(), "malformed"):
+		return newFault(backendBadResponse, "the engine answered with something that is not HTTP")
+	}
+	return newFault(backendDisconnected, "the engine closed the connection before it had answered")
+}
+
+func rootCause(err error) error {
+	for _, cause := range []error{errSilent, errStalled} {
+		if errors.Is(err, cause) {
+			return cause
+		}
+	}
+	return err
+}
+
+func isDial(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// symptoms are texts by which engines tell what their status does not.
+var symptoms = []struct {
+	text string
+	kind kind
+}{
+	{"out of memory", insufficientMemory},
+	{"requires more system memory", insufficientMemory},
+	{"model runner has unexpectedly stopped", insufficientMemory},
+	{"unable to load full model on gpu", insufficientMemory},
+	{"exceed_context_size_error", contextLength},
+	{"context length", contextLength},
+}
+
+// kindOfEngine classifies an engine's own error by its text and status.
+func kindOfEngine(status int, text string) kind {
+	text = strings.ToLower(text)
+	for _, s := range symptoms {
+		if strings.Contains(text, s.text) {
+			return s.kind
+		}
+	}
+	switch {
+	case status == http.StatusNotFound:
+		return modelNotFound
+	case status == http.StatusTooManyRequests:
+		return rateLimited
+	case status == http.StatusRequestEntityTooLarge:
+		return requestTooLarge
+	case status == http.StatusServiceUnavailable:
+		return backendUnavailable
+	case status >= 400 && status < 500:
+		return invalidRequest
+	}
+	return backendError
+}
+
+// maxErrorText bounds what of an engine's own words is passed on in ours.
+const maxErrorText = 2 << 10
+
+// plainText caps s and strips control characters: engines' words are shown to
+// people.
+func plainText(s string) string {
+	if len(s) > maxErrorText {
+		s = s[:maxErrorText]
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r == '\uFFFD' {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
+}

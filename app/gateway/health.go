@@ -1,0 +1,56 @@
+package gateway
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+)
+
+// serveHealth answers GET /health with what Options.Health tells.
+func (c *call) serveHealth() {
+	if c.in.Method != http.MethodGet && c.in.Method != http.MethodHead {
+		c.client.Header().Set("Allow", "GET, HEAD")
+		c.client.refuse(c.dialect, newFault(methodNotAllowed, "405 method not allowed"))
+		return
+	}
+	var state any = map[string]string{"status": "ok"}
+	if c.health != nil {
+		state = c.health()
+	}
+	body, err := json.Marshal(state)
+	if err != nil {
+		c.log.Error("health cannot be told", "error", err)
+		c.client.refuse(c.dialect, newFault(internalError, "internal error"))
+		return
+	}
+	c.sendJSON(append(body, '\n'))
+}
+
+// serveVersion passes the engine's version on. Clients take a failure here for
+// a server that is not there, so it always answers: with the last version
+// known while no engine is up.
+func (c *call) serveVersion() {
+	fall := func(*fault) {
+		version := "0.0.0"
+		for _, e := range c.engines.Snapshot() {
+			if e.Version != "" && !e.Simulated {
+				version = e.Version
+				break
+			}
+		}
+		c.sendJSON(mustJSON(map[string]string{"version": version}))
+	}
+	target, err := c.engines.Preferred()
+	if err != nil {
+		fall(nil)
+		return
+	}
+	c.pass(target, nil, fall)
+}
+
+func (c *call) sendJSON(body []byte) {
+	h := c.client.Header()
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	_, _ = c.client.Write(body) // a client that has gone needs no error
+}

@@ -1,0 +1,242 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptrace"
+	"net/http/httputil"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"carpool/backends"
+)
+
+// noLog keeps ReverseProxy's notes out of the log: each failure is recorded.
+var noLog = log.New(io.Discard, "", 0)
+
+// buffers are shared by all copies of answers.
+type buffers struct{ pool sync.Pool }
+
+func (b *buffers) Get() []byte {
+	if p, ok := b.pool.Get().(*[]byte); ok {
+		return *p
+	}
+	return make([]byte, 32<<10)
+}
+
+func (b *buffers) Put(p []byte) { b.pool.Put(&p) }
+
+var copyBuffers buffers
+
+// exchange asks the engine and passes its answer on.
+func (c *call) exchange() {
+	c.watch = newWatchdog(c.firstTokenLimit(), func(cause error) { c.cancel(cause) })
+	defer c.watch.stop()
+	proxy := httputil.ReverseProxy{
+		Rewrite: func(p *httputil.ProxyRequest) {
+			rewrite(p, c.target)
+			p.Out.Header.Set("Accept-Encoding", "identity") // the tap reads plain text
+			p.Out.Body, _ = c.reader()                      // never fails
+			p.Out.GetBody = c.reader
+			p.Out.ContentLength = int64(len(c.body))
+			p.Out.TransferEncoding = nil
+		},
+		Transport:      roundTripper(c.roundTrip),
+		ModifyResponse: c.judge,
+		ErrorHandler:   func(_ http.ResponseWriter, _ *http.Request, err error) { c.fail(c.explain(err)) },
+		FlushInterval:  -1,
+		BufferPool:     &copyBuffers,
+		ErrorLog:       noLog,
+	}
+	proxy.ServeHTTP(c.client, c.in.WithContext(c.ctx))
+}
+
+// unstreamedFactor is how much longer than a stream's first token an unstreamed
+// answer may take: it is silent until its last token.
+const unstreamedFactor = 4
+
+func (c *call) firstTokenLimit() time.Duration {
+	if c.sketch.stream {
+		return c.policy.FirstToken
+	}
+	return unstreamedFactor * c.policy.FirstToken
+}
+
+// stallLimit holds between bytes once tokens flow. Engines hold a tool call
+// back until it is whole, which can take as long as a first token.
+func (c *call) stallLimit() time.Duration {
+	if c.sketch.tools {
+		return max(c.policy.Stall, c.policy.FirstToken)
+	}
+	return c.policy.Stall
+}
+
+// rewrite addresses a request to the engine. It leaves out what was meant for
+// us: the origin, which has been judged, our own headers, and offers to change
+// the protocol.
+func rewrite(p *httputil.ProxyRequest, t backends.Target) {
+	p.SetURL(t.Base)
+	h := p.Out.Header
+	for _, name := range []string{"Origin", "Expect", "Upgrade", "Connection", "Te"} {
+		h.Del(name)
+	}
+	for name := range h {
+		if strings.HasPrefix(name, "X-Carpool-") {
+			h.Del(name)
+		}
+	}
+	if h.Get("Accept-Encoding") == "" {
+		h.Set("Accept-Encoding", "identity") // else the transport asks for gzip and unpacks it
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// roundTrip asks the engine, and asks once more if it cannot have heard: the
+// connection failed, or an idle one had been closed. Never after a timeout.
+func (c *call) roundTrip(r *http.Request) (*http.Response, error) {
+	c.watch.wait()
+	defer c.watch.rest()
+	var heard, reused bool
+	trace := &httptrace.ClientTrace{
+		GotConn:              func(i httptrace.GotConnInfo) { reused = i.Reused },
+		GotFirstResponseByte: func() { heard = true },
+	}
+	r = r.WithContext(httptrace.WithClientTrace(r.Context(), trace))
+	res, err := c.target.Transport.RoundTrip(r)
+	if err == nil || c.ctx.Err() != nil || heard || isTimeout(err) || !isDial(err) && !reused {
+		return res, err
+	}
+	again := r.Clone(r.Context())
+	again.Body, _ = c.reader() // never fails
+	return c.target.Transport.RoundTrip(again)
+}
+
+func isTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout()
+}
+
+// explain turns what went wrong with the engine into a fault, and has the
+// registry look at an engine that could not be reached.
+func (c *call) explain(err error) *fault {
+	if cause := context.Cause(c.ctx); cause != nil {
+		err = cause
+	}
+	if f := c.orGone(nil); f != nil {
+		return f
+	}
+	f := faultOfTransport(err)
+	if f.kind == backendUnavailable || f.kind == backendDisconnected {
+		c.engines.Trouble(c.target.Name, err)
+	}
+	return f
+}
+
+// judge looks at the engine's answer before a byte of it goes on. On a stream
+// that takes the first event: until then the status is still ours to choose.
+func (c *call) judge(res *http.Response) error {
+	c.rec.EngineStatus = res.StatusCode
+	cleanHeaders(res.Header)
+	c.mark(res.Header)
+	if res.StatusCode >= 400 {
+		return c.passRefusal(res)
+	}
+	form, known := framingOf(res.Header.Get("Content-Type"))
+	if res.StatusCode < 200 || res.StatusCode >= 300 || !known {
+		return newFault(backendBadResponse, "the engine answered with something that is not an answer")
+	}
+	c.tap = newTap(form, c.tokensCame)
+	a := &answer{call: c, src: res.Body, fixed: res.ContentLength >= 0}
+	if err := a.readAhead(); err != nil {
+		return err
+	}
+	res.Body = a
+	return nil
+}
+
+// mark puts on an answer with whom and how long its request waited.
+func (c *call) mark(h http.Header) {
+	h.Set("X-Carpool-Batch", strconv.FormatUint(c.lease.Batch().ID, 10))
+	h.Set("X-Carpool-Wait-Ms", strconv.FormatInt(c.lease.Waited().Milliseconds(), 10))
+	markEngine(h, c.target)
+}
+
+func markEngine(h http.Header, t backends.Target) {
+	h.Set("X-Carpool-Engine", t.Name)
+	if t.Simulated {
+		h.Set("X-Carpool-Simulated", "true")
+	}
+}
+
+// cleanHeaders takes off an answer what only concerns us: the engine's CORS
+// headers, which judge the rewritten request.
+func cleanHeaders(h http.Header) {
+	for name := range h {
+		if strings.HasPrefix(name, "Access-Control-") {
+			h.Del(name)
+		}
+	}
+	if h.Get("Retry-After") != "" {
+		h.Set("Retry-After", strconv.Itoa(retryAfter(h.Get("Retry-After"), func() int64 { return time.Now().Unix() })))
+	}
+}
+
+// tokensCame hears of each piece of generated text.
+func (c *call) tokensCame(n int) {
+	if c.rec.FirstToken == 0 {
+		c.rec.FirstToken = time.Since(c.arrived)
+		c.lease.FirstToken()
+		c.watch.tokens(c.stallLimit())
+	}
+	c.lease.Tokens(n)
+}
+
+// passRefusal passes an engine's own error on as it is, and notes its kind.
+func (c *call) passRefusal(res *http.Response) error {
+	head := make([]byte, maxErrorText)
+	c.watch.wait()
+	n, err := io.ReadFull(res.Body, head)
+	c.watch.rest()
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return err
+	}
+	c.fault = newFault(kindOfEngine(res.StatusCode, string(head[:n])), "the engine's own error")
+	if rules[c.fault.kind].hopeless {
+		res.Header.Set("X-Should-Retry", "false")
+	}
+	res.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(strings.NewReader(string(head[:n])), res.Body), res.Body}
+	return nil
+}
+
+// localRedirect keeps a redirect from leading a client around us: one to the
+// engine's own address becomes one to ours; one to elsewhere is refused.
+func localRedirect(res *http.Response, base *url.URL) error {
+	location := res.Header.Get("Location")
+	if location == "" {
+		return nil
+	}
+	u, err := url.Parse(location)
+	switch {
+	case err == nil && u.Host == "" && u.Scheme == "":
+		return nil
+	case err == nil && u.Host == base.Host && u.Scheme == base.Scheme:
+		u.Scheme, u.Host, u.User = "", "", nil
+		u.Path = "/" + strings.TrimPrefix(strings.TrimPrefix(u.Path, strings.TrimSuffix(base.Path, "/")), "/")
+		u.RawPath = ""
+		res.Header.Set("Location", u.String())
+		return nil
+	}
+	return newFault(backendBadResponse, "the engine redirects to another address")
+}

@@ -1,0 +1,46 @@
+package gateway
+
+import (
+	"time"
+
+	"carpool/batching"
+)
+
+// Outcome is how a request ended, for the history.
+type Outcome string
+
+// The outcomes.
+const (
+	OK          Outcome = "ok"
+	Failed      Outcome = "error"
+	Canceled    Outcome = "cancelled"
+	Rejected    Outcome = "rejected"
+	Interrupted Outcome = "interrupted"
+)
+
+// Record is the one account of a scheduled request. No prompt, no answer, no key.
+type Record struct {
+	ID              string
+	Batch           uint64 // 0: never released
+	Started         time.Time
+	App             string
+	Engine          string
+	Model           string
+	Route           string
+	Dialect         Dialect
+	Stream          bool
+	Priority        batching.Priority
+	Outcome         Outcome
+	ErrorKind       string // "" when ok
+	Status          int    // sent to the client; 499 = it left before
+	EngineStatus    int    // 0 = not asked or no answer
+	PromptBytes     int64
+	AnswerBytes     int64
+	PromptTokens    int // -1 = not known
+	OutputTokens    int // -1 = not known
+	TokensEstimated bool
+	Queued          time.Duration
+	FirstToken      time.Duration // from arrival; 0 = none
+	Total           time.Duration
+	Simulated       bool
+}

@@ -1,0 +1,229 @@
+package gateway
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"carpool/backends"
+	"carpool/batching"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// engines is a registry of one engine, or of none.
+type engines struct {
+	mu      sync.Mutex
+	target  *backends.Target
+	err     error
+	known   []backends.Info
+	trouble []error
+}
+
+func (e *engines) Resolve(context.Context, string) (backends.Target, error) { return e.Preferred() }
+
+func (e *engines) Preferred() (backends.Target, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.err != nil {
+		return backends.Target{}, e.err
+	}
+	return *e.target, nil
+}
+
+func (e *engines) Snapshot() []backends.Info { return e.known }
+
+func (e *engines) Trouble(_ string, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.trouble = append(e.trouble, err)
+}
+
+func (e *engines) fail(err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.err = err
+}
+
+func (e *engines) troubles() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.trouble)
+}
+
+// rig is a gateway on a port of its own before one engine.
+type rig struct {
+	t         *testing.T
+	url       string
+	gateway   *Gateway
+	engines   *engines
+	scheduler *batching.Scheduler
+	records   chan Record
+	client    *http.Client
+}
+
+// newRig builds one. engine may be nil: then no engine is running.
+func newRig(t *testing.T, engine http.Handler, l Limits, s batching.Settings) *rig {
+	t.Helper()
+	e := &engines{}
+	if engine == nil {
+		e.err = backends.ErrNoEngine
+	} else {
+		server := httptest.NewServer(engine)
+		t.Cleanup(server.Close)
+		e.target = targetOf(t, server.URL)
+	}
+	return rigFor(t, e, l, s)
+}
+
+func targetOf(t *testing.T, address string) *backends.Target {
+	t.Helper()
+	base, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 100}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &backends.Target{
+		Info:      backends.Info{Name: "ollama", Kind: backends.KindOllama, Models: []backends.Model{{Name: "m:latest"}}},
+		Base:      base,
+		Transport: transport,
+	}
+}
+
+func rigFor(t *testing.T, e *engines, l Limits, s batching.Settings) *rig {
+	t.Helper()
+	if s.Size == 0 {
+		s.Limits = batching.Limits{Mode: batching.Fixed, Size: 8}
+	}
+	r := &rig{t: t, engines: e, scheduler: batching.New(s, batching.Options{}), records: make(chan Record, 4096)}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.gateway = New(Options{
+		Scheduler: r.scheduler,
+		Engines:   e,
+		Record:    func(rec Record) { r.records <- rec },
+		Listen:    listener.Addr().String(),
+	}, l)
+	server := &http.Server{Handler: r.gateway, ReadHeaderTimeout: time.Minute}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(listener)
+	}()
+	transport := &http.Transport{MaxIdleConnsPerHost: 100}
+	r.client = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
+	r.url = "http://" + listener.Addr().String()
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		_ = server.Close()
+		<-done
+	})
+	return r
+}
+
+// post sends body to path.
+func (r *rig) post(path, body string) *http.Response {
+	r.t.Helper()
+	res, err := r.client.Post(r.url+path, "application/json", strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return res
+}
+
+// get asks for path with headers, given as name and value in turn.
+func (r *rig) do(method, path, body string, headers ...string) *http.Response {
+	r.t.Helper()
+	req, err := http.NewRequest(method, r.url+path, strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		if headers[i] == "Host" {
+			req.Host = headers[i+1]
+			continue
+		}
+		req.Header[headers[i]] = append(req.Header[headers[i]], headers[i+1])
+	}
+	res, err := r.client.Do(req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return res
+}
+
+// recorded waits for the next record.
+func (r *rig) recorded() Record {
+	r.t.Helper()
+	select {
+	case rec := <-r.records:
+		return rec
+	case <-time.After(5 * time.Second):
+		r.t.Fatal("nothing was recorded")
+	}
+	panic("unreachable")
+}
+
+// noMore checks that nothing else was recorded.
+func (r *rig) noMore() {
+	r.t.Helper()
+	select {
+	case rec := <-r.records:
+		r.t.Fatalf("one record too many: %+v", rec)
+	default:
+	}
+}
+
+// text reads an answer whole.
+func text(t *testing.T, res *http.Response) string {
+	t.Helper()
+	defer func() { _ = res.Body.Close() }()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatalf("reading the answer: %v after %q", err, b)
+	}
+	return string(b)
+}
+
+// broken reads an answer that has to break off, and returns what came before.
+func broken(t *testing.T, res *http.Response) string {
+	t.Helper()
+	defer func() { _ = res.Body.Close() }()
+	b, err := io.ReadAll(res.Body)
+	if err == nil {
+		t.Fatalf("the answer ended well: %q", b)
+	}
+	return string(b)
+}
+
+// says is an engine that answers with pieces, each flushed.
+func says(contentType string, pieces ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", contentType)
+		for _, p := range pieces {
+			_, _ = io.WriteString(w, p)
+			w.(http.Flusher).Flush()
+		}
+	}
+}
+
+const (
+	typeJSON   = "application/json; charset=utf-8"
+	typeNDJSON = "application/x-ndjson"
+	typeSSE    = "text/event-stream"
+)

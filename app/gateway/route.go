@@ -1,0 +1,52 @@
+package gateway
+
+import (
+	"net/http"
+
+	"carpool/backends"
+)
+
+// route says what the gateway does with a path.
+type route struct {
+	scheduled bool
+	prompts   []string // keys of which one has to be filled, else the call only loads or unloads; nil = always work
+	embedding bool     // generates no tokens
+}
+
+// routes are the inference routes; every other path goes straight.
+var routes = map[string]route{
+	"/api/generate":        {scheduled: true, prompts: []string{"prompt"}},
+	"/api/chat":            {scheduled: true, prompts: []string{"messages"}},
+	"/api/embed":           {scheduled: true, embedding: true},
+	"/api/embeddings":      {scheduled: true, embedding: true},
+	"/v1/chat/completions": {scheduled: true},
+	"/v1/completions":      {scheduled: true},
+	"/v1/embeddings":       {scheduled: true, embedding: true},
+	"/v1/responses":        {scheduled: true},
+	"/v1/messages":         {scheduled: true},
+}
+
+// serve routes a call that was let in.
+func (c *call) serve() {
+	path, method := c.in.URL.Path, c.in.Method
+	reads := method == http.MethodGet || method == http.MethodHead
+	switch r := routes[path]; {
+	case path == "/health":
+		c.serveHealth()
+	case r.scheduled && method == http.MethodPost:
+		c.route = r
+		c.schedule()
+	case path == "/api/version" && reads:
+		c.serveVersion()
+	case (path == "/api/tags" || path == "/v1/models") && reads:
+		c.serveList()
+	default:
+		c.serveStraight()
+	}
+}
+
+// passesUnknown reports whether an engine of this kind gets paths that we do
+// not know: only those whose every route may be reached from outside.
+func passesUnknown(k backends.Kind) bool {
+	return k == backends.KindOllama || k == backends.KindDemo
+}

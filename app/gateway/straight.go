@@ -1,0 +1,139 @@
+package gateway
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httputil"
+	"sync"
+
+	"carpool/backends"
+)
+
+// serveStraight passes a call to the engine without a turn in the queue:
+// lists, management, uploads of any size, and whatever the engine alone knows.
+func (c *call) serveStraight() {
+	target, err := c.resolve()
+	if err != nil {
+		c.client.refuse(c.dialect, faultOfResolve(err, c.sketch.model))
+		return
+	}
+	if !passesUnknown(target.Kind) {
+		c.client.refuse(c.dialect, newFault(notFound, "404 page not found"))
+		return
+	}
+	c.pass(target, nil, func(f *fault) { c.client.refuse(c.dialect, f) })
+}
+
+// pass proxies to target. keep sees each answer first, failed hears of an
+// engine that gave none; keep may be nil.
+func (c *call) pass(target backends.Target, keep func(*http.Response), failed func(*fault)) {
+	c.target = target
+	proxy := httputil.ReverseProxy{
+		Rewrite: func(p *httputil.ProxyRequest) {
+			rewrite(p, target)
+			if c.body != nil {
+				p.Out.Body, _ = c.reader() // never fails
+				p.Out.GetBody = c.reader
+				p.Out.ContentLength = int64(len(c.body))
+				p.Out.TransferEncoding = nil
+			}
+		},
+		Transport: target.Transport,
+		ModifyResponse: func(res *http.Response) error {
+			cleanHeaders(res.Header)
+			markEngine(res.Header, target)
+			if res.StatusCode < 200 {
+				return newFault(backendBadResponse, "the engine wants to change the protocol")
+			}
+			if keep != nil {
+				keep(res)
+			}
+			return localRedirect(res, target.Base)
+		},
+		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
+			if f := c.explain(err); f.kind != clientGone {
+				failed(f)
+			}
+		},
+		FlushInterval: -1,
+		BufferPool:    &copyBuffers,
+		ErrorLog:      noLog,
+	}
+	proxy.ServeHTTP(c.client, c.in.WithContext(c.ctx))
+}
+
+// lastGood keeps the last good answer of each list of models, for the time in
+// which no engine is up. Simulated lists are not kept: they would outlive the
+// demo.
+type lastGood struct {
+	mu    sync.Mutex
+	lists map[string]savedList
+}
+
+type savedList struct {
+	contentType string
+	body        []byte
+}
+
+// maxList bounds a list that is kept, in bytes.
+const maxList = 4 << 20
+
+func (l *lastGood) save(path string, s savedList) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lists == nil {
+		l.lists = map[string]savedList{}
+	}
+	l.lists[path] = s
+}
+
+func (l *lastGood) load(path string) (savedList, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s, ok := l.lists[path]
+	return s, ok
+}
+
+// serveList passes a list of models on, or the last one while no engine is up.
+func (c *call) serveList() {
+	path := c.in.URL.Path
+	fall := func(f *fault) {
+		saved, ok := c.lists.load(path)
+		if !ok {
+			c.client.refuse(c.dialect, f)
+			return
+		}
+		c.client.Header().Set("Content-Type", saved.contentType)
+		_, _ = c.client.Write(saved.body) // a client that has gone needs no error
+	}
+	target, err := c.engines.Preferred()
+	if err != nil {
+		fall(faultOfResolve(err, ""))
+		return
+	}
+	c.pass(target, func(res *http.Response) { c.keepList(path, res) }, fall)
+}
+
+func (c *call) keepList(path string, res *http.Response) {
+	if res.StatusCode != http.StatusOK || c.in.Method != http.MethodGet || c.target.Simulated {
+		return
+	}
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxList+1))
+	if err == nil && len(body) <= maxList {
+		c.lists.save(path, savedList{res.Header.Get("Content-Type"), body})
+	}
+	rest := io.Reader(res.Body)
+	if err != nil {
+		rest = failing{err}
+	}
+	res.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(body), rest), res.Body}
+}
+
+// failing is a reader that has already failed.
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }

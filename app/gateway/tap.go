@@ -1,0 +1,189 @@
+package gateway
+
+import (
+	"bytes"
+	"mime"
+)
+
+// framing is how an answer is cut into events.
+type framing int
+
+const (
+	plain  framing = iota // one JSON document
+	ndjson                // a JSON document a line
+	sse                   // server-sent events
+)
+
+// framingOf reads a Content-Type; ok says whether an inference answer may have it.
+func framingOf(contentType string) (f framing, ok bool) {
+	media, _, _ := mime.ParseMediaType(contentType) // an unreadable one is an unknown one
+	switch media {
+	case "application/json":
+		return plain, true
+	case "application/x-ndjson":
+		return ndjson, true
+	case "text/event-stream":
+		return sse, true
+	}
+	return plain, false
+}
+
+// tap reads along while an answer passes, and never changes a byte of it.
+type tap struct {
+	form    framing
+	onToken func(n int) // hears of each piece of generated text; nil = no one
+
+	lines lineReader
+	sse   sseReader
+	whole document
+
+	events  int
+	tokens  int  // pieces counted
+	prompt  int  // tokens told by the engine; -1 = not told
+	output  int  // likewise
+	ended   bool // the end mark has come
+	garbled bool // something that no client could read
+	failure *event
+}
+
+func newTap(form framing, onToken func(n int)) *tap {
+	t := &tap{form: form, onToken: onToken, prompt: -1, output: -1}
+	switch form {
+	case ndjson:
+		t.lines.line = func(text []byte, whole bool) { t.take(nil, text, whole) }
+	case sse:
+		t.sse.event = t.take
+		t.lines.line = t.sse.line
+	}
+	return t
+}
+
+// feed reads the next bytes of the answer.
+func (t *tap) feed(p []byte) {
+	if t.form == plain {
+		t.whole.feed(p)
+		return
+	}
+	t.lines.feed(p)
+}
+
+// close reads what only the end of the answer makes complete.
+func (t *tap) close() {
+	switch t.form {
+	case plain:
+		if text, all := t.whole.text(); all {
+			t.take(nil, text, true)
+		} else {
+			t.prompt, t.output = t.whole.counts()
+		}
+		t.ended = true // its length or last chunk has told the end
+	case sse:
+		t.lines.close()
+		t.sse.dispatch()
+	case ndjson:
+		t.lines.close()
+	}
+}
+
+// midLine reports whether the last bytes left a line unfinished.
+func (t *tap) midLine() bool { return t.lines.midLine() || t.sse.any }
+
+// silent reports whether nothing readable has come yet.
+func (t *tap) silent() bool { return t.events == 0 && !t.garbled }
+
+func (t *tap) take(name, data []byte, whole bool) {
+	if !whole {
+		t.events++
+		return
+	}
+	data = bytes.TrimSpace(data)
+	if len(data) == 0 {
+		return
+	}
+	t.events++
+	if data[0] != '{' {
+		t.word(name, data)
+		return
+	}
+	e, err := readEvent(data)
+	if err != nil {
+		t.garbled = true
+		return
+	}
+	if string(name) == "error" {
+		e.failed = true
+	}
+	t.note(e)
+}
+
+// word reads an event that is not an object.
+func (t *tap) word(name, data []byte) {
+	switch {
+	case t.form == sse && string(data) == "[DONE]":
+		t.ended = true
+	case string(name) == "error":
+		t.note(event{prompt: -1, output: -1, failed: true, reason: string(data)})
+	case t.form != sse && data[0] != '[':
+		t.garbled = true
+	}
+}
+
+func (t *tap) note(e event) {
+	if e.tokens > 0 {
+		t.tokens += e.tokens
+		if t.onToken != nil && t.form != plain {
+			t.onToken(e.tokens)
+		}
+	}
+	if e.prompt >= 0 {
+		t.prompt = e.prompt
+	}
+	if e.output >= 0 {
+		t.output = e.output
+	}
+	if e.end {
+		t.ended = true
+	}
+	if e.failed && t.failure == nil {
+		t.failure = &e
+	}
+}
+
+// document keeps of a JSON answer what is needed to read its counts: all of it
+// while it is short, else its end, where engines put them.
+type document struct {
+	kept []byte
+	cut  bool
+}
+
+const (
+	maxDocument  = 256 << 10
+	documentTail = 64 << 10
+)
+
+func (d *document) feed(p []byte) {
+	if len(d.kept)+len(p) > maxDocument {
+		d.cut = true
+		if len(p) > documentTail {
+			p = p[len(p)-documentTail:]
+		}
+		d.kept = append(d.kept[:0], d.kept[max(0, len(d.kept)-documentTail):]...)
+	}
+	d.kept = append(d.kept, p...)
+}
+
+func (d *document) text() (text []byte, all bool) { return d.kept, !d.cut }
+
+// counts looks for the token counts in the kept end. A quote inside a JSON
+// string is escaped, so a bare key cannot be a part of the answer's own text.
+func (d *document) counts() (prompt, output int) {
+	r := eventReader{event: event{prompt: -1, output: -1}}
+	for _, key := range []string{"usage", "prompt_eval_count", "eval_count"} {
+		mark := []byte(`"` + key + `":`)
+		if i := bytes.LastIndex(d.kept, mark); i >= 0 {
+			r.cursor = cursor{text: d.kept[i+len(mark):]}
+			_ = r.field([]byte(key)) // a broken end tells no counts
+		}
+	}
+	return r.prompt, r.output
+}

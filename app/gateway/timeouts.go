@@ -1,0 +1,79 @@
+package gateway
+
+import (
+	"errors"
+	"sync/atomic"
+	"time"
+)
+
+// Causes of a call that the watchdog ended.
+var (
+	errSilent  = errors.New("no first token")
+	errStalled = errors.New("stalled in mid-answer")
+)
+
+// watchdog ends a call whose engine has been silent for too long. It counts
+// only the time in which the engine is waited for: a client that reads slowly
+// is no fault of the engine's. One timer serves the whole call; bytes only note
+// the time, and the timer looks at that when it fires.
+type watchdog struct {
+	start time.Time
+	limit atomic.Int64 // nanoseconds of silence allowed
+	since atomic.Int64 // nanoseconds after start at which the wait began; -1 = not waiting
+	fed   atomic.Bool  // a token has come
+	done  atomic.Bool
+	timer *time.Timer
+	bark  func(error)
+}
+
+func newWatchdog(limit time.Duration, bark func(error)) *watchdog {
+	w := &watchdog{start: time.Now(), bark: bark}
+	w.limit.Store(int64(limit))
+	w.since.Store(-1)
+	w.timer = time.AfterFunc(limit, w.look)
+	return w
+}
+
+// wait says that the engine is waited for from now on.
+func (w *watchdog) wait() { w.since.Store(int64(time.Since(w.start))) }
+
+// rest says that it is not.
+func (w *watchdog) rest() { w.since.Store(-1) }
+
+// tokens says that tokens flow: from here on limit holds between bytes.
+func (w *watchdog) tokens(limit time.Duration) {
+	if w.fed.CompareAndSwap(false, true) {
+		w.limit.Store(int64(limit))
+		w.timer.Reset(limit)
+	}
+}
+
+func (w *watchdog) stop() {
+	w.done.Store(true)
+	w.timer.Stop()
+}
+
+// again sets the timer, unless stop came first: it may run beside look.
+func (w *watchdog) again(d time.Duration) {
+	w.timer.Reset(d)
+	if w.done.Load() {
+		w.timer.Stop()
+	}
+}
+
+func (w *watchdog) look() {
+	limit, since := time.Duration(w.limit.Load()), w.since.Load()
+	if since < 0 {
+		w.again(limit)
+		return
+	}
+	if left := limit - (time.Since(w.start) - time.Duration(since)); left > 0 {
+		w.again(left)
+		return
+	}
+	if w.fed.Load() {
+		w.bark(errStalled)
+	} else {
+		w.bark(errSilent)
+	}
+}
