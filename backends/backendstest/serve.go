@@ -64,7 +64,14 @@ func (e *Engine) infer(w http.ResponseWriter, r *http.Request, answer func(Reque
 	}
 	e.enter()
 	whole := false
-	defer func() { e.leave(!whole && r.Context().Err() != nil) }()
+	defer func() {
+		e.leave(!whole && r.Context().Err() != nil)
+		select {
+		case <-stopped:
+			panic(http.ErrAbortHandler) // an engine that was killed ends nothing well
+		default:
+		}
+	}()
 
 	s, ok := e.hold(r.Context(), stopped, q, s)
 	if !ok {
