@@ -1,0 +1,218 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/adrg/xdg"
+	"go.uber.org/goleak"
+
+	"carpool/storage"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+type state struct {
+	Sentence string `json:"sentence"`
+}
+
+// fake is a Carpool that notes what it is asked.
+type fake struct {
+	mu    sync.Mutex
+	asked []string
+	query storage.Query
+}
+
+func (f *fake) note(what string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, what)
+}
+
+func (f *fake) Snapshot() state { return state{"3 running"} }
+func (f *fake) Show()           { f.note("show") }
+func (f *fake) Quit()           { f.note("quit") }
+func (f *fake) Set(_ context.Context, key, value string) error {
+	if value == "bad" {
+		return errors.New("adaptive.max: \"bad\" is not a whole number")
+	}
+	f.note(key + "=" + value)
+	return nil
+}
+func (f *fake) Requests(_ context.Context, q storage.Query) ([]storage.Request, error) {
+	f.query = q
+	return []storage.Request{{ID: "r1", TotalMS: 1.5}}, nil
+}
+func (f *fake) Batches(context.Context, storage.Query) ([]storage.Batch, error) {
+	return nil, errors.New("history is off")
+}
+func (f *fake) Summary(context.Context, storage.Query) (storage.Summary, error) {
+	return storage.Summary{Requests: 7, Outcomes: map[string]int64{"ok": 7}}, nil
+}
+
+// serve runs a control socket until the test ends or stop is called.
+func serve(t *testing.T, dir string, s Surface[state]) (c *Client, stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- Serve(ctx, dir, s) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	c = Dial(dir)
+	for deadline := time.Now().Add(5 * time.Second); ; {
+		var st state
+		err := c.Snapshot(t.Context(), &st)
+		if err == nil {
+			return c, stop
+		}
+		if time.Now().After(deadline) || !errors.Is(err, ErrNotRunning) {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func TestControl(t *testing.T) {
+	f := &fake{}
+	dir := t.TempDir()
+	c, stop := serve(t, dir, f)
+	ctx := t.Context()
+
+	t.Run("ReadsTheSnapshot", func(t *testing.T) {
+		var st state
+		if err := c.Snapshot(ctx, &st); err != nil || st.Sentence != "3 running" {
+			t.Errorf("got %v, %v", st, err)
+		}
+	})
+	t.Run("SetsShowsAndQuits", func(t *testing.T) {
+		for _, err := range []error{c.Set(ctx, "adaptive.max", "4"), c.Show(ctx), c.Quit(ctx)} {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		if got := strings.Join(f.asked, " "); got != "adaptive.max=4 show quit" {
+			t.Errorf("got %s", got)
+		}
+	})
+	t.Run("BringsErrorsAcrossWordForWord", func(t *testing.T) {
+		if err := c.Set(ctx, "adaptive.max", "bad"); err == nil || err.Error() != `adaptive.max: "bad" is not a whole number` {
+			t.Errorf("got %v", err)
+		}
+		if _, err := c.Batches(ctx, storage.Query{}); err == nil || err.Error() != "history is off" {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("ReadsTheHistory", func(t *testing.T) {
+		q := storage.Query{Since: time.Now().Add(-time.Hour), Limit: 3}
+		rows, err := c.Requests(ctx, q)
+		if err != nil || len(rows) != 1 || rows[0].ID != "r1" {
+			t.Errorf("got %v, %v", rows, err)
+		}
+		if !f.query.Since.Equal(q.Since) || !f.query.Until.IsZero() || f.query.Limit != 3 {
+			t.Errorf("asked for %+v, want %+v", f.query, q)
+		}
+		if s, err := c.Summary(ctx, q); err != nil || s.Requests != 7 || s.Outcomes["ok"] != 7 {
+			t.Errorf("got %+v, %v", s, err)
+		}
+	})
+	t.Run("TheSocketIsPrivate", func(t *testing.T) {
+		if info, err := os.Stat(filepath.Join(dir, "carpool.sock")); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("got %v, %v", info.Mode(), err)
+		}
+	})
+	t.Run("IsGoneAtTheEnd", func(t *testing.T) {
+		stop()
+		if _, err := os.Stat(filepath.Join(dir, "carpool.sock")); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("got %v", err)
+		}
+		if err := c.Show(ctx); !errors.Is(err, ErrNotRunning) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestServe(t *testing.T) {
+	t.Run("ReplacesTheSocketOfAKilledCarpool", func(t *testing.T) {
+		dir := t.TempDir()
+		l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(dir, "carpool.sock")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.SetUnlinkOnClose(false)
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := Dial(dir).Show(t.Context()); !errors.Is(err, ErrNotRunning) {
+			t.Errorf("before: %v", err)
+		}
+		c, _ := serve(t, dir, &fake{})
+		if err := c.Show(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("WorksInAFolderWithALongName", func(t *testing.T) {
+		useRuntimeFolder(t)
+		dir := filepath.Join(t.TempDir(), strings.Repeat("long", 40))
+		path, err := SocketPath(dir)
+		if err != nil || len(path) > maxPath {
+			t.Fatalf("got %s, %v", path, err)
+		}
+		c, stop := serve(t, dir, &fake{})
+		if err := c.Show(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if err := Dial(dir + "er").Show(t.Context()); !errors.Is(err, ErrNotRunning) {
+			t.Errorf("another folder reaches the same Carpool: %v", err)
+		}
+		stop()
+		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the socket is left: %v", err)
+		}
+	})
+	t.Run("RefusesAFolderOpenToAll", func(t *testing.T) {
+		dir := t.TempDir()
+		if err := os.Chmod(dir, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := Serve(t.Context(), dir, Surface[state](&fake{})); err == nil || !strings.Contains(err.Error(), "every user may write") {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("SaysWhatToDoWhenNothingRuns", func(t *testing.T) {
+		dir := t.TempDir()
+		err := Dial(dir).Show(t.Context())
+		want := `carpool is not running (state folder ` + dir + `); start it with "carpool" or "carpool serve"`
+		if err == nil || err.Error() != want {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// useRuntimeFolder gives the test a runtime folder of its own, with a short name.
+func useRuntimeFolder(t *testing.T) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+		xdg.Reload()
+	})
+	t.Setenv("XDG_RUNTIME_DIR", dir)
+	xdg.Reload()
+}

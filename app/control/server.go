@@ -1,0 +1,193 @@
+// Package control lets the command line steer a running Carpool: HTTP over a
+// Unix socket in the state folder, for the user who started it and nobody else.
+//
+// Routes: GET /snapshot, POST /set, GET /requests, /batches and /summary,
+// POST /show, POST /quit. Errors are {"error": "…"}.
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"carpool/storage"
+)
+
+// Surface is what the command line can see and do; S is the snapshot's type.
+// Its methods are called from many goroutines.
+type Surface[S any] interface {
+	Snapshot() S
+	Set(ctx context.Context, key, value string) error
+	Requests(ctx context.Context, q storage.Query) ([]storage.Request, error)
+	Batches(ctx context.Context, q storage.Query) ([]storage.Batch, error)
+	Summary(ctx context.Context, q storage.Query) (storage.Summary, error)
+	Show() // brings the window to the front
+	Quit() // begins to drain; returns at once
+}
+
+const (
+	headerTimeout = 5 * time.Second
+	lastAnswers   = 2 * time.Second // for requests that are being answered at the end
+	maxBody       = 64 << 10        // bytes
+)
+
+// Serve answers on the state folder's socket until ctx ends. It fails at once
+// if the socket cannot be made. A socket that a killed Carpool left behind is
+// replaced, so the caller must hold the folder's lock.
+func Serve[S any](ctx context.Context, stateDir string, s Surface[S]) error {
+	l, err := listen(ctx, stateDir)
+	if err != nil {
+		return fmt.Errorf("control socket: %w", err)
+	}
+	server := &http.Server{Handler: handler(s), ReadHeaderTimeout: headerTimeout}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(sameUser{l}) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("control socket: %w", err)
+	case <-ctx.Done():
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastAnswers)
+	defer cancel()
+	if err := server.Shutdown(last); err != nil {
+		_ = server.Close()
+	}
+	<-ended
+	return nil
+}
+
+func listen(ctx context.Context, stateDir string) (*net.UnixListener, error) {
+	path, err := SocketPath(stateDir)
+	if err != nil {
+		return nil, err
+	}
+	if err := makeFolder(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	var c net.ListenConfig
+	l, err := c.Listen(ctx, "unix", path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l.(*net.UnixListener), nil
+}
+
+// sameUser hands out only connections of the user who runs Carpool.
+type sameUser struct{ *net.UnixListener }
+
+// Accept implements net.Listener.
+func (l sameUser) Accept() (net.Conn, error) {
+	for {
+		c, err := l.AcceptUnix()
+		if err != nil {
+			return nil, err
+		}
+		if checkPeer(c) == nil {
+			return c, nil
+		}
+		_ = c.Close()
+	}
+}
+
+type setRequest struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+type failure struct {
+	Error string `json:"error"`
+}
+
+func handler[S any](s Surface[S]) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /snapshot", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Snapshot(), nil) })
+	mux.HandleFunc("GET /requests", history(s.Requests))
+	mux.HandleFunc("GET /batches", history(s.Batches))
+	mux.HandleFunc("GET /summary", history(s.Summary))
+	mux.HandleFunc("POST /set", func(w http.ResponseWriter, r *http.Request) {
+		var b setRequest
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&b); err != nil {
+			refuse(w, http.StatusBadRequest, fmt.Errorf("body: %w", err))
+			return
+		}
+		if err := s.Set(r.Context(), b.Key, b.Value); err != nil {
+			refuse(w, http.StatusBadRequest, err)
+			return
+		}
+		answer(w, struct{}{}, nil)
+	})
+	mux.HandleFunc("POST /show", func(w http.ResponseWriter, _ *http.Request) {
+		s.Show()
+		answer(w, struct{}{}, nil)
+	})
+	mux.HandleFunc("POST /quit", func(w http.ResponseWriter, _ *http.Request) {
+		s.Quit()
+		answer(w, struct{}{}, nil)
+	})
+	return mux
+}
+
+// history answers with what read finds in the range that the URL names.
+func history[T any](read func(context.Context, storage.Query) (T, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		q, err := parseQuery(r)
+		if err != nil {
+			refuse(w, http.StatusBadRequest, err)
+			return
+		}
+		rows, err := read(r.Context(), q)
+		answer(w, rows, err)
+	}
+}
+
+func parseQuery(r *http.Request) (storage.Query, error) {
+	var q storage.Query
+	var err error
+	for name, at := range map[string]*time.Time{"since": &q.Since, "until": &q.Until} {
+		if v := r.FormValue(name); v != "" {
+			if *at, err = time.Parse(time.RFC3339Nano, v); err != nil {
+				return q, fmt.Errorf("%s: %w", name, err)
+			}
+		}
+	}
+	if v := r.FormValue("limit"); v != "" {
+		if q.Limit, err = strconv.Atoi(v); err != nil || q.Limit < 0 {
+			return q, fmt.Errorf("limit: %q is not a count", v)
+		}
+	}
+	return q, nil
+}
+
+func answer(w http.ResponseWriter, v any, err error) {
+	if err != nil {
+		refuse(w, http.StatusInternalServerError, err)
+		return
+	}
+	body, err := json.Marshal(v)
+	if err != nil {
+		refuse(w, http.StatusInternalServerError, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(body) // the client has left
+}
+
+func refuse(w http.ResponseWriter, status int, err error) {
+	body, _ := json.Marshal(failure{err.Error()}) // a string always marshals
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the client has left
+}
