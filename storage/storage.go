@@ -1,83 +1,37 @@
 // Package storage keeps the history in one SQLite file: times, counts, sizes
 // and names, never a prompt or an answer.
+//
+// Rows are handed over without waiting and written by one goroutine, many to a
+// transaction, so that a request never waits for the disk. A row is on disk
+// within 100 ms of being added; a killed process loses what is younger, a power
+// cut may lose a little more, and neither damages the file. While the file
+// cannot be written (disk full, locked by another program) the history pauses:
+// the newest 1000 rows wait in memory, a write is tried every 10 s, and State
+// says why. Reads go on meanwhile through connections of their own.
+//
+// The file is private to its user: 0600, in a folder made 0700.
 package storage
 
 import (
 	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// Request is a row for one admitted request. A nil pointer is SQL NULL: not known.
-type Request struct {
-	ID              string    `json:"id"`
-	Batch           *uint64   `json:"batch"` // nil: it was never released
-	Started         time.Time `json:"started"`
-	App             string    `json:"app"`
-	Engine          string    `json:"engine"`
-	Model           string    `json:"model"`
-	Route           string    `json:"route"`   // "/api/chat"
-	Dialect         string    `json:"dialect"` // ollama, openai, anthropic
-	Stream          bool      `json:"stream"`
-	Priority        string    `json:"priority"`
-	Outcome         string    `json:"outcome"` // ok, error, cancelled, rejected, interrupted
-	ErrorKind       string    `json:"error_kind"`
-	Status          int       `json:"status"`        // sent to the client; 499 = it left before
-	EngineStatus    int       `json:"engine_status"` // 0 = the engine was not asked or did not answer
-	PromptBytes     int64     `json:"prompt_bytes"`  // size of the request's body
-	AnswerBytes     int64     `json:"answer_bytes"`
-	PromptTokens    *int64    `json:"prompt_tokens"`
-	OutputTokens    *int64    `json:"output_tokens"`
-	TokensEstimated bool      `json:"tokens_estimated"` // counted from chunks, not told by the engine
-	QueueMS         float64   `json:"queue_ms"`
-	FirstTokenMS    *float64  `json:"first_token_ms"` // from arrival at the gateway
-	TotalMS         float64   `json:"total_ms"`
-	Simulated       bool      `json:"simulated"`
-}
+// ErrClosed and ErrReadOnly are why Flush cannot put rows on disk.
+var (
+	ErrClosed   = errors.New("history is closed")
+	ErrReadOnly = errors.New("history is read-only: it was written by a newer Carpool")
+)
 
-// Batch is a row for one ended batch.
-type Batch struct {
-	ID             uint64    `json:"id"`
-	Started        time.Time `json:"started"`
-	Engine         string    `json:"engine"`
-	Model          string    `json:"model"`
-	Mode           string    `json:"mode"`
-	Why            string    `json:"why"`
-	Released       int       `json:"released"`
-	Running        int       `json:"running"`
-	Limit          int       `json:"limit"`
-	MeanWaitMS     float64   `json:"mean_wait_ms"`
-	MaxWaitMS      float64   `json:"max_wait_ms"`
-	DurationMS     float64   `json:"duration_ms"`
-	Tokens         int64     `json:"tokens"`
-	GPUMemoryUsed  *int64    `json:"gpu_memory_used_bytes"` // at the start
-	GPUMemoryTotal *int64    `json:"gpu_memory_total_bytes"`
-	GPUUtilization *float64  `json:"gpu_utilization"` // 0..1
-}
-
-// Query selects rows by start time, newest first.
-type Query struct {
-	Since time.Time // zero = from the beginning
-	Until time.Time // zero = to the end
-	Limit int       // 0 = 10,000
-}
-
-// Summary adds up what a time range held.
-type Summary struct {
-	Requests     int64            `json:"requests"`
-	Released     int64            `json:"released"` // requests that belong to a batch
-	Batches      int64            `json:"batches"`
-	Outcomes     map[string]int64 `json:"outcomes"`
-	PromptTokens int64            `json:"prompt_tokens"`
-	OutputTokens int64            `json:"output_tokens"`
-}
-
-// State tells how the store is, for the window and /health.
-type State struct {
-	Path    string `json:"path"`
-	OK      bool   `json:"ok"`
-	Problem string `json:"problem,omitempty"` // "history paused: disk full"
-	Dropped uint64 `json:"dropped"`           // rows lost because the buffer was full
-}
+// queueLength is how many rows may wait for the writer while it is busy with
+// the disk, for as long as a lock is waited for.
+const queueLength = 8192
 
 // Options are fixed for a store's life.
 type Options struct {
@@ -85,37 +39,172 @@ type Options struct {
 	Retention time.Duration // rows older are deleted; 0 = kept for ever
 }
 
+// State tells how the store is, for the window and /health.
+type State struct {
+	Path string `json:"path"`
+	OK   bool   `json:"ok"` // rows are being written
+
+	// Problem is for people: "history paused: disk full". It may be set while
+	// OK is true, when an older file had to be moved aside.
+	Problem string `json:"problem,omitempty"`
+	Dropped uint64 `json:"dropped"` // rows that will never be on file
+}
+
 // Store is an open history. Its methods may be called from any goroutine.
-type Store struct{}
+type Store struct {
+	path    string
+	notice  string  // what Open had to do to the file, for State
+	readers *sql.DB // any number of queries at once
+	dropped atomic.Uint64
+
+	writer *writer // nil: read-only
+
+	adding sync.RWMutex // held for reading by adders, for writing by Close
+	closed bool
+}
 
 // Open opens or creates the history and starts its writer. A damaged, foreign
 // or zero-byte file is moved aside to *.corrupt-<time> and a new one is begun;
-// a newer schema is opened read-only.
-func Open(ctx context.Context, o Options) (*Store, error) { panic("todo") }
+// a newer schema is opened read-only: its rows can be read, new ones are
+// dropped. It fails if the file cannot be opened at all: no permission, no
+// space for a new file, or locked by another program for more than 5 s; such a
+// file is left as it is. ctx bounds the opening only.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	s := &Store{path: o.Path}
+	if err := s.open(ctx, o); err != nil {
+		return nil, fmt.Errorf("open history: %w", err)
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context, o Options) error {
+	begun, err := createPrivate(o.Path)
+	if err != nil {
+		return err
+	}
+	if !begun {
+		found, err := inspect(ctx, o.Path)
+		if err != nil {
+			return err
+		}
+		if found.newer {
+			s.notice = ErrReadOnly.Error()
+			s.readers, err = openPool(o.Path, readerPragmas)
+			return err
+		}
+		if found.unusable != "" {
+			aside, err := moveAside(o.Path, time.Now())
+			if err != nil {
+				return err
+			}
+			s.notice = fmt.Sprintf("history was begun anew: the old file was %s and is now %s", found.unusable, aside)
+			if begun, err = createPrivate(o.Path); err != nil {
+				return err
+			}
+		}
+	}
+	if err := s.start(ctx, o); err != nil {
+		if begun {
+			// An empty file would be taken for a damaged one at the next start.
+			err = errors.Join(err, os.Remove(o.Path))
+		}
+		return err
+	}
+	return nil
+}
+
+// start connects to a file that is ours or empty, brings its schema up to date
+// and starts the writer.
+func (s *Store) start(ctx context.Context, o Options) error {
+	db, err := openPool(o.Path, writerPragmas)
+	if err != nil {
+		return err
+	}
+	// One connection: SQLite has one writer at a time, and waiting for it in a
+	// pool is fairer and cheaper than waiting for its lock.
+	db.SetMaxOpenConns(1)
+	if err := migrate(ctx, db); err != nil {
+		return errors.Join(err, db.Close())
+	}
+	readers, err := openPool(o.Path, readerPragmas)
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
+	readers.SetMaxOpenConns(4)
+	w, err := startWriter(ctx, db, o.Retention, &s.dropped)
+	if err != nil {
+		return errors.Join(err, readers.Close(), db.Close())
+	}
+	s.readers, s.writer = readers, w
+	return nil
+}
 
 // AddRequest queues a row; it never blocks. It is on disk at most 100 ms later.
-func (s *Store) AddRequest(r Request) { panic("todo") }
+func (s *Store) AddRequest(r Request) { s.add(r) }
 
 // AddBatch queues a row; it never blocks. It is on disk at most 100 ms later.
-func (s *Store) AddBatch(b Batch) { panic("todo") }
+// Batch ids are unique on file: a second row with an id is dropped.
+func (s *Store) AddBatch(b Batch) { s.add(b) }
 
-// Flush returns when every row added before the call is on disk.
-func (s *Store) Flush(ctx context.Context) error { panic("todo") }
+func (s *Store) add(r row) {
+	s.adding.RLock()
+	defer s.adding.RUnlock()
+	if s.closed || s.writer == nil {
+		s.dropped.Add(1)
+		return
+	}
+	select {
+	case s.writer.queue <- r:
+	default:
+		s.dropped.Add(1)
+	}
+}
 
-// LastBatch is the highest batch id on file; 0 = none.
-func (s *Store) LastBatch(ctx context.Context) (uint64, error) { panic("todo") }
-
-// Requests reads request rows.
-func (s *Store) Requests(ctx context.Context, q Query) ([]Request, error) { panic("todo") }
-
-// Batches reads batch rows.
-func (s *Store) Batches(ctx context.Context, q Query) ([]Batch, error) { panic("todo") }
-
-// Summary adds up the rows of a range; q.Limit is ignored.
-func (s *Store) Summary(ctx context.Context, q Query) (Summary, error) { panic("todo") }
+// Flush returns when every row added before the call is on disk. It writes at
+// once, also while the history is paused, and fails if that fails.
+func (s *Store) Flush(ctx context.Context) error {
+	if s.writer == nil {
+		return ErrReadOnly
+	}
+	if err := s.writer.flush(ctx); err != nil {
+		return fmt.Errorf("write history: %w", err)
+	}
+	return nil
+}
 
 // State tells how the store is.
-func (s *Store) State() State { panic("todo") }
+func (s *Store) State() State {
+	st := State{Path: s.path, OK: s.writer != nil, Problem: s.notice, Dropped: s.dropped.Load()}
+	if s.writer != nil {
+		if problem := s.writer.problem(); problem != "" {
+			st.OK, st.Problem = false, problem
+		}
+	}
+	return st
+}
 
-// Close writes what is queued and closes the file.
-func (s *Store) Close(ctx context.Context) error { panic("todo") }
+// Close writes what is queued and closes the file. Rows added afterwards are
+// dropped. If ctx ends first, or the file cannot be written, the rows left are
+// lost and the error says how many. A second Close does nothing.
+func (s *Store) Close(ctx context.Context) error {
+	s.adding.Lock()
+	again := s.closed
+	s.closed = true
+	s.adding.Unlock()
+	if again {
+		return nil
+	}
+	var err error
+	if s.writer != nil {
+		err = s.writer.stop(ctx)
+	}
+	// The writer's connection is the last to go: it folds the log into the file.
+	err = errors.Join(err, s.readers.Close())
+	if s.writer != nil {
+		err = errors.Join(err, s.writer.db.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("close history: %w", err)
+	}
+	return nil
+}

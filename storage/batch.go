@@ -1,0 +1,66 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+)
+
+// Batch is a row for one ended batch.
+type Batch struct {
+	ID             uint64    `json:"id"`
+	Started        time.Time `json:"started"` // kept to the millisecond, read back in UTC
+	Engine         string    `json:"engine"`
+	Model          string    `json:"model"`
+	Mode           string    `json:"mode"`
+	Why            string    `json:"why"`
+	Released       int       `json:"released"`
+	Running        int       `json:"running"`
+	Limit          int       `json:"limit"`
+	MeanWaitMS     float64   `json:"mean_wait_ms"`
+	MaxWaitMS      float64   `json:"max_wait_ms"`
+	DurationMS     float64   `json:"duration_ms"`
+	Tokens         int64     `json:"tokens"`
+	GPUMemoryUsed  *int64    `json:"gpu_memory_used_bytes"` // at the start
+	GPUMemoryTotal *int64    `json:"gpu_memory_total_bytes"`
+	GPUUtilization *float64  `json:"gpu_utilization"` // 0..1
+}
+
+const batchColumns = `id, started, engine, model, mode, why, released, running, in_flight_limit,
+	mean_wait_ms, max_wait_ms, duration_ms, tokens, gpu_memory_used, gpu_memory_total, gpu_utilization`
+
+const insertBatch = `INSERT OR IGNORE INTO batch (` + batchColumns + `)
+	VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+
+const selectBatches = `SELECT ` + batchColumns + ` FROM batch
+	WHERE started >= ? AND started < ? ORDER BY started DESC, id DESC LIMIT ?`
+
+func (b Batch) insert(in *inserts) (sql.Result, error) {
+	return in.batch.Exec(
+		int64(b.ID), b.Started.UnixMilli(), b.Engine, b.Model, b.Mode, b.Why, b.Released, b.Running, b.Limit,
+		b.MeanWaitMS, b.MaxWaitMS, b.DurationMS, b.Tokens, b.GPUMemoryUsed, b.GPUMemoryTotal, b.GPUUtilization)
+}
+
+// Batches reads batch rows that are on disk.
+func (s *Store) Batches(ctx context.Context, q Query) ([]Batch, error) {
+	return readRows(ctx, s.readers, "batches", selectBatches, q, scanBatch)
+}
+
+func scanBatch(rows *sql.Rows) (b Batch, err error) {
+	var id, started int64
+	err = rows.Scan(
+		&id, &started, &b.Engine, &b.Model, &b.Mode, &b.Why, &b.Released, &b.Running, &b.Limit,
+		&b.MeanWaitMS, &b.MaxWaitMS, &b.DurationMS, &b.Tokens, &b.GPUMemoryUsed, &b.GPUMemoryTotal, &b.GPUUtilization)
+	b.ID, b.Started = uint64(id), time.UnixMilli(started).UTC()
+	return b, err
+}
+
+// LastBatch is the highest batch id on file; 0 = none.
+func (s *Store) LastBatch(ctx context.Context) (uint64, error) {
+	var id int64
+	if err := s.readers.QueryRowContext(ctx, "SELECT coalesce(max(id), 0) FROM batch").Scan(&id); err != nil {
+		return 0, fmt.Errorf("read last batch: %w", err)
+	}
+	return uint64(id), nil
+}

@@ -1,0 +1,315 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var noon = time.Date(2026, 3, 4, 12, 0, 0, 123e6, time.UTC)
+
+func ptr[T any](v T) *T { return &v }
+
+func fullRequest() Request {
+	return Request{
+		ID: "r-1", Batch: ptr(uint64(7)), Started: noon, App: "editor", Engine: "ollama", Model: "llama3:8b",
+		Route: "/api/chat", Dialect: "ollama", Stream: true, Priority: "urgent", Outcome: "error",
+		ErrorKind: "backend_timeout", Status: 504, EngineStatus: 200, PromptBytes: 1234, AnswerBytes: 5678,
+		PromptTokens: ptr(int64(11)), OutputTokens: ptr(int64(22)), TokensEstimated: true,
+		QueueMS: 1.25, FirstTokenMS: ptr(33.5), TotalMS: 44.75, Simulated: true,
+	}
+}
+
+func fullBatch() Batch {
+	return Batch{
+		ID: 7, Started: noon, Engine: "ollama", Model: "llama3:8b", Mode: "fixed", Why: "free slot",
+		Released: 3, Running: 8, Limit: 9, MeanWaitMS: 1.5, MaxWaitMS: 2.5, DurationMS: 333.25, Tokens: 444,
+		GPUMemoryUsed: ptr(int64(5 << 30)), GPUMemoryTotal: ptr(int64(24 << 30)), GPUUtilization: ptr(0.87),
+	}
+}
+
+func openStore(t testing.TB, o Options) *Store {
+	t.Helper()
+	if o.Path == "" {
+		o.Path = filepath.Join(t.TempDir(), "history.db")
+	}
+	s, err := Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(context.Background()); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return s
+}
+
+func flush(t testing.TB, s *Store) {
+	t.Helper()
+	if err := s.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func closeStore(t testing.TB, s *Store) {
+	t.Helper()
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func requests(t testing.TB, s *Store, q Query) []Request {
+	t.Helper()
+	rows, err := s.Requests(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+func batches(t testing.TB, s *Store, q Query) []Batch {
+	t.Helper()
+	rows, err := s.Batches(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+func ids(rows []Request) []string {
+	all := []string{}
+	for _, r := range rows {
+		all = append(all, r.ID)
+	}
+	return all
+}
+
+// requireEveryFieldSet keeps a new field from being forgotten in the round trip.
+func requireEveryFieldSet(t *testing.T, row any) {
+	t.Helper()
+	v := reflect.ValueOf(row)
+	for i := range v.NumField() {
+		if v.Field(i).IsZero() {
+			t.Fatalf("%s.%s is not set by the test", v.Type(), v.Type().Field(i).Name)
+		}
+	}
+}
+
+func TestStore(t *testing.T) {
+	t.Run("KeepsEveryFieldOfARequest", func(t *testing.T) {
+		requireEveryFieldSet(t, fullRequest())
+		s := openStore(t, Options{})
+		bare := Request{ID: "r-2", Started: noon.Add(-time.Second)}
+		s.AddRequest(fullRequest())
+		s.AddRequest(bare)
+		flush(t, s)
+		if got, want := requests(t, s, Query{}), []Request{fullRequest(), bare}; !reflect.DeepEqual(got, want) {
+			t.Fatalf("got  %+v\nwant %+v", got, want)
+		}
+	})
+
+	t.Run("KeepsEveryFieldOfABatch", func(t *testing.T) {
+		requireEveryFieldSet(t, fullBatch())
+		s := openStore(t, Options{})
+		bare := Batch{ID: 6, Started: noon.Add(-time.Second)}
+		s.AddBatch(fullBatch())
+		s.AddBatch(bare)
+		flush(t, s)
+		if got, want := batches(t, s, Query{}), []Batch{fullBatch(), bare}; !reflect.DeepEqual(got, want) {
+			t.Fatalf("got  %+v\nwant %+v", got, want)
+		}
+	})
+
+	t.Run("KeepsTimesInUTCToTheMillisecond", func(t *testing.T) {
+		s := openStore(t, Options{})
+		zone := time.FixedZone("east", 5*3600)
+		s.AddRequest(Request{Started: time.Date(2026, 1, 1, 3, 0, 0, 999_999, zone)})
+		flush(t, s)
+		got := requests(t, s, Query{})[0].Started
+		if want := time.Date(2025, 12, 31, 22, 0, 0, 0, time.UTC); got != want {
+			t.Fatalf("got %v, want %v", got, want)
+		}
+	})
+
+	t.Run("KeepsRowsOverARestart", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "a folder", "history?100% of #1.db")
+		s := openStore(t, Options{Path: path})
+		s.AddRequest(fullRequest())
+		closeStore(t, s)
+		if _, err := os.Stat(path + "-wal"); err == nil {
+			t.Error("the log was left beside the file")
+		}
+		s = openStore(t, Options{Path: path})
+		if got := requests(t, s, Query{}); len(got) != 1 {
+			t.Fatalf("got %d rows", len(got))
+		}
+		if st := s.State(); !st.OK || st.Problem != "" || st.Path != path {
+			t.Errorf("state %+v", st)
+		}
+	})
+
+	t.Run("SelectsByStartTimeNewestFirst", func(t *testing.T) {
+		s := openStore(t, Options{})
+		for i := range 5 {
+			s.AddRequest(Request{ID: fmt.Sprint(i), Started: noon.Add(time.Duration(i) * time.Second)})
+		}
+		s.AddRequest(Request{ID: "4b", Started: noon.Add(4 * time.Second)})
+		flush(t, s)
+		at := func(sec float64) time.Time { return noon.Add(time.Duration(sec * float64(time.Second))) }
+		for _, c := range []struct {
+			q    Query
+			want []string
+		}{
+			{Query{}, []string{"4b", "4", "3", "2", "1", "0"}},
+			{Query{Limit: 2}, []string{"4b", "4"}},
+			{Query{Since: at(3)}, []string{"4b", "4", "3"}},
+			{Query{Until: at(1)}, []string{"0"}},
+			{Query{Until: at(1.0001)}, []string{"1", "0"}},
+			{Query{Since: at(1), Until: at(3)}, []string{"2", "1"}},
+			{Query{Since: at(9)}, []string{}},
+		} {
+			if got := ids(requests(t, s, c.q)); !reflect.DeepEqual(got, c.want) {
+				t.Errorf("%+v: got %v, want %v", c.q, got, c.want)
+			}
+		}
+	})
+
+	t.Run("SumsUpARange", func(t *testing.T) {
+		s := openStore(t, Options{})
+		s.AddRequest(Request{Started: noon, Batch: ptr(uint64(1)), Outcome: "ok", PromptTokens: ptr(int64(10)), OutputTokens: ptr(int64(100))})
+		s.AddRequest(Request{Started: noon, Batch: ptr(uint64(1)), Outcome: "ok", OutputTokens: ptr(int64(7))})
+		s.AddRequest(Request{Started: noon, Outcome: "cancelled"})
+		s.AddRequest(Request{Started: noon.Add(-time.Hour), Outcome: "ok", OutputTokens: ptr(int64(1000))})
+		s.AddBatch(Batch{ID: 1, Started: noon})
+		s.AddBatch(Batch{ID: 2, Started: noon.Add(-time.Hour)})
+		flush(t, s)
+		got, err := s.Summary(t.Context(), Query{Since: noon, Limit: 1})
+		want := Summary{Requests: 3, Released: 2, Batches: 1, Outcomes: map[string]int64{"ok": 2, "cancelled": 1}, PromptTokens: 10, OutputTokens: 107}
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("got %+v %v\nwant %+v", got, err, want)
+		}
+		got, err = s.Summary(t.Context(), Query{Since: noon.Add(time.Hour)})
+		if want := (Summary{Outcomes: map[string]int64{}}); err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("of nothing: got %+v %v", got, err)
+		}
+	})
+
+	t.Run("KnowsTheLastBatch", func(t *testing.T) {
+		s := openStore(t, Options{})
+		for _, want := range []uint64{0, 41, 42} {
+			if want > 0 {
+				s.AddBatch(Batch{ID: want, Started: noon})
+			}
+			flush(t, s)
+			if got, err := s.LastBatch(t.Context()); err != nil || got != want {
+				t.Fatalf("got %d %v, want %d", got, err, want)
+			}
+		}
+	})
+
+	t.Run("LeavesOutARowThatItsTableRefuses", func(t *testing.T) {
+		s := openStore(t, Options{})
+		s.AddBatch(Batch{ID: 1, Started: noon, Why: "first"})
+		s.AddBatch(Batch{ID: 1, Started: noon, Why: "again"})
+		s.AddBatch(Batch{ID: 2, Started: noon})
+		flush(t, s)
+		got := batches(t, s, Query{})
+		if len(got) != 2 || got[1].Why != "first" {
+			t.Fatalf("got %+v", got)
+		}
+		if st := s.State(); !st.OK || st.Dropped != 1 {
+			t.Errorf("state %+v", st)
+		}
+	})
+
+	t.Run("CloseWritesEverythingQueued", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "history.db")
+		s := openStore(t, Options{Path: path})
+		const n = 3*keepRows + 7
+		for range n {
+			s.AddRequest(Request{Started: noon})
+		}
+		closeStore(t, s)
+		closeStore(t, s)
+		s.AddRequest(Request{Started: noon})
+		if st := s.State(); st.Dropped != 1 {
+			t.Errorf("a row added after close is not counted: %+v", st)
+		}
+		if err := s.Flush(t.Context()); err == nil {
+			t.Error("flush of a closed store succeeds")
+		}
+		s = openStore(t, Options{Path: path})
+		if sum, err := s.Summary(t.Context(), Query{}); err != nil || sum.Requests != n {
+			t.Fatalf("got %d rows %v, want %d", sum.Requests, err, n)
+		}
+	})
+
+	t.Run("ReadsWhileItWrites", func(t *testing.T) {
+		s := openStore(t, Options{})
+		const writers, readers, each = 4, 4, 500
+		var adding, reading sync.WaitGroup
+		written := make(chan struct{})
+		for range writers {
+			adding.Go(func() {
+				for range each {
+					s.AddRequest(Request{Started: noon, Outcome: "ok"})
+				}
+			})
+		}
+		for range readers {
+			reading.Go(func() {
+				var last int64
+				for {
+					sum, err := s.Summary(t.Context(), Query{})
+					if err != nil || sum.Requests < last {
+						t.Errorf("%d requests after %d, %v", sum.Requests, last, err)
+						return
+					}
+					last = sum.Requests
+					select {
+					case <-written:
+						return
+					default:
+					}
+				}
+			})
+		}
+		adding.Wait()
+		flush(t, s)
+		close(written)
+		reading.Wait()
+		if sum, err := s.Summary(t.Context(), Query{}); err != nil || sum.Requests != writers*each {
+			t.Fatalf("got %d %v", sum.Requests, err)
+		}
+	})
+}
+
+func BenchmarkInsert(b *testing.B) {
+	for _, size := range []int{1, 10, 100, keepRows} {
+		b.Run(fmt.Sprintf("transaction=%d", size), func(b *testing.B) {
+			s := openStore(b, Options{})
+			r := fullRequest()
+			for i := range b.N {
+				s.AddRequest(r)
+				if (i+1)%size == 0 {
+					flush(b, s)
+				}
+			}
+			flush(b, s)
+			if st := s.State(); st.Dropped > 0 {
+				b.Fatalf("%d dropped", st.Dropped)
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+		})
+	}
+}
