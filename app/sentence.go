@@ -5,7 +5,6 @@ import (
 	"math"
 	"strings"
 
-	"carpool/app/config"
 	"carpool/backends"
 	"carpool/batching"
 )

@@ -1,0 +1,89 @@
+package app
+
+import (
+	"testing"
+	"time"
+
+	"carpool/backends"
+	"carpool/batching"
+)
+
+func TestSentence(t *testing.T) {
+	for _, tt := range []struct {
+		running, waiting int
+		rate             float64
+		serves           bool
+		want             string
+	}{
+		{0, 0, 0, false, "No engine is running"},
+		{0, 0, 12, true, "Ready, nothing is running"},
+		{1, 0, 0.2, true, "1 running"},
+		{3, 2, 61.4, true, "3 running, 2 waiting, 61 tokens per second"},
+		{0, 2, 0, false, "0 running, 2 waiting"},
+	} {
+		totals := batching.Totals{InFlight: tt.running, QueueDepth: tt.waiting}
+		if got := sentence(totals, tt.rate, tt.serves); got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+}
+
+func TestBasis(t *testing.T) {
+	engines := []backends.Info{{Label: "Ollama", Version: "0.17.4", Active: true, Health: backends.Up, Slots: 4}}
+	got := basis(engines, batching.Limits{Reason: "fixed at 8"}, "127.0.0.1:11435")
+	if want := "Ollama 0.17.4 · 4 slots · fixed at 8 · 127.0.0.1:11435"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestLiveRateIsTheMeanOfTheLastSeconds(t *testing.T) {
+	var l live
+	now := time.Now()
+	rates := []float64{}
+	for second, total := range []uint64{0, 10, 20, 30, 40, 50, 50, 50, 50, 50, 50, 50} {
+		rates = append(rates, l.rate(now.Add(time.Duration(second)*time.Second), total))
+	}
+	if rates[0] != 0 || rates[1] != 10 || rates[5] != 10 || rates[8] != 4 || rates[11] != 0 {
+		t.Errorf("%v", rates)
+	}
+}
+
+func TestLiveKeepsTenMinutes(t *testing.T) {
+	var l live
+	for i := range liveSamples + 5 {
+		l.add(Sample{Running: i})
+	}
+	all := l.all()
+	if len(all) != liveSamples || all[0].Running != 5 {
+		t.Errorf("%d samples from %d", len(all), all[0].Running)
+	}
+}
+
+func TestPercentile(t *testing.T) {
+	if percentile(nil, 0.5) != nil {
+		t.Error("no values have a percentile")
+	}
+	values := []float64{5, 1, 4, 2, 3}
+	for p, want := range map[float64]float64{0.5: 3, 0.95: 5, 0.2: 1, 1: 5} {
+		if got := *percentile(values, p); got != want {
+			t.Errorf("p%v = %v, want %v", 100*p, got, want)
+		}
+	}
+}
+
+func TestWatchersKeepTheLatest(t *testing.T) {
+	var w watchers
+	c := w.add(Snapshot{PID: 1})
+	w.publish(Snapshot{PID: 2})
+	w.publish(Snapshot{PID: 3})
+	if got := (<-c).PID; got != 3 {
+		t.Errorf("a slow reader got %d, want the latest", got)
+	}
+	w.close()
+	if _, open := <-c; open {
+		t.Error("the channel is open after the end")
+	}
+	if late := w.add(Snapshot{PID: 4}); (<-late).PID != 4 {
+		t.Error("a late reader got nothing")
+	}
+}
