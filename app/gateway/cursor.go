@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"unicode/utf8"
 )
 
 // maxDepth is how deep JSON may be nested.
@@ -32,6 +33,14 @@ func (c *cursor) next() byte {
 		}
 	}
 	return 0
+}
+
+// end says whether nothing but space is left.
+func (c *cursor) end() error {
+	if c.next(); c.at < len(c.text) {
+		return errSyntax
+	}
+	return nil
 }
 
 // object calls each with every key; each has to step over the value.
@@ -225,7 +234,7 @@ func (c *cursor) skip() error {
 
 // unquote resolves the escapes of a string that str has checked.
 func unquote(raw []byte) string {
-	if bytes.IndexByte(raw, '\\') < 0 {
+	if bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
 		return string(raw)
 	}
 	var s string

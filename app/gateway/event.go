@@ -18,8 +18,8 @@ type event struct {
 func readEvent(text []byte) (event, error) {
 	r := eventReader{cursor: cursor{text: text}, event: event{prompt: -1, output: -1}}
 	err := r.object(r.field)
-	if err == nil && r.next() != 0 {
-		err = errSyntax
+	if err == nil {
+		err = r.cursor.end()
 	}
 	return r.event, err
 }
@@ -33,7 +33,7 @@ func (r *eventReader) field(key []byte) error {
 	switch string(key) {
 	case "response", "message", "delta":
 		return r.piece()
-	case "thinking", "text":
+	case "thinking":
 		return r.content()
 	case "choices":
 		return r.each(r.choice)
@@ -45,7 +45,7 @@ func (r *eventReader) field(key []byte) error {
 		return r.counted(&r.output)
 	case "done":
 		if r.next() == 't' {
-			r.end = true
+			r.event.end = true
 		}
 	case "type":
 		return r.typeName()
@@ -63,7 +63,7 @@ func (r *eventReader) typeName() error {
 	name, err := r.str()
 	switch string(name) {
 	case "response.completed", "response.incomplete", "message_stop":
-		r.end = true
+		r.event.end = true
 	case "response.failed", "error":
 		r.failed = true
 	}

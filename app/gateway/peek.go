@@ -33,8 +33,8 @@ func peek(body []byte, d Dialect, r route) (sketch, *fault) {
 		return sketch{}, newFault(invalidRequest, "the request body must be a JSON object")
 	}
 	err := p.object(p.field)
-	if err == nil && p.next() != 0 {
-		err = errSyntax
+	if err == nil {
+		err = p.cursor.end()
 	}
 	if p.fault != nil {
 		return sketch{}, p.fault

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"carpool/backends"
+	"carpool/backends/backendstest"
 	"carpool/batching"
 )
 
@@ -85,6 +86,15 @@ func newRig(t *testing.T, engine http.Handler, l Limits, s batching.Settings) *r
 	return rigFor(t, e, l, s)
 }
 
+// scripted is a rig before a scripted engine.
+func scripted(t *testing.T, l Limits, s batching.Settings) (*rig, *backendstest.Engine) {
+	t.Helper()
+	engine := backendstest.New(t)
+	e := &engines{target: targetOf(t, engine.URL)}
+	e.target.Transport = engine.Transport()
+	return rigFor(t, e, l, s), engine
+}
+
 func targetOf(t *testing.T, address string) *backends.Target {
 	t.Helper()
 	base, err := url.Parse(address)
@@ -145,7 +155,7 @@ func (r *rig) post(path, body string) *http.Response {
 	return res
 }
 
-// get asks for path with headers, given as name and value in turn.
+// do asks with headers, given as name and value in turn.
 func (r *rig) do(method, path, body string, headers ...string) *http.Response {
 	r.t.Helper()
 	req, err := http.NewRequest(method, r.url+path, strings.NewReader(body))
@@ -199,15 +209,21 @@ func text(t *testing.T, res *http.Response) string {
 	return string(b)
 }
 
-// broken reads an answer that has to break off, and returns what came before.
-func broken(t *testing.T, res *http.Response) string {
-	t.Helper()
+// read reads an answer that may break off, and says whether it did.
+func read(res *http.Response) (got string, broke bool) {
 	defer func() { _ = res.Body.Close() }()
 	b, err := io.ReadAll(res.Body)
-	if err == nil {
-		t.Fatalf("the answer ended well: %q", b)
+	return string(b), err != nil
+}
+
+// eventually waits until cond holds.
+func eventually(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); !cond(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("never: " + what)
+		}
 	}
-	return string(b)
 }
 
 // says is an engine that answers with pieces, each flushed.

@@ -1,0 +1,231 @@
+package gateway
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"carpool/batching"
+)
+
+func TestPeek(t *testing.T) {
+	long := strings.Repeat("x", 1000)
+	tests := []struct {
+		name, path, body string
+		want             sketch
+	}{
+		{"an Ollama chat streams by itself", "/api/chat", `{"model":"m","messages":[{"role":"user","content":"hello"}]}`,
+			sketch{model: "m", stream: true, prompt: 9, filled: true}},
+		{"stream off", "/api/chat", `{"model":"m","stream":false,"messages":[{"content":"hello"}]}`,
+			sketch{model: "m", prompt: 5, filled: true}},
+		{"an OpenAI chat does not", "/v1/chat/completions", `{"model":"m","max_tokens":5,"messages":[]}`,
+			sketch{model: "m", maxTokens: 5, filled: true}},
+		{"the newer name of two caps", "/v1/chat/completions", `{"max_completion_tokens":7,"max_tokens":5,"stream":true}`,
+			sketch{stream: true, maxTokens: 7, filled: true}},
+		{"num_predict", "/api/generate", `{"model":"m","prompt":"four","options":{"num_predict":64,"seed":1}}`,
+			sketch{model: "m", stream: true, prompt: 4, maxTokens: 64, filled: true}},
+		{"endless num_predict", "/api/generate", `{"model":"m","prompt":"four","options":{"num_predict":-1}}`,
+			sketch{model: "m", stream: true, prompt: 4, filled: true}},
+		{"a huge cap", "/v1/completions", `{"max_tokens":1e999}`, sketch{maxTokens: 1<<31 - 1, filled: true}},
+		{"null is absent", "/v1/completions", `{"model":null,"stream":null,"max_tokens":null}`, sketch{filled: true}},
+		{"a load", "/api/generate", `{"model":"m"}`, sketch{model: "m", stream: true}},
+		{"a load with an empty prompt", "/api/generate", `{"model":"m","prompt":"" }`, sketch{model: "m", stream: true}},
+		{"an unload", "/api/chat", `{"model":"m","messages":[ ],"keep_alive":0}`, sketch{model: "m", stream: true}},
+		{"keys in any case", "/api/generate", `{"MODEL":"m","Stream":false,"pRompt":"a"}`, sketch{model: "m", prompt: 1, filled: true}},
+		{"escaped keys and names", "/api/generate", `{"mod\u0065l":"a\"b","prompt":"a"}`, sketch{model: `a"b`, stream: true, prompt: 1, filled: true}},
+		{"images are no text", "/api/chat", `{"model":"m","messages":[{"content":"abc","images":["` + long + `"]}]}`,
+			sketch{model: "m", stream: true, prompt: 3, filled: true}},
+		{"nor are data URLs", "/v1/chat/completions", `{"messages":[{"content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,` + long + `"}}]}]}`,
+			sketch{prompt: 9, filled: true}},
+		{"embeddings", "/api/embed", `{"model":"e","input":["ab","cd"]}`, sketch{model: "e", prompt: 4, filled: true}},
+		{"what is not scheduling's business", "/api/generate", `{"model":"m","prompt":7,"options":3,"format":{"a":[1,2.5e-3,true,null]}, "x":"\ud800"}` + "\n",
+			sketch{model: "m", stream: true, filled: true}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, f := peek([]byte(tt.body), dialectOf(tt.path), routes[tt.path])
+			if f != nil {
+				t.Fatal(f)
+			}
+			if got != tt.want {
+				t.Errorf("got %+v, want %+v", got, tt.want)
+			}
+		})
+	}
+	t.Run("RequestsOfOneAppShareAPrefix", func(t *testing.T) {
+		prefix := func(path, body string) uint64 {
+			s, f := peek([]byte(body), dialectOf(path), routes[path])
+			if f != nil {
+				t.Fatal(f)
+			}
+			return s.prefix
+		}
+		chat := `{"messages":[{"role":"system","content":"be %s"},{"role":"user","content":"%s"}],"tools":[%s]}`
+		one := prefix("/api/chat", fmt.Sprintf(chat, "kind", "a", "1"))
+		for name, tt := range map[string]struct {
+			body string
+			same bool
+		}{
+			"another question":      {fmt.Sprintf(chat, "kind", "b", "1"), true},
+			"another system prompt": {fmt.Sprintf(chat, "brief", "a", "1"), false},
+			"other tools":           {fmt.Sprintf(chat, "kind", "a", "2"), false},
+		} {
+			if got := prefix("/api/chat", tt.body); got == 0 || (got == one) != tt.same {
+				t.Errorf("%s: %x beside %x", name, got, one)
+			}
+		}
+		if got := prefix("/api/chat", `{"messages":[{"role":"user","content":"a"}]}`); got != 0 {
+			t.Errorf("no prefix: %x", got)
+		}
+		if prefix("/v1/messages", `{"system":"a","messages":[]}`) == 0 || prefix("/v1/responses", `{"instructions":"a"}`) == 0 {
+			t.Error("system prompts of their own field count for nothing")
+		}
+	})
+}
+
+func TestPeekRefuses(t *testing.T) {
+	r, engine := scripted(t, Limits{}, batching.Settings{})
+	deep := strings.Repeat(`[`, 10_001) + strings.Repeat(`]`, 10_001)
+	tests := []struct{ name, body, param string }{
+		{"two spellings of model", `{"model":"a","MODEL":"b"}`, "model"},
+		{"model twice", `{"model":"a","model":"a"}`, "model"},
+		{"an escaped second model", `{"model":"a","mode\u006c":"b"}`, "model"},
+		{"a folded second model", `{"model":"a","MoDeL":"b"}`, "model"},
+		{"no object", `["model"]`, ""},
+		{"a string", `"model"`, ""},
+		{"nothing", ``, ""},
+		{"space", "  \n", ""},
+		{"too deep", `{"x":` + deep + `}`, ""},
+		{"too deep in messages", `{"messages":` + deep + `}`, ""},
+		{"model is a number", `{"model":1}`, "model"},
+		{"model is an object", `{"model":{}}`, "model"},
+		{"stream is a text", `{"stream":"true"}`, "stream"},
+		{"stream is a number", `{"stream":1}`, "stream"},
+		{"max_tokens is a text", `{"max_tokens":"5"}`, "max_tokens"},
+		{"max_tokens is a list", `{"max_tokens":[5]}`, "max_tokens"},
+		{"num_predict is a text", `{"options":{"num_predict":"5"}}`, "options.num_predict"},
+		{"NaN", `{"max_tokens":NaN}`, "max_tokens"},
+		{"trailing data", `{"model":"a"} {"model":"b"}`, ""},
+		{"trailing comma", `{"model":"a",}`, ""},
+		{"cut off", `{"model":"a"`, ""},
+		{"a control character", "{\"model\":\"a\nb\"}", ""},
+		{"a leading zero", `{"x":01}`, ""},
+	}
+	for _, path := range []string{"/api/chat", "/api/generate", "/v1/chat/completions", "/v1/messages", "/v1/embeddings"} {
+		for _, tt := range tests {
+			res := r.post(path, tt.body)
+			body := text(t, res)
+			if res.StatusCode != 400 {
+				t.Errorf("%s of %s: %d %s", tt.name, path, res.StatusCode, body)
+				continue
+			}
+			var e struct {
+				Type  string
+				Error json.RawMessage
+			}
+			if err := json.Unmarshal([]byte(body), &e); err != nil {
+				t.Fatalf("%s: %v in %s", tt.name, err, body)
+			}
+			var plainError string
+			var openAI struct {
+				Type    string
+				Message string
+				Param   *string
+			}
+			switch dialectOf(path) {
+			case Ollama:
+				if json.Unmarshal(e.Error, &plainError) != nil || plainError == "" {
+					t.Errorf("%s: %s", tt.name, body)
+				}
+			case OpenAI:
+				if err := json.Unmarshal(e.Error, &openAI); err != nil || openAI.Type != invalidType || openAI.Message == "" {
+					t.Errorf("%s: %s", tt.name, body)
+				}
+				if (openAI.Param == nil) != (tt.param == "") || openAI.Param != nil && *openAI.Param != tt.param {
+					t.Errorf("%s: param %s", tt.name, body)
+				}
+			case Anthropic:
+				if err := json.Unmarshal(e.Error, &openAI); err != nil || e.Type != "error" || openAI.Type != invalidType {
+					t.Errorf("%s: %s", tt.name, body)
+				}
+			}
+		}
+	}
+	if engine.Hits() != 0 {
+		t.Errorf("%d requests reached the engine", engine.Hits())
+	}
+	r.noMore()
+}
+
+// depth is how deep valid JSON is nested.
+func depth(text []byte) (most int) {
+	in, escaped, level := false, false, 0
+	for _, b := range text {
+		switch {
+		case escaped:
+			escaped = false
+		case in && b == '\\':
+			escaped = true
+		case b == '"':
+			in = !in
+		case in:
+		case b == '{' || b == '[':
+			level++
+			most = max(most, level)
+		case b == '}' || b == ']':
+			level--
+		}
+	}
+	return most
+}
+
+// FuzzPeek holds the cursor against encoding/json: what scheduling reads of a
+// body must be what a Go engine reads of it.
+func FuzzPeek(f *testing.F) {
+	for _, s := range []string{`{"model":"a","stream":true}`, `{"model":"\u0041","options":{"num_predict":1.5e2}}`, `{"a":[1,-0,"\\"],"messages":[{"role":"system"}]}`,
+		`{"model":"a"}x`, `{"x":tru}`, `{"\u006dodel":"a"}`, "{\"model\":\"\xff\"}", `{"x":-}`, `{"x":1.}`, `{"prompt":[[]]}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		c := cursor{text: body}
+		err := c.skip()
+		if err == nil {
+			err = c.end()
+		}
+		valid := json.Valid(body) && depth(body) <= maxDepth
+		if (err == nil) != valid {
+			t.Fatalf("%q: %v, valid %v", body, err, valid)
+		}
+		s, fault := peek(body, Ollama, routes["/api/generate"])
+		if fault != nil {
+			return
+		}
+		var want struct {
+			Model  string
+			Stream *bool
+		}
+		if err := json.Unmarshal(body, &want); err != nil {
+			t.Fatalf("%q is let through: %v", body, err)
+		}
+		if want.Model != s.model || want.Stream != nil && *want.Stream != s.stream && strings.Count(strings.ToLower(string(body)), "stream") == 1 {
+			t.Fatalf("%q: read %+v, an engine reads %+v", body, s, want)
+		}
+	})
+}
+
+func BenchmarkPeek(b *testing.B) {
+	for _, size := range []int{1 << 10, 1 << 20} {
+		body := []byte(`{"model":"llama3.2","messages":[{"role":"system","content":"be brief"},{"role":"user","content":"` +
+			strings.Repeat("lorem ipsum ", size/12) + `"}],"options":{"num_predict":64}}`)
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			b.SetBytes(int64(len(body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, f := peek(body, Ollama, routes["/api/chat"]); f != nil {
+					b.Fatal(f)
+				}
+			}
+		})
+	}
+}
