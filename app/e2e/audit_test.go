@@ -1,0 +1,156 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+
+	"carpool/storage"
+)
+
+// audit stops p and checks its history against what /health, the clients and the
+// engine have seen: a row for each request, a row for each batch, equal sums.
+func (p *pool) audit(ctx context.Context) error {
+	h, err := p.idle(ctx)
+	if err != nil {
+		return err
+	}
+	path, err := p.historyFile(ctx)
+	if err != nil {
+		return err
+	}
+	if err := p.stop(); err != nil {
+		return err
+	}
+	store, err := storage.Open(ctx, storage.Options{Path: path})
+	if err != nil {
+		return err
+	}
+	all := storage.Query{Limit: 1_000_000}
+	requests, err1 := store.Requests(ctx, all)
+	batches, err2 := store.Batches(ctx, all)
+	sums, err3 := store.Summary(ctx, all)
+	if err := errors.Join(err1, err2, err3, store.Close(ctx)); err != nil {
+		return err
+	}
+	fmt.Printf("history of %s: %d requests in %d batches, %d and %d by /health, outcomes %v\n",
+		p.url, len(requests), len(batches), h.Batching.Requests, h.Batching.Batches, sums.Outcomes)
+	return errors.Join(
+		checkHealth(h, sums),
+		checkRows(requests, batches, sums),
+		p.checkSeen(requests),
+	)
+}
+
+func (p *pool) historyFile(ctx context.Context) (string, error) {
+	out, err := p.command(ctx, "status", "--json")
+	if err != nil {
+		return "", err
+	}
+	var status struct {
+		History storage.State `json:"history"`
+	}
+	if err := json.Unmarshal(out, &status); err != nil {
+		return "", fmt.Errorf("carpool status --json: %w", err)
+	}
+	if !status.History.OK || status.History.Path == "" {
+		return "", fmt.Errorf("history is %+v", status.History)
+	}
+	return status.History.Path, nil
+}
+
+func checkHealth(h health, sums storage.Summary) error {
+	var errs []error
+	if !h.History.OK || h.History.Dropped > 0 {
+		errs = append(errs, fmt.Errorf("history in /health: %+v", h.History))
+	}
+	if int64(h.Batching.Requests) != sums.Released {
+		errs = append(errs, fmt.Errorf("/health released %d requests, history %d", h.Batching.Requests, sums.Released))
+	}
+	if int64(h.Batching.Batches) != sums.Batches {
+		errs = append(errs, fmt.Errorf("/health has %d batches, history %d", h.Batching.Batches, sums.Batches))
+	}
+	if sums.Batches > 0 {
+		mean := float64(sums.Released) / float64(sums.Batches)
+		if math.Abs(mean-h.Batching.AvgBatchSize) > 1e-9 {
+			errs = append(errs, fmt.Errorf("/health has a mean batch size of %v, history %v", h.Batching.AvgBatchSize, mean))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkRows holds the history against itself.
+func checkRows(requests []storage.Request, batches []storage.Batch, sums storage.Summary) error {
+	var errs []error
+	ids := map[string]bool{}
+	members := map[uint64]int{}
+	tokens := map[uint64]int64{}
+	released := 0
+	for _, r := range requests {
+		if ids[r.ID] {
+			errs = append(errs, fmt.Errorf("request %s has two rows", r.ID))
+		}
+		ids[r.ID] = true
+		switch r.Outcome {
+		case "ok", "error", "cancelled", "rejected", "interrupted":
+		default:
+			errs = append(errs, fmt.Errorf("request %s has outcome %q", r.ID, r.Outcome))
+		}
+		if r.Simulated || r.Model == "" || r.Engine == "" || r.Route == "" {
+			errs = append(errs, fmt.Errorf("request %s does not say what it was: %+v", r.ID, r))
+		}
+		if r.Batch != nil {
+			released++
+			members[*r.Batch]++
+			if r.OutputTokens != nil {
+				tokens[*r.Batch] += *r.OutputTokens
+			}
+		}
+	}
+	seen := map[uint64]bool{}
+	for _, b := range batches {
+		if seen[b.ID] {
+			errs = append(errs, fmt.Errorf("batch %d has two rows", b.ID))
+		}
+		seen[b.ID] = true
+		if members[b.ID] != b.Released {
+			errs = append(errs, fmt.Errorf("batch %d released %d, history has %d of them", b.ID, b.Released, members[b.ID]))
+		}
+	}
+	for id := range members {
+		if !seen[id] {
+			errs = append(errs, fmt.Errorf("batch %d has requests and no row", id))
+		}
+	}
+	if len(requests) == 0 || int(sums.Requests) != len(requests) || int(sums.Batches) != len(batches) || int(sums.Released) != released {
+		errs = append(errs, fmt.Errorf("summary %+v of %d requests, %d released, in %d batches", sums, len(requests), released, len(batches)))
+	}
+	return errors.Join(errs...)
+}
+
+// checkSeen holds the history against what the clients and the engine saw.
+func (p *pool) checkSeen(requests []storage.Request) error {
+	var errs []error
+	batch := map[string]string{}
+	released := 0
+	for _, r := range requests {
+		if r.Batch != nil {
+			released++
+			batch[r.ID] = strconv.FormatUint(*r.Batch, 10)
+		}
+	}
+	for id, told := range p.ledger.all() {
+		if batch[id] != told {
+			errs = append(errs, fmt.Errorf("request %s was told batch %s, history has %q", id, told, batch[id]))
+		}
+	}
+	if _, _, total := p.meter.counts(); total != released {
+		errs = append(errs, fmt.Errorf("the engine got %d requests, history has %d released", total, released))
+	}
+	return errors.Join(errs...)
+}

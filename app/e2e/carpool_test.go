@@ -1,0 +1,202 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ollama/ollama/api"
+	"github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/option"
+)
+
+// pool is a running Carpool in front of a metered engine, with its own settings,
+// state and runtime folder.
+type pool struct {
+	*process
+	engine *engine
+	meter  *meter
+	ledger *ledger
+	url    string
+	binary string
+	state  string
+	vars   []string
+}
+
+func buildCarpool(ctx context.Context, to string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-tags", "headless", "-o", to, ".")
+	cmd.Dir = filepath.Join("..", "..")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build carpool: %w\n%s", err, out)
+	}
+	return nil
+}
+
+func startCarpool(ctx context.Context, binary, dir string, e *engine) (*pool, error) {
+	p := &pool{engine: e, binary: binary, state: filepath.Join(dir, "state"), ledger: newLedger()}
+	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"} {
+		folder := filepath.Join(dir, strings.ToLower(name))
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return nil, err
+		}
+		p.vars = append(p.vars, name+"="+folder)
+	}
+	p.vars = append(p.vars, "PATH="+os.Getenv("PATH"))
+	addr, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	p.url = "http://" + addr
+	if p.meter, err = startMeter(e.url); err != nil {
+		return nil, err
+	}
+	p.process, err = start("carpool", filepath.Join(dir, "carpool.log"), p.vars, binary, "serve",
+		"--listen", addr, "--engine", p.meter.url, "--config", filepath.Join(dir, "carpool.toml"), "--state", p.state)
+	if err != nil {
+		return nil, errors.Join(err, p.meter.stop())
+	}
+	err = poll(ctx, 20*time.Second, func() error {
+		if err := p.failed(); err != nil {
+			return giveUp{err}
+		}
+		h, err := p.health(ctx)
+		if err == nil && (h.Engine == nil || h.Engine.Kind != "ollama" || h.Engine.Simulated) {
+			err = fmt.Errorf("engine is %+v", h.Engine)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("carpool is not ready: %w", err), errors.New(p.tail()), p.stop(), p.meter.stop())
+	}
+	return p, nil
+}
+
+// health is what the suite needs of GET /health.
+type health struct {
+	Batching struct {
+		Enabled      bool    `json:"enabled"`
+		Mode         string  `json:"mode"`
+		Batches      int     `json:"total_batches"`
+		Requests     int     `json:"total_requests"`
+		AvgBatchSize float64 `json:"avg_batch_size"`
+		QueueDepth   int     `json:"queue_depth"`
+		InFlight     int     `json:"in_flight"`
+	} `json:"batching"`
+	Engine *struct {
+		Kind      string `json:"kind"`
+		Version   string `json:"version"`
+		Simulated bool   `json:"simulated"`
+	} `json:"engine"`
+	History struct {
+		OK      bool   `json:"ok"`
+		Problem string `json:"problem"`
+		Dropped int    `json:"dropped"`
+	} `json:"history"`
+}
+
+func (p *pool) health(ctx context.Context) (h health, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url+"/health", nil)
+	if err != nil {
+		return h, err
+	}
+	answer, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		return h, err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	b, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return h, err
+	}
+	if answer.StatusCode != http.StatusOK {
+		return h, fmt.Errorf("health: %s: %s", answer.Status, b)
+	}
+	return h, json.Unmarshal(b, &h)
+}
+
+// command runs a carpool command against this Carpool and returns its output.
+func (p *pool) command(ctx context.Context, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, p.binary, append(args, "--state", p.state)...)
+	cmd.Env = p.vars
+	out, err := cmd.Output()
+	if err != nil {
+		var said []byte
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+			said = exit.Stderr
+		}
+		return nil, fmt.Errorf("carpool %s: %w: %s", strings.Join(args, " "), err, said)
+	}
+	return out, nil
+}
+
+// do is command for a test that cannot go on without it.
+func (p *pool) do(t *testing.T, args ...string) {
+	t.Helper()
+	if _, err := p.command(t.Context(), args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// idle waits until nothing runs or waits.
+func (p *pool) idle(ctx context.Context) (h health, err error) {
+	err = poll(ctx, 10*time.Second, func() (err error) {
+		if h, err = p.health(ctx); err == nil && h.Batching.QueueDepth+h.Batching.InFlight > 0 {
+			err = fmt.Errorf("%d waiting, %d running", h.Batching.QueueDepth, h.Batching.InFlight)
+		}
+		return err
+	})
+	return h, err
+}
+
+func (p *pool) ollama() *api.Client { return ollamaClient(p.url, p.ledger) }
+
+func (p *pool) openai() openai.Client { return openaiClient(p.url, p.ledger) }
+
+func openaiClient(base string, via http.RoundTripper) openai.Client {
+	return openai.NewClient(option.WithBaseURL(base+"/v1/"), option.WithAPIKey("ollama"),
+		option.WithMaxRetries(0), option.WithHTTPClient(&http.Client{Transport: via}))
+}
+
+// ledger is the transport of the suite's clients: it remembers which requests
+// Carpool says it has scheduled, and in which batch.
+type ledger struct {
+	transport *http.Transport
+	mu        sync.Mutex
+	batches   map[string]string // by request id
+}
+
+func newLedger() *ledger {
+	return &ledger{transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64}, batches: map[string]string{}}
+}
+
+func (l *ledger) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := l.transport.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	if batch := answer.Header.Get("X-Carpool-Batch"); batch != "" {
+		l.mu.Lock()
+		l.batches[answer.Header.Get("X-Request-Id")] = batch
+		l.mu.Unlock()
+	}
+	return answer, nil
+}
+
+func (l *ledger) all() map[string]string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.batches)
+}

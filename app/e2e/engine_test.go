@@ -1,0 +1,202 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ollama/ollama/api"
+
+	"carpool/app/e2e/gguf"
+)
+
+// The models of the suite. All are noise; what differs is what they can do.
+const (
+	fast  = "fast"  // a text model of under a millisecond per token
+	slow  = "slow"  // a text model of more than 6 ms per token
+	eyes  = "eyes"  // a text model that sees images
+	embed = "embed" // an embedding model
+)
+
+// template knows roles and tools. A tool call is JSON.
+const template = `{{ if .System }}{{ .System }}
+{{ end }}{{ if .Tools }}Tools: {{ .Tools }}
+{{ end }}{{ range .Messages }}{{ .Role }}: {{ .Content }}
+{{- if .ToolCalls }}{{ range .ToolCalls }}{"name": "{{ .Function.Name }}", "parameters": {{ .Function.Arguments }}}{{ end }}{{ end }}
+{{ end }}assistant:`
+
+// engine is a real Ollama server.
+type engine struct {
+	*process
+	program string
+	home    string
+	url     string
+}
+
+// findOllama returns an ollama program, building one if there is none.
+func findOllama(ctx context.Context) (string, error) {
+	cmd := exec.CommandContext(ctx, "./ollama/build.sh")
+	cmd.Stderr = os.Stderr
+	path, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("no ollama program: %w", err)
+	}
+	return filepath.Abs(strings.TrimSpace(string(path)))
+}
+
+// startEngine starts a server with so many slots per model. Servers may share
+// the folder of models.
+func startEngine(ctx context.Context, program, dir, models string, slots int) (*engine, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	addr, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	e := &engine{program: program, home: dir, url: "http://" + addr}
+	env := append(e.env(e.url),
+		"OLLAMA_MODELS="+models,
+		"OLLAMA_NOPRUNE=1",
+		"OLLAMA_NO_CLOUD=1",
+		"OLLAMA_KEEP_ALIVE=30m",
+		"OLLAMA_NUM_PARALLEL="+strconv.Itoa(slots),
+	)
+	e.process, err = start("ollama with "+strconv.Itoa(slots)+" slots", filepath.Join(dir, "ollama.log"), env, program, "serve")
+	if err != nil {
+		return nil, err
+	}
+	err = poll(ctx, 30*time.Second, func() error {
+		if err := e.failed(); err != nil {
+			return giveUp{err}
+		}
+		_, err := e.client().Version(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("ollama does not answer: %w", err), e.stop())
+	}
+	return e, nil
+}
+
+// env is what an ollama command needs to talk to the server at url.
+func (e *engine) env(url string) []string {
+	env := []string{"HOME=" + e.home, "OLLAMA_HOST=" + url}
+	for _, kv := range os.Environ() {
+		name, _, _ := strings.Cut(kv, "=")
+		if name == "HOME" || strings.HasPrefix(name, "OLLAMA_") || strings.HasSuffix(strings.ToLower(name), "_proxy") {
+			continue
+		}
+		env = append(env, kv)
+	}
+	return env
+}
+
+func (e *engine) client() *api.Client { return ollamaClient(e.url, http.DefaultTransport) }
+
+func ollamaClient(base string, via http.RoundTripper) *api.Client {
+	u, err := url.Parse(base)
+	if err != nil {
+		panic(err)
+	}
+	return api.NewClient(u, &http.Client{Transport: via})
+}
+
+// createModels writes the suite's models into the server.
+func (e *engine) createModels(ctx context.Context) error {
+	text := map[string]any{"num_thread": 1, "num_ctx": 2048, "num_predict": 32}
+	for _, m := range []struct {
+		name       string
+		file       gguf.File
+		template   string
+		parameters map[string]any
+	}{
+		{fast, gguf.Llama{Seed: 1}.File(), template, text},
+		{slow, gguf.Llama{Seed: 2, Layers: 12, Width: 1024, Type: gguf.Q80}.File(), template, text},
+		{eyes, gguf.Vision{Seed: 3}.File(), template, text},
+		{embed, gguf.Bert{Seed: 4}.File(), "", map[string]any{"num_thread": 1}},
+	} {
+		r := &api.CreateRequest{Model: m.name, Template: m.template, Parameters: m.parameters}
+		if err := createModel(ctx, e.client(), m.file, r, e.home); err != nil {
+			return fmt.Errorf("create %s: %w", m.name, err)
+		}
+	}
+	return nil
+}
+
+// createModel uploads a model's file and has the server make a model of it.
+func createModel(ctx context.Context, c *api.Client, f gguf.File, r *api.CreateRequest, dir string) error {
+	path, digest, err := writeModel(f, dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(path) }()
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	if err := c.CreateBlob(ctx, digest, file); err != nil {
+		return fmt.Errorf("upload: %w", err)
+	}
+	r.Files = map[string]string{"model.gguf": digest}
+	return c.Create(ctx, r, func(api.ProgressResponse) error { return nil })
+}
+
+// writeModel writes f to a new file in dir.
+func writeModel(f gguf.File, dir string) (path, digest string, err error) {
+	file, err := os.CreateTemp(dir, "*.gguf")
+	if err != nil {
+		return "", "", err
+	}
+	hash := sha256.New()
+	_, err = f.WriteTo(io.MultiWriter(file, hash))
+	if err := errors.Join(err, file.Close()); err != nil {
+		return "", "", err
+	}
+	return file.Name(), fmt.Sprintf("sha256:%x", hash.Sum(nil)), nil
+}
+
+// freeAddress is a loopback address that was free a moment ago.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+// giveUp ends a poll at once.
+type giveUp struct{ error }
+
+// poll calls f until it succeeds; after so long its last error counts.
+func poll(ctx context.Context, within time.Duration, f func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := f()
+		if _, stop := errors.AsType[giveUp](err); err == nil || stop {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("not within %v: %w", within, err)
+		}
+	}
+}
