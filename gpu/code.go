@@ -1,0 +1,56 @@
+package gpu
+
+import "fmt"
+
+// code is what a call into NVML returns. The numbers are NVML's.
+type code int
+
+const (
+	success          code = 0
+	uninitialized    code = 1
+	notSupported     code = 3
+	noPermission     code = 4
+	notFound         code = 6
+	driverNotLoaded  code = 9
+	libraryNotFound  code = 12
+	functionNotFound code = 13
+	gpuLost          code = 15
+	resetRequired    code = 16
+	versionMismatch  code = 18
+	unknown          code = 999
+)
+
+// String says for people why there is no reading.
+func (c code) String() string {
+	switch c {
+	case libraryNotFound, notFound:
+		return "no NVIDIA GPU"
+	case driverNotLoaded:
+		return "NVIDIA driver not loaded"
+	case functionNotFound:
+		return "NVIDIA driver too old to be read"
+	case notSupported:
+		return "this GPU cannot be read"
+	case noPermission:
+		return "no permission to read the GPU"
+	case gpuLost:
+		return "GPU lost: it stopped answering its driver"
+	case resetRequired:
+		return "GPU needs a reset"
+	case versionMismatch:
+		return "NVIDIA driver was updated: restart the computer"
+	case unknown:
+		return "GPU driver reports an unknown error"
+	}
+	return fmt.Sprintf("GPU driver reports error %d", int(c))
+}
+
+// fatal tells whether the driver must be started anew. Any other error
+// concerns one value only.
+func (c code) fatal() bool {
+	switch c {
+	case uninitialized, driverNotLoaded, gpuLost, resetRequired, versionMismatch, unknown:
+		return true
+	}
+	return false
+}
