@@ -227,7 +227,7 @@ func (c *call) countTokens() {
 	switch {
 	case c.route.embedding:
 		r.OutputTokens = 0
-	case t.output >= 0:
+	case t.output >= 0 && t.ended: // before the end it is a part, or a zero
 		r.OutputTokens = t.output
 	case t.form != plain:
 		r.OutputTokens, r.TokensEstimated = t.tokens, true

@@ -24,6 +24,13 @@ func readEvent(text []byte) (event, error) {
 	return r.event, err
 }
 
+// readFailure reads an object that is an error itself.
+func readFailure(text []byte) (event, error) {
+	r := eventReader{cursor: cursor{text: text}, event: event{prompt: -1, output: -1}}
+	err := r.failure()
+	return r.event, err
+}
+
 type eventReader struct {
 	cursor
 	event

@@ -106,12 +106,12 @@ func (t *tap) take(name, data []byte, whole bool) {
 		return
 	}
 	e, err := readEvent(data)
+	if err == nil && string(name) == "error" && e.reason == "" {
+		e, err = readFailure(data)
+	}
 	if err != nil {
 		t.garbled = true
 		return
-	}
-	if string(name) == "error" {
-		e.failed = true
 	}
 	t.note(e)
 }

@@ -1,0 +1,162 @@
+package gateway
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// summary is what a tap has learned, to be compared.
+type summary struct {
+	Events, Tokens, Prompt, Output int
+	Ended, Garbled                 bool
+	Failure                        string
+}
+
+func summarize(form framing, chunks ...string) summary {
+	t := newTap(form, nil)
+	for _, c := range chunks {
+		t.feed([]byte(c))
+	}
+	t.close()
+	s := summary{Events: t.events, Tokens: t.tokens, Prompt: t.prompt, Output: t.output, Ended: t.ended, Garbled: t.garbled}
+	if t.failure != nil {
+		s.Failure = t.failure.reason + "!"
+	}
+	return s
+}
+
+func sseOf(data ...string) string {
+	var b strings.Builder
+	for _, d := range data {
+		b.WriteString("data: " + d + "\n\n")
+	}
+	return b.String()
+}
+
+func TestTap(t *testing.T) {
+	tests := []struct {
+		name string
+		form framing
+		text string
+		want summary
+	}{
+		{"Ollama chat", ndjson, strings.Join(chatStream, ""), summary{Events: 3, Tokens: 2, Prompt: 7, Output: 3, Ended: true}},
+		{"Ollama generate with thinking", ndjson, `{"response":"","thinking":"hm"}` + "\n" + `{"response":"a"}` + "\n" + `{"done":true}`,
+			summary{Events: 3, Tokens: 2, Prompt: -1, Output: -1, Ended: true}},
+		{"Ollama tool call", ndjson, `{"message":{"content":"","tool_calls":[{"function":{"name":"f"}}]}}` + "\r\n" + `{"done":true,"eval_count":9}` + "\r\n",
+			summary{Events: 2, Tokens: 1, Prompt: -1, Output: 9, Ended: true}},
+		{"Ollama error", ndjson, `{"response":"a"}` + "\n" + `{"error":"model runner has unexpectedly stopped"}` + "\n",
+			summary{Events: 2, Tokens: 1, Prompt: -1, Output: -1, Failure: "model runner has unexpectedly stopped!"}},
+		{"no end", ndjson, `{"response":"a"}` + "\n", summary{Events: 1, Tokens: 1, Prompt: -1, Output: -1}},
+		{"garbage", ndjson, `{"response":"a"}` + "\n<html>\n", summary{Events: 2, Tokens: 1, Prompt: -1, Output: -1, Garbled: true}},
+		{"half a line", ndjson, `{"response":"a"}` + "\n" + `{"resp`, summary{Events: 2, Tokens: 1, Prompt: -1, Output: -1, Garbled: true}},
+		{"OpenAI chat", sse, sseOf(`{"choices":[{"delta":{"role":"assistant","content":""}}]}`, `{"choices":[{"delta":{"content":"a"}}],"usage":null}`,
+			`{"choices":[{"delta":{"reasoning":"b"}}]}`, `{"choices":[],"usage":{"prompt_tokens":4,"completion_tokens":2}}`, `[DONE]`),
+			summary{Events: 5, Tokens: 2, Prompt: 4, Output: 2, Ended: true}},
+		{"OpenAI completions", sse, sseOf(`{"choices":[{"text":"a"}]}`, `{"choices":[{"text":"b","finish_reason":"stop"}]}`, `[DONE]`),
+			summary{Events: 3, Tokens: 2, Prompt: -1, Output: -1, Ended: true}},
+		{"comments and carriage returns", sse, ": ping\r\n\r\ndata:{\"choices\":[{\"text\":\"a\"}]}\r\n\r\ndata: [DONE]\r\n\r\n",
+			summary{Events: 2, Tokens: 1, Prompt: -1, Output: -1, Ended: true}},
+		{"data in two lines", sse, "data: {\"choices\":\ndata: [{\"text\":\"a\"}]}\n\n", summary{Events: 1, Tokens: 1, Prompt: -1, Output: -1}},
+		{"a mark without its blank line", sse, "data: [DONE]", summary{Events: 1, Prompt: -1, Output: -1, Ended: true}},
+		{"Ollama's crash behind /v1", sse, sseOf(`{"choices":[{"delta":{"content":"a"}}]}`, `{"choices":[]}`),
+			summary{Events: 2, Tokens: 1, Prompt: -1, Output: -1}},
+		{"LM Studio error", sse, "event: error\ndata: {\"message\":\"x\"}\n\n", summary{Events: 1, Prompt: -1, Output: -1, Failure: "x!"}},
+		{"llama.cpp error", sse, sseOf(`{"error":{"code":500,"message":"kv full"}}`, `[DONE]`), summary{Events: 2, Prompt: -1, Output: -1, Ended: true, Failure: "kv full!"}},
+		{"llama.cpp error field", sse, "error: {\"message\":\"kv full\"}\n\n", summary{Events: 1, Prompt: -1, Output: -1, Failure: "kv full!"}},
+		{"Responses failure", sse, "event: error\n" + sseOf(`{"type":"error","message":"no"}`), summary{Events: 1, Prompt: -1, Output: -1, Failure: "no!"}},
+		{"Responses", sse, "event: response.created\n" + sseOf(`{"type":"response.created","response":{"error":null,"text":{"format":{}}}}`) +
+			sseOf(`{"type":"response.output_text.delta","delta":"a"}`, `{"type":"response.output_text.done","text":"a"}`,
+				`{"type":"response.completed","response":{"usage":{"input_tokens":3,"output_tokens":1}}}`),
+			summary{Events: 4, Tokens: 1, Prompt: 3, Output: 1, Ended: true}},
+		{"Anthropic", sse, sseOf(`{"type":"message_start","message":{"content":[],"usage":{"input_tokens":5,"output_tokens":0}}}`,
+			`{"type":"content_block_start","content_block":{"type":"text","text":""}}`,
+			`{"type":"content_block_delta","delta":{"type":"text_delta","text":"a"}}`, `{"type":"content_block_delta","delta":{"type":"input_json_delta","partial_json":"{"}}`,
+			`{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":2}}`, `{"type":"message_stop"}`),
+			summary{Events: 6, Tokens: 2, Prompt: 5, Output: 2, Ended: true}},
+		{"a whole answer", plain, `{"model":"m","response":"abc","done":true,"prompt_eval_count":5,"eval_count":4}`,
+			summary{Events: 1, Tokens: 1, Prompt: 5, Output: 4, Ended: true}},
+		{"a large whole answer", plain, `{"data":[` + strings.Repeat(`0.25,`, 100_000) + `1],"usage":{"prompt_tokens":12,"total_tokens":12}}`,
+			summary{Prompt: 12, Output: -1, Ended: true}},
+		{"a large native one", plain, `{"embeddings":[` + strings.Repeat(`0.25,`, 100_000) + `1],"total_duration":3,"prompt_eval_count":8}`,
+			summary{Prompt: 8, Output: -1, Ended: true}},
+		{"a line too long to read", ndjson, `{"image":"` + strings.Repeat("x", maxLine) + `"}` + "\n" + `{"done":true}` + "\n",
+			summary{Events: 2, Prompt: -1, Output: -1, Ended: true}},
+		{"an event too long to read", sse, sseOf(`{"image":"`+strings.Repeat("x", maxLine)+`"}`, `[DONE]`),
+			summary{Events: 2, Prompt: -1, Output: -1, Ended: true}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := summarize(tt.form, tt.text); got != tt.want {
+				t.Errorf("got %+v, want %+v", got, tt.want)
+			}
+			for _, size := range []int{1, 3, 7, 4096} {
+				if len(tt.text)/size > 200_000 {
+					continue
+				}
+				var chunks []string
+				for rest := tt.text; rest != ""; rest = rest[min(size, len(rest)):] {
+					chunks = append(chunks, rest[:min(size, len(rest))])
+				}
+				if got := summarize(tt.form, chunks...); got != tt.want {
+					t.Errorf("in pieces of %d: got %+v, want %+v", size, got, tt.want)
+				}
+			}
+		})
+	}
+	t.Run("HoldsLittleOfALongLine", func(t *testing.T) {
+		tap := newTap(ndjson, nil)
+		chunk := []byte(strings.Repeat("x", 64<<10))
+		for range 1000 {
+			tap.feed(chunk)
+		}
+		if got := cap(tap.lines.part); got > 2*maxLine {
+			t.Errorf("%d bytes held", got)
+		}
+	})
+}
+
+// FuzzTap: however the same bytes are cut up, they say the same.
+func FuzzTap(f *testing.F) {
+	f.Add(uint8(0), []byte(strings.Join(chatStream, "")), uint8(3))
+	f.Add(uint8(1), []byte(sseOf(`{"choices":[{"text":"a"}]}`, `[DONE]`)), uint8(5))
+	f.Add(uint8(1), []byte("event: error\r\ndata: {\"message\":\"x\"}\r\n\r\n: p\n\nerror: a"), uint8(1))
+	f.Add(uint8(2), []byte(`{"usage":{"prompt_tokens":1}}`), uint8(2))
+	f.Fuzz(func(t *testing.T, form uint8, text []byte, size uint8) {
+		kind := []framing{ndjson, sse, plain}[form%3]
+		step := int(size)%17 + 1
+		var chunks []string
+		for rest := string(text); rest != ""; rest = rest[min(step, len(rest)):] {
+			chunks = append(chunks, rest[:min(step, len(rest))])
+		}
+		if one, many := summarize(kind, string(text)), summarize(kind, chunks...); !reflect.DeepEqual(one, many) {
+			t.Errorf("whole %+v, in pieces of %d %+v", one, step, many)
+		}
+	})
+}
+
+func BenchmarkTap(b *testing.B) {
+	for _, tt := range []struct {
+		name  string
+		form  framing
+		chunk string
+	}{
+		{"ndjson", ndjson, chatStream[0]},
+		{"sse", sse, sseOf(`{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"word "},"finish_reason":null}]}`)},
+	} {
+		b.Run(fmt.Sprintf("%s token", tt.name), func(b *testing.B) {
+			n := 0
+			tap := newTap(tt.form, func(int) { n++ })
+			chunk := []byte(tt.chunk)
+			b.ReportAllocs()
+			for b.Loop() {
+				tap.feed(chunk)
+			}
+			if n == 0 {
+				b.Fatal("no token was seen")
+			}
+		})
+	}
+}
