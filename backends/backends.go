@@ -3,7 +3,6 @@
 package backends
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -70,45 +69,3 @@ var (
 	// ErrUnknownModel: no engine has the model, and none can answer its own 404.
 	ErrUnknownModel = errors.New("unknown model")
 )
-
-// Options are fixed for a registry's life.
-type Options struct {
-	EngineURL string // "" = look at OLLAMA_HOST and 127.0.0.1:11434; "demo" = the demo engine
-	Demo      string // "auto": until a real engine was ever seen; "always"; "never"
-	RealSeen  bool   // a real engine was seen in an earlier run
-	// OnReal is called once, from Run's goroutine, when the first real engine
-	// is seen. nil = not told.
-	OnReal func()
-}
-
-// Registry finds the engines, watches them and says which one serves a model.
-// Its methods may be called from any goroutine.
-type Registry struct{}
-
-// NewRegistry returns a registry that knows no engine before Run.
-func NewRegistry(o Options) *Registry { panic("todo") }
-
-// Run probes the engines until ctx ends: at once, then every 5 s while one is
-// up, every 1 to 5 s while it is down. It returns after all its work has ended.
-func (r *Registry) Run(ctx context.Context) error { panic("todo") }
-
-// Configure changes which engine serves; requests in flight finish on the old one.
-func (r *Registry) Configure(engineURL, demo string) { panic("todo") }
-
-// Ready is closed after the first round of probes.
-func (r *Registry) Ready() <-chan struct{} { panic("todo") }
-
-// Resolve says which engine serves model: exact name, or the same with ":latest".
-// A name that no engine has goes to Ollama for its own 404. A list older than
-// 5 s is read again once before a name counts as unknown.
-func (r *Registry) Resolve(ctx context.Context, model string) (Target, error) { panic("todo") }
-
-// Preferred is the engine for calls that name no model.
-func (r *Registry) Preferred() (Target, error) { panic("todo") }
-
-// Snapshot returns all engines known, the active one first.
-func (r *Registry) Snapshot() []Info { panic("todo") }
-
-// Trouble tells the registry that a request could not reach the engine, so that
-// it probes now rather than at the next tick.
-func (r *Registry) Trouble(engine string, err error) { panic("todo") }

@@ -117,6 +117,18 @@ func (d *Demo) Stats() DemoStats {
 	return s
 }
 
+// info describes the engine as the registry lists it.
+func (d *Demo) info() Info {
+	return Info{
+		Name: string(KindDemo), Kind: KindDemo, Label: "Demo engine (simulated)", Version: demoVersion,
+		Health: Up, Simulated: true, Slots: d.slots, Seen: time.Now(),
+		Models: []Model{{
+			Name: DemoModel + ":latest", Loaded: true, Size: demoSize,
+			Family: demoDetails.Family, Parameter: demoDetails.ParameterSize, Quant: demoDetails.QuantizationLevel,
+		}},
+	}
+}
+
 // ResetPeak makes the peaks of Stats begin again from what runs now.
 func (d *Demo) ResetPeak() {
 	d.mu.Lock()

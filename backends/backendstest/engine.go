@@ -41,6 +41,7 @@ type Engine struct {
 	scripts  []Script
 	choose   func(Request) Script
 	probe    Script
+	pages    map[string]string
 	hits     map[string]int
 	last     map[string]Request
 	running  int
@@ -87,7 +88,7 @@ func NewInMemory(t testing.TB) *Engine {
 	e.URL = "http://engine"
 	e.pipe = serve.NewPipe()
 	e.server = serve.Start(e.pipe, e)
-	e.transport = &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 1024, DialContext: e.dial}
+	e.transport = &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 1024, DialContext: e.Dial}
 	return e
 }
 
@@ -96,6 +97,7 @@ func build(t testing.TB) *Engine {
 		t:       t,
 		stopped: make(chan struct{}),
 		models:  slices.Clone(Models),
+		pages:   make(map[string]string),
 		hits:    make(map[string]int),
 		last:    make(map[string]Request),
 		open:    make(chan struct{}),
@@ -144,7 +146,9 @@ func (e *Engine) Start() {
 	e.server = serve.Start(l, e)
 }
 
-func (e *Engine) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+// Dial connects to an engine in memory, for a transport of one's own; network
+// and address do not matter.
+func (e *Engine) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	e.mu.Lock()
 	pipe := e.pipe
 	e.mu.Unlock()
@@ -195,6 +199,14 @@ func (e *Engine) Probe(s Script) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.probe = s
+}
+
+// Page makes the engine answer GET path, which it does not know by itself, with
+// these bytes.
+func (e *Engine) Page(path, body string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.pages[path] = body
 }
 
 // Hits returns how many requests came to the inference routes, or with a path

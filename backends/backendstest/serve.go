@@ -36,7 +36,14 @@ func (e *Engine) routes() *http.ServeMux {
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		e.seen(r, true)
-		http.NotFound(w, r)
+		e.mu.Lock()
+		page, known := e.pages[r.URL.Path]
+		e.mu.Unlock()
+		if !known {
+			http.NotFound(w, r)
+			return
+		}
+		_, _ = io.WriteString(w, page) // the client may have gone
 	})
 	return mux
 }
@@ -304,6 +311,9 @@ func (e *Engine) info(contentType string, body func(*http.Request) (int, string)
 		}
 		if s.Status != 0 {
 			status = s.Status
+		}
+		for name, values := range s.Header {
+			w.Header()[http.CanonicalHeaderKey(name)] = values
 		}
 		if p.head(status, contentType) {
 			p.write(text)

@@ -1,0 +1,67 @@
+package backends
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/ollama/ollama/api"
+)
+
+var ollama = maker{
+	kind:   KindOllama,
+	label:  "Ollama",
+	probe:  probeOllama,
+	advice: "start it with `ollama serve`",
+}
+
+// probeOllama reads the version and the lists. None of these loads a model, and
+// no call tells how many requests Ollama runs at once.
+func probeOllama(ctx context.Context, c *http.Client, base *url.URL) (report, error) {
+	client := api.NewClient(base, c)
+	version, err := client.Version(ctx)
+	if err != nil {
+		return report{}, fmt.Errorf("version: %w", understood(err))
+	}
+	if version == "" {
+		return report{}, &unexpected{"not as Ollama does"}
+	}
+	list, err := client.List(ctx)
+	if err != nil {
+		return report{}, fmt.Errorf("list of models: %w", understood(err))
+	}
+	running, err := client.ListRunning(ctx)
+	if err != nil {
+		return report{}, fmt.Errorf("list of loaded models: %w", understood(err))
+	}
+	vram := make(map[string]int64)
+	for _, m := range running.Models {
+		vram[m.Name] = m.SizeVRAM
+	}
+	r := report{version: version}
+	for _, m := range list.Models {
+		on, loaded := vram[m.Name]
+		r.models = append(r.models, Model{
+			Name: m.Name, Loaded: loaded, Size: m.Size, VRAM: on,
+			Family: m.Details.Family, Parameter: m.Details.ParameterSize, Quant: m.Details.QuantizationLevel,
+		})
+	}
+	return r, nil
+}
+
+// understood marks errors that say: somebody is there, but not as expected.
+func understood(err error) error {
+	var status api.StatusError
+	var syntax *json.SyntaxError
+	var typed *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &status):
+		return &unexpected{fmt.Sprintf("with status %d", status.StatusCode)}
+	case errors.As(err, &syntax), errors.As(err, &typed):
+		return &unexpected{"not as Ollama does"}
+	}
+	return err
+}
