@@ -1,0 +1,432 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"carpool/app"
+	"carpool/app/config"
+	"carpool/app/control"
+	"carpool/backends"
+	"carpool/batching"
+	"carpool/gpu"
+	"carpool/storage"
+)
+
+func TestMain(m *testing.M) {
+	for _, name := range []string{"CARPOOL_CONFIG", "CARPOOL_STATE", "CARPOOL_LISTEN", "CARPOOL_ENGINE"} {
+		if err := os.Unsetenv(name); err != nil {
+			panic(err)
+		}
+	}
+	goleak.VerifyTestMain(m,
+		// lumberjack never ends its goroutine.
+		goleak.IgnoreTopFunction("gopkg.in/natefinch/lumberjack%2ev2.(*Logger).millRun"))
+}
+
+// fake is a Carpool that can be called but does nothing.
+type fake struct {
+	mu       sync.Mutex
+	snapshot app.Snapshot
+	asked    []string
+	query    storage.Query
+}
+
+func (f *fake) note(what string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, what)
+}
+
+func (f *fake) Snapshot() app.Snapshot { return f.snapshot }
+func (f *fake) Show()                  { f.note("show") }
+func (f *fake) Quit()                  { f.note("quit") }
+
+func (f *fake) Set(_ context.Context, key, value string) error {
+	f.note(key + "=" + value)
+	var err error
+	f.snapshot.Config, err = f.snapshot.Config.With(key, value)
+	return err
+}
+
+func (f *fake) Requests(_ context.Context, q storage.Query) ([]storage.Request, error) {
+	f.query = q
+	first, tokens := 120.0, int64(40)
+	return []storage.Request{
+		{ID: "r2", Started: moment0, App: "=cmd()", Model: "tiny", Route: "/api/chat", Outcome: "ok",
+			QueueMS: 12, FirstTokenMS: &first, OutputTokens: &tokens, TotalMS: 2500},
+		{ID: "r1", Started: moment0, App: "bot", Model: "tiny", Route: "/api/chat", Outcome: "error", ErrorKind: "backend_timeout"},
+	}, nil
+}
+
+func (f *fake) Batches(context.Context, storage.Query) ([]storage.Batch, error) {
+	return []storage.Batch{{ID: 9, Started: moment0, Model: "tiny", Mode: "static", Why: "full", Released: 8, Running: 8, Limit: 8,
+		MaxWaitMS: 50, DurationMS: 61000, Tokens: 320}}, nil
+}
+
+func (f *fake) Summary(context.Context, storage.Query) (storage.Summary, error) {
+	return storage.Summary{Requests: 1200, Released: 8, Batches: 1, Outcomes: map[string]int64{"ok": 1199, "error": 1}, PromptTokens: 5, OutputTokens: 40}, nil
+}
+
+var moment0 = time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
+
+// busy is a state in which every part has something to tell.
+func busy() app.Snapshot {
+	used, total, utilization := uint64(6<<30), uint64(24<<30), 0.45
+	return app.Snapshot{
+		At: moment0, Started: moment0.Add(-time.Hour), Version: "1.2.3", PID: 42,
+		Sentence: "1 running, 3 waiting", Basis: "Ollama 0.17.4 · fixed at 8", Endpoint: "http://127.0.0.1:11435",
+		Config: config.Default(), Limits: batching.Limits{Reason: "fixed at 8"},
+		Queues: []batching.QueueState{{
+			Key: batching.Key{Engine: "ollama", Model: "tiny"}, Limit: 8, Depth: 3,
+			Running: []batching.Running{{ID: "a", App: "chat\x1b[2J", Batch: 7, Queued: moment0.Add(-3 * time.Second),
+				Released: moment0.Add(-2 * time.Second), FirstToken: moment0.Add(-time.Second), Tokens: 12, MaxTokens: 100}},
+			Waiting: []batching.Waiting{{ID: "b", App: "editor", Queued: moment0.Add(-40 * time.Millisecond), Why: "8 are running"}},
+		}},
+		Batching: batching.Totals{Requests: 1234, Batches: 456, AvgBatchSize: 2.7, AvgConcurrency: 3.14, AvgBatchDuration: 810, Tokens: 56789},
+		TokensPS: 61.4,
+		Engines: []backends.Info{
+			{Name: "ollama", Kind: backends.KindOllama, Label: "Ollama", Version: "0.17.4", URL: "http://127.0.0.1:11434",
+				Health: backends.Up, Active: true, Models: []backends.Model{{Name: "tiny"}, {Name: "large"}}},
+			{Name: "demo", Kind: backends.KindDemo, Label: "Demo engine (simulated)", Health: backends.Up, Simulated: true},
+		},
+		GPU:      gpu.Reading{At: moment0, Available: true, Name: "RTX 4090", MemoryUsed: &used, MemoryTotal: &total, Utilization: &utilization},
+		History:  storage.State{Path: "/state/history.db", Problem: "history paused: disk full", Dropped: 3},
+		Problems: []string{"history paused: disk full"},
+		LogFile:  "/state/carpool.log", ConfigAt: "/config/carpool.toml",
+	}
+}
+
+// instance is a state folder and a settings file of a test's own.
+type instance struct {
+	t             *testing.T
+	state, config string
+	window        app.Window
+}
+
+func newInstance(t *testing.T) instance {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "cp") // short enough for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return instance{t: t, state: filepath.Join(dir, "state"), config: filepath.Join(dir, "carpool.toml")}
+}
+
+// serve answers for the instance until the test ends.
+func (i instance) serve(f *fake) {
+	i.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- control.Serve(ctx, i.state, f) }()
+	i.t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			i.t.Error(err)
+		}
+	})
+	i.await(func() bool { return !errors.Is(control.Dial(i.state).Snapshot(ctx, nil), control.ErrNotRunning) })
+}
+
+func (i instance) await(done func() bool) {
+	i.t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !done(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			i.t.Fatal("it did not come about")
+		}
+	}
+}
+
+// carpool runs one command of the instance.
+func (i instance) carpool(args ...string) (status int, stdout, stderr string) {
+	i.t.Helper()
+	var out, notes bytes.Buffer
+	args = append(args, "--state", i.state, "--config", i.config)
+	status = Main(i.t.Context(), args, "1.2.3", i.window, &out, &notes)
+	return status, out.String(), notes.String()
+}
+
+// inUTC rewrites the times of this file's data from the zone of the machine.
+func inUTC(text string) string {
+	for _, at := range []time.Time{moment0, moment0.Add(-time.Hour)} {
+		text = strings.ReplaceAll(text, at.Local().Format(time.DateTime), at.Format(time.DateTime))
+	}
+	return text
+}
+
+// golden compares with testdata/name; UPDATE_GOLDEN=1 writes it.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s:\n%s\nwant\n%s", name, got, want)
+	}
+}
+
+func TestStatus(t *testing.T) {
+	i := newInstance(t)
+	i.serve(&fake{snapshot: busy()})
+	t.Run("TellsAll", func(t *testing.T) {
+		_, out, _ := i.carpool("status")
+		golden(t, "status.txt", inUTC(out))
+	})
+	t.Run("LetsNoNameSteerTheTerminal", func(t *testing.T) {
+		if _, out, _ := i.carpool("status"); strings.Contains(out, "\x1b") {
+			t.Errorf("got %q", out)
+		}
+	})
+	t.Run("PrintsJSONAsItCame", func(t *testing.T) {
+		_, out, _ := i.carpool("status", "--json")
+		want, err := json.MarshalIndent(busy(), "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out != string(want)+"\n" {
+			t.Errorf("got %s", out)
+		}
+	})
+}
+
+func TestSet(t *testing.T) {
+	for name, tc := range map[string]struct {
+		args        []string
+		asked, says string
+	}{
+		"KeyAndValueInOne": {[]string{"set", "batching.mode=static"}, "batching.mode=static", "batching.mode = static\n"},
+		"KeyThenValue":     {[]string{"set", "max_batch_size", "16"}, "max_batch_size=16", "batching.max_batch_size = 16\n"},
+		"AnEmptyValue":     {[]string{"set", "engine.url="}, "engine.url=", "engine.url =\n"},
+		"AValueWithEquals": {[]string{"set", "engine.url=http://h/a=b"}, "engine.url=http://h/a=b", "engine.url = http://h/a=b\n"},
+		"On":               {[]string{"on"}, "batching.enabled=true", "batching.enabled = true\n"},
+		"Off":              {[]string{"off"}, "batching.enabled=false", "batching.enabled = false\n"},
+	} {
+		t.Run("Takes"+name, func(t *testing.T) {
+			i, f := newInstance(t), &fake{snapshot: busy()}
+			i.serve(f)
+			status, out, notes := i.carpool(tc.args...)
+			if status != 0 || out != tc.says || strings.Join(f.asked, " ") != tc.asked {
+				t.Errorf("status %d, asked %v, says %q %q", status, f.asked, out, notes)
+			}
+		})
+	}
+	for name, tc := range map[string]struct{ arg, says string }{
+		"AnUnknownKey": {"batching.max_batch=3", "carpool: unknown setting \"batching.max_batch\": did you mean batching.max_batch_size?\n"},
+		"ABadValue":    {"max_batch_size=0", "carpool: batching.max_batch_size: 0 is out of range (1–8192 requests)\n"},
+		"NoValue":      {"max_batch_size", "carpool: say \"carpool set KEY=VALUE\", such as \"carpool set max_batch_size=16\"\n"},
+	} {
+		t.Run("Refuses"+name, func(t *testing.T) {
+			i, f := newInstance(t), &fake{snapshot: busy()}
+			i.serve(f)
+			if status, _, notes := i.carpool("set", tc.arg); status != 1 || notes != tc.says || f.asked != nil {
+				t.Errorf("status %d, asked %v, says %q", status, f.asked, notes)
+			}
+		})
+	}
+	t.Run("SavesForTheNextStartWhenNothingRuns", func(t *testing.T) {
+		i := newInstance(t)
+		status, out, notes := i.carpool("set", "gateway.listen=127.0.0.1:8080")
+		if status != 0 || out != "gateway.listen = 127.0.0.1:8080\n" || !strings.Contains(notes, "not running") {
+			t.Errorf("status %d, says %q %q", status, out, notes)
+		}
+		if c, _, err := config.Load(i.config); err != nil || c.Gateway.Listen != "127.0.0.1:8080" {
+			t.Errorf("got %v, %v", c.Gateway.Listen, err)
+		}
+	})
+	t.Run("SaysWhenARestartIsNeeded", func(t *testing.T) {
+		i := newInstance(t)
+		i.serve(&fake{snapshot: busy()})
+		if _, _, notes := i.carpool("set", "gateway.listen=127.0.0.1:8080"); !strings.Contains(notes, "next start") {
+			t.Errorf("got %q", notes)
+		}
+	})
+}
+
+func TestConfig(t *testing.T) {
+	i := newInstance(t)
+	t.Run("ExplainsEveryKey", func(t *testing.T) {
+		_, out, _ := i.carpool("config")
+		golden(t, "config.txt", out)
+	})
+	t.Run("ShowsTheFileWhenNothingRuns", func(t *testing.T) {
+		if err := os.WriteFile(i.config, []byte("version = 1\n[adaptive]\nmax = 7\nmin = 1\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, out, notes := i.carpool("config", "adaptive")
+		if !strings.HasPrefix(out, "adaptive.max = 7\n") || !strings.Contains(notes, "carpool.toml:4: unknown setting") {
+			t.Errorf("got %q, %q", out, notes)
+		}
+	})
+	t.Run("NamesTheLineOfAMistake", func(t *testing.T) {
+		other := newInstance(t)
+		if err := os.WriteFile(other.config, []byte("[adaptive]\nmax = 0\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if status, _, notes := other.carpool("config"); status != 1 || !strings.Contains(notes, "carpool.toml:2:1: adaptive.max: 0 is out of range") {
+			t.Errorf("status %d, says %q", status, notes)
+		}
+	})
+	t.Run("PrintsThePath", func(t *testing.T) {
+		if _, out, _ := i.carpool("config", "path"); out != i.config+"\n" {
+			t.Errorf("got %q", out)
+		}
+	})
+	t.Run("FindsNoSuchKey", func(t *testing.T) {
+		if status, _, notes := i.carpool("config", "adaptive.mx"); status != 1 || !strings.Contains(notes, "did you mean adaptive.max?") {
+			t.Errorf("status %d, says %q", status, notes)
+		}
+	})
+	t.Run("ShowsWhatIsInForceAsJSON", func(t *testing.T) {
+		s := busy()
+		s.Config.Batching.MaxBatchSize = 77
+		i.serve(&fake{snapshot: s})
+		_, out, _ := i.carpool("config", "max_batch_size", "--json")
+		var got []settingValue
+		if err := json.Unmarshal([]byte(out), &got); err != nil || len(got) != 1 || got[0].Value != "77" || got[0].Default != "8" || got[0].Max != 8192 {
+			t.Errorf("got %s, %v", out, err)
+		}
+	})
+}
+
+func TestHistory(t *testing.T) {
+	i, f := newInstance(t), &fake{snapshot: busy()}
+	i.serve(f)
+	t.Run("ShowsRequests", func(t *testing.T) {
+		before := time.Now().Add(-time.Hour)
+		_, out, _ := i.carpool("history", "--since", "1h", "--limit", "5")
+		golden(t, "history.txt", inUTC(out))
+		if f.query.Limit != 5 || f.query.Since.Before(before) || f.query.Since.After(time.Now().Add(-time.Hour)) {
+			t.Errorf("asked for %+v", f.query)
+		}
+	})
+	t.Run("ShowsBatches", func(t *testing.T) {
+		_, out, _ := i.carpool("history", "--batches")
+		golden(t, "batches.txt", inUTC(out))
+	})
+	t.Run("PrintsCSVWithoutFormulas", func(t *testing.T) {
+		_, out, _ := i.carpool("history", "--csv")
+		rows, err := csv.NewReader(strings.NewReader(out)).ReadAll()
+		if err != nil || len(rows) != 3 || rows[0][0] != "id" || rows[1][0] != "r2" || rows[1][3] != "'=cmd()" || rows[2][1] != "" {
+			t.Errorf("got %q, %v", rows, err)
+		}
+	})
+	t.Run("PrintsJSONWithSums", func(t *testing.T) {
+		_, out, _ := i.carpool("history", "--json")
+		var got struct {
+			Summary  storage.Summary   `json:"summary"`
+			Requests []storage.Request `json:"requests"`
+		}
+		if err := json.Unmarshal([]byte(out), &got); err != nil || got.Summary.Requests != 1200 || len(got.Requests) != 2 || *got.Requests[0].OutputTokens != 40 {
+			t.Errorf("got %s, %v", out, err)
+		}
+	})
+	t.Run("SaysThatTheLimitCutsOff", func(t *testing.T) {
+		if _, _, notes := i.carpool("history", "--limit", "2"); notes != "only the newest 2 are shown; --limit 0 shows more\n" {
+			t.Errorf("got %q", notes)
+		}
+	})
+	t.Run("RefusesABadTime", func(t *testing.T) {
+		if status, _, notes := i.carpool("history", "--since", "soon"); status != 1 || !strings.Contains(notes, `--since: "soon" is neither`) {
+			t.Errorf("status %d, says %q", status, notes)
+		}
+	})
+}
+
+func TestMoment(t *testing.T) {
+	for text, want := range map[string]time.Time{
+		"90s":                  moment0.Add(-90 * time.Second),
+		"7d":                   moment0.AddDate(0, 0, -7),
+		"0s":                   moment0,
+		"2026-01-30T18:00:00Z": time.Date(2026, 1, 30, 18, 0, 0, 0, time.UTC),
+		"2026-01-30":           time.Date(2026, 1, 30, 0, 0, 0, 0, time.Local),
+		"2026-01-30 18:30:00":  time.Date(2026, 1, 30, 18, 30, 0, 0, time.Local),
+	} {
+		if got, err := moment(text, moment0); err != nil || !got.Equal(want) {
+			t.Errorf("%s: got %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "-1h", "-3d", "yesterday", "2026-13-01"} {
+		if got, err := moment(text, moment0); err == nil {
+			t.Errorf("%s is taken as %v", text, got)
+		}
+	}
+}
+
+func TestQuitAndVersion(t *testing.T) {
+	i, f := newInstance(t), &fake{snapshot: busy()}
+	if status, _, notes := i.carpool("quit"); status != 1 || !strings.Contains(notes, `carpool is not running (state folder `+i.state+`); start it with "carpool" or "carpool serve"`) {
+		t.Errorf("status %d, says %q", status, notes)
+	}
+	i.serve(f)
+	if status, _, _ := i.carpool("quit"); status != 0 || strings.Join(f.asked, " ") != "quit" {
+		t.Errorf("status %d, asked %v", status, f.asked)
+	}
+	if _, out, _ := i.carpool("version"); !strings.HasPrefix(out, "carpool 1.2.3 (go") {
+		t.Errorf("got %q", out)
+	}
+	if _, out, _ := i.carpool("version", "--json"); !strings.Contains(out, `"version": "1.2.3"`) {
+		t.Errorf("got %q", out)
+	}
+	if status, _, notes := i.carpool("statsu"); status != 1 || !strings.Contains(notes, "status") {
+		t.Errorf("status %d, says %q", status, notes)
+	}
+}
+
+func TestPlace(t *testing.T) {
+	i := newInstance(t)
+	resolved := func(args ...string) place {
+		t.Helper()
+		c := &cli{stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}}
+		root := c.root()
+		serve, rest, err := root.Find(append([]string{"serve"}, args...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := serve.ParseFlags(rest); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.place.resolve(serve); err != nil {
+			t.Fatal(err)
+		}
+		return c.place
+	}
+	if got, want := resolved(), (place{config: config.DefaultFile(), state: config.DefaultState()}); got != want {
+		t.Errorf("defaults: got %+v, want %+v", got, want)
+	}
+	t.Setenv("CARPOOL_CONFIG", i.config)
+	t.Setenv("CARPOOL_STATE", i.state)
+	t.Setenv("CARPOOL_LISTEN", "127.0.0.1:1")
+	t.Setenv("CARPOOL_ENGINE", "demo")
+	if got, want := resolved(), (place{i.config, i.state, "127.0.0.1:1", "demo"}); got != want {
+		t.Errorf("environment: got %+v, want %+v", got, want)
+	}
+	if got, want := resolved("--config", "/c", "--state", "/s", "--listen", "[::1]:2", "--engine", "http://e"), (place{"/c", "/s", "[::1]:2", "http://e"}); got != want {
+		t.Errorf("flags: got %+v, want %+v", got, want)
+	}
+	if got := resolved("--state", "here").state; !filepath.IsAbs(got) {
+		t.Errorf("a path stays relative: %s", got)
+	}
+}

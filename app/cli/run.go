@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"carpool/app"
+	"carpool/app/control"
+)
+
+func (c *cli) serveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the gateway without a window",
+		Long: `Run the gateway without a window or tray; no display is needed.
+
+It ends with SIGINT (Ctrl-C) or SIGTERM: new requests are refused, and running
+ones may go on for gateway.drain_timeout_s. A second signal ends it at once.`,
+		Example: `  carpool serve
+  carpool serve --listen 127.0.0.1:8080 --engine http://127.0.0.1:11434
+  carpool serve --engine demo      try it without an engine; answers are simulated`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.serve(cmd.Context()) },
+	}
+	c.overrides(cmd)
+	return cmd
+}
+
+// open is `carpool`: the window, or the window of the one that runs already.
+func (c *cli) open(ctx context.Context) error {
+	err := c.run(ctx, c.window)
+	if !errors.Is(err, app.ErrRunning) {
+		return err
+	}
+	if showErr := c.showRunning(ctx); showErr != nil {
+		return errors.Join(err, showErr)
+	}
+	c.note("carpool is already running; it was asked to show its window")
+	return nil
+}
+
+// showRunning asks the Carpool that holds the lock for its window. One that has
+// just been started opens its socket a moment after it took the lock.
+func (c *cli) showRunning(ctx context.Context) error {
+	const patience, pause = 3 * time.Second, 100 * time.Millisecond
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		err := c.running().Show(ctx)
+		if !errors.Is(err, control.ErrNotRunning) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+	}
+}
+
+// serve is `carpool serve`.
+func (c *cli) serve(ctx context.Context) error {
+	err := c.run(ctx, nil)
+	if !errors.Is(err, app.ErrRunning) {
+		return err
+	}
+	if s, _, snapErr := c.snapshot(ctx); snapErr == nil {
+		return fmt.Errorf("%w (PID %d, at %s)", err, s.PID, s.Endpoint)
+	}
+	return err
+}
+
+// run opens Carpool and serves until a signal, Quit or the window's end.
+func (c *cli) run(ctx context.Context, window app.Window) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// With the first signal taken, the second has its usual effect: the end.
+	context.AfterFunc(ctx, stop)
+
+	log := newLog(c.place.state)
+	a, err := app.Open(ctx, app.Options{
+		ConfigFile: c.place.config,
+		StateDir:   c.place.state,
+		Listen:     c.place.listen,
+		Engine:     c.place.engine,
+		Version:    c.version,
+		Log:        log.logger,
+		LogFile:    log.path,
+		LogLevel:   log.level,
+	})
+	if err != nil {
+		return errors.Join(err, log.close())
+	}
+
+	open, end := context.WithCancel(ctx) // ends Run
+	defer end()
+	shown, hide := context.WithCancel(ctx) // ends the window, also when Run ends by itself
+	defer hide()
+	ran := make(chan error, 1)
+	go func() {
+		ran <- a.Run(open)
+		hide()
+	}()
+	windowErr := c.show(shown, window, a)
+	end()
+	return errors.Join(windowErr, <-ran, log.close())
+}
+
+// show returns when the window was closed for good, or, without one, when ctx
+// ends; it then tells on stderr what goes on.
+func (c *cli) show(ctx context.Context, window app.Window, a *app.App) error {
+	if window != nil {
+		err := window(ctx, a)
+		if !errors.Is(err, app.ErrNoDesktop) {
+			return err
+		}
+		c.note("%v; running headless", err)
+	}
+	c.announce(a.Watch(ctx))
+	<-ctx.Done()
+	return nil
+}

@@ -1,0 +1,181 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"carpool/app"
+)
+
+func (c *cli) statusCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show what is running and waiting",
+		Long: `Show the state of the running Carpool: what is running and waiting and why, the
+engines, the GPU, sums since the start, and where its files are.`,
+		Example: `  carpool status
+  carpool status --json | jq .batching
+  watch -n1 carpool status`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, raw, err := c.snapshot(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return c.printJSON(raw)
+			}
+			return c.print(statusText(s))
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// snapshot is the state of the running Carpool, decoded and as it came. One of
+// another version may tell a field in another shape; the rest can be read.
+func (c *cli) snapshot(ctx context.Context) (s app.Snapshot, raw json.RawMessage, err error) {
+	if err := c.running().Snapshot(ctx, &raw); err != nil {
+		return s, nil, err
+	}
+	err = json.Unmarshal(raw, &s)
+	if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		err = nil
+	}
+	return s, raw, err
+}
+
+func statusText(s app.Snapshot) string {
+	var b strings.Builder
+	b.WriteString(s.Sentence + "\n" + s.Basis + "\n")
+	if s.Simulated {
+		b.WriteString("The demo engine serves: answers are SIMULATED.\n")
+	}
+	if s.Draining {
+		b.WriteString("Shutting down: new requests are refused.\n")
+	}
+	for _, p := range s.Problems {
+		b.WriteString("! " + p + "\n")
+	}
+	b.WriteString("\n" + table(facts(s)))
+	if rows := runningRows(s); len(rows) > 1 {
+		b.WriteString("\n" + table(rows))
+	}
+	if rows := waitingRows(s); len(rows) > 1 {
+		b.WriteString("\n" + table(rows))
+	}
+	for _, q := range s.Queues {
+		if more := q.Depth - len(q.Waiting); more > 0 {
+			fmt.Fprintf(&b, "and %s more waiting for %s\n", humanize.Comma(int64(more)), q.Model)
+		}
+	}
+	return b.String()
+}
+
+func facts(s app.Snapshot) [][]string {
+	rows := [][]string{{"Endpoint", s.Endpoint}, {"Batching", batchingText(s)}}
+	for _, e := range s.Engines {
+		parts := []string{strings.TrimSpace(e.Label + " " + e.Version), string(e.Health)}
+		if e.Active {
+			parts = append(parts, "serves")
+		}
+		if e.URL != "" {
+			parts = append(parts, e.URL)
+		}
+		if n := len(e.Models); n > 0 {
+			parts = append(parts, counted(int64(n), "model", "models"))
+		}
+		if e.Problem != "" {
+			parts = append(parts, e.Problem)
+		}
+		rows = append(rows, []string{"Engine", strings.Join(parts, ", ")})
+	}
+	if len(s.Engines) == 0 {
+		rows = append(rows, []string{"Engine", "none"})
+	}
+	t := s.Batching
+	return append(rows,
+		[]string{"GPU", gpuText(s)},
+		[]string{"Work", fmt.Sprintf("%s in %s since %s", counted(int64(t.Requests), "request", "requests"), counted(int64(t.Batches), "batch", "batches"), s.Started.Local().Format(time.DateTime))},
+		[]string{"", fmt.Sprintf("mean batch size %.1f, mean concurrency %.1f, mean batch duration %.0f ms", t.AvgBatchSize, t.AvgConcurrency, t.AvgBatchDuration)},
+		[]string{"Tokens", fmt.Sprintf("%s, now %.0f per second", humanize.Comma(int64(t.Tokens)), s.TokensPS)},
+		[]string{"History", historyText(s)},
+		[]string{"Settings", s.ConfigAt},
+		[]string{"Log", s.LogFile},
+		[]string{"Carpool", fmt.Sprintf("%s, PID %d", s.Version, s.PID)},
+	)
+}
+
+func batchingText(s app.Snapshot) string {
+	text := "on, " + s.Config.Batching.Mode
+	if !s.Config.Batching.Enabled {
+		text = "off, " + s.Config.Batching.OffMode
+	}
+	if s.Limits.Reason != "" {
+		text += " (" + s.Limits.Reason + ")"
+	}
+	return text
+}
+
+func gpuText(s app.Snapshot) string {
+	text := gpuName(s)
+	if s.GPU.MemoryUsed != nil && s.GPU.MemoryTotal != nil {
+		text = fmt.Sprintf("%s, %s of %s used", s.GPU.Name, humanize.IBytes(*s.GPU.MemoryUsed), humanize.IBytes(*s.GPU.MemoryTotal))
+	}
+	if s.GPU.Utilization != nil {
+		text += fmt.Sprintf(", %.0f %% busy", *s.GPU.Utilization*100)
+	}
+	return text
+}
+
+func historyText(s app.Snapshot) string {
+	text := s.History.Path
+	if s.History.Problem != "" {
+		text = strings.TrimPrefix(text+", "+s.History.Problem, ", ")
+	}
+	if s.History.Dropped > 0 {
+		text += fmt.Sprintf(", %s rows lost", humanize.Comma(int64(s.History.Dropped)))
+	}
+	return text
+}
+
+func runningRows(s app.Snapshot) [][]string {
+	rows := [][]string{{"RUNNING", "APP", "PRIORITY", "BATCH", "FOR", "FIRST TOKEN", "TOKENS"}}
+	for _, q := range s.Queues {
+		for _, r := range q.Running {
+			first := "-"
+			if !r.FirstToken.IsZero() {
+				first = span(r.FirstToken.Sub(r.Queued))
+			}
+			tokens := strconv.Itoa(r.Tokens)
+			if r.MaxTokens > 0 {
+				tokens += " of " + strconv.Itoa(r.MaxTokens)
+			}
+			if r.Leaving {
+				tokens += ", canceled"
+			}
+			rows = append(rows, []string{q.Model, r.App, r.Priority.String(), strconv.FormatUint(r.Batch, 10),
+				span(s.At.Sub(r.Released)), first, tokens})
+		}
+	}
+	return rows
+}
+
+func waitingRows(s app.Snapshot) [][]string {
+	rows := [][]string{{"WAITING", "APP", "PRIORITY", "FOR", "WHY"}}
+	for _, q := range s.Queues {
+		for _, w := range q.Waiting {
+			rows = append(rows, []string{q.Model, w.App, w.Priority.String(), span(s.At.Sub(w.Queued)), w.Why})
+		}
+	}
+	return rows
+}

@@ -1,0 +1,44 @@
+package cli
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) versionCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if asJSON {
+				return c.printJSON(map[string]string{
+					"version": c.version, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH,
+				})
+			}
+			return c.print(fmt.Sprintf("carpool %s (%s, %s/%s)\n", c.version, runtime.Version(), runtime.GOOS, runtime.GOARCH))
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func (c *cli) quitCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "quit",
+		Short: "End the running Carpool",
+		Long: `End the running Carpool: new requests are refused, and running ones may go on
+for gateway.drain_timeout_s.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := c.running().Quit(cmd.Context()); err != nil {
+				return err
+			}
+			c.note("carpool is shutting down")
+			return nil
+		},
+	}
+}
