@@ -16,6 +16,9 @@ import (
 type maker struct {
 	kind  Kind
 	label string // for people
+	// places lists where the engine may be when no address is set, best first,
+	// as parsePlace reads them.
+	places func() []string
 	// probe asks the engine what it is and has. It must not generate a token,
 	// load a model, or touch one that is not loaded.
 	probe func(ctx context.Context, c *http.Client, base *url.URL) (report, error)
@@ -34,8 +37,7 @@ var errIsCarpool = errors.New("this is Carpool's own address: set engine.url to 
 
 // engine is one candidate that is watched. Registry.mu guards all that changes.
 type engine struct {
-	maker
-	place     place
+	candidate
 	self      bool // our own address, known without asking
 	transport *http.Transport
 	client    *http.Client
@@ -48,16 +50,16 @@ type engine struct {
 	news     chan struct{} // closed when a probe has ended, then replaced
 }
 
-func newEngine(name string, m maker, p place, self bool, t *http.Transport) *engine {
+func newEngine(name string, c candidate, self bool, t *http.Transport) *engine {
 	return &engine{
-		maker: m, place: p, self: self, transport: t,
+		candidate: c, self: self, transport: t,
 		client: &http.Client{
 			Transport: t,
 			CheckRedirect: func(*http.Request, []*http.Request) error {
 				return &unexpected{"with a redirect, which is never followed"}
 			},
 		},
-		info: Info{Name: name, Kind: m.kind, Label: m.label, URL: p.String(), Health: Unknown, Problem: "not looked at yet"},
+		info: Info{Name: name, Kind: c.kind, Label: c.label, URL: c.String(), Health: Unknown, Problem: "not looked at yet"},
 		news: make(chan struct{}),
 	}
 }
@@ -72,10 +74,10 @@ func (e *engine) probe(ctx context.Context, stranger bool) probed {
 	case e.self:
 		p.err = errIsCarpool
 	case stranger:
-		p.err = notCarpool(ctx, e.client, e.place.url)
+		p.err = notCarpool(ctx, e.client, e.url)
 	}
 	if p.err == nil {
-		p.report, p.err = e.maker.probe(ctx, e.client, e.place.url)
+		p.report, p.err = e.maker.probe(ctx, e.client, e.url)
 	}
 	p.at = time.Now()
 	return p
@@ -97,7 +99,7 @@ func (e *engine) take(p probed) {
 	}
 	e.failures++
 	latest := probeLatest
-	if !e.place.local() {
+	if !e.local() {
 		latest = probeRemote
 	}
 	e.next = p.at.Add(min(probeSoonest<<min(e.failures-1, 10), latest))
@@ -165,5 +167,3 @@ func uniqueName(k Kind, taken []*engine) string {
 	}
 	return name
 }
-
-func contains(engines []*engine, e *engine) bool { return slices.Contains(engines, e) }

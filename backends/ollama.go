@@ -7,15 +7,27 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 
 	"github.com/ollama/ollama/api"
 )
 
+const defaultOllama = "http://127.0.0.1:11434"
+
 var ollama = maker{
 	kind:   KindOllama,
 	label:  "Ollama",
+	places: ollamaPlaces,
 	probe:  probeOllama,
 	advice: "start it with `ollama serve`",
+}
+
+// ollamaPlaces are where its own programs look, and where it is by default.
+func ollamaPlaces() []string {
+	if host := os.Getenv("OLLAMA_HOST"); host != "" {
+		return []string{host, defaultOllama}
+	}
+	return []string{defaultOllama}
 }
 
 // probeOllama reads the version and the lists. None of these loads a model, and

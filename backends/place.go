@@ -3,35 +3,12 @@ package backends
 import (
 	"net"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 )
 
 // place is where an engine may be.
 type place struct{ url *url.URL }
-
-// places lists where to look for an engine, best first, each once.
-func (r *Registry) places() []place {
-	wanted := []string{r.url}
-	switch r.url {
-	case "demo":
-		return nil
-	case "":
-		wanted = r.look()
-	}
-	var all []place
-	for _, s := range wanted {
-		if strings.TrimSpace(s) == "" {
-			continue
-		}
-		p := parsePlace(s)
-		if !slices.ContainsFunc(all, func(q place) bool { return q.String() == p.String() }) {
-			all = append(all, p)
-		}
-	}
-	return all
-}
 
 // parsePlace reads an address as Ollama reads OLLAMA_HOST: host, host:port or a
 // URL; what is missing or cannot be read is taken from http://127.0.0.1:11434.

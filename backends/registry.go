@@ -5,20 +5,19 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"os"
+	"slices"
 	"sync"
 	"time"
 )
 
 const (
-	probeEvery    = 5 * time.Second  // while an engine is up
-	probeSoonest  = time.Second      // after the last probe, whoever asks
-	probeLatest   = 5 * time.Second  // while an engine on this machine is down
-	probeRemote   = 30 * time.Second // while one elsewhere is down
-	probeTimeout  = 10 * time.Second // of one probe, all its calls together
-	listFresh     = 5 * time.Second  // age of a list that is believed
-	firstProbe    = 3 * time.Second  // Resolve waits so long for an engine never probed
-	defaultOllama = "http://127.0.0.1:11434"
+	probeEvery   = 5 * time.Second  // while an engine is up
+	probeSoonest = time.Second      // after the last probe, whoever asks
+	probeLatest  = 5 * time.Second  // while an engine on this machine is down
+	probeRemote  = 30 * time.Second // while one elsewhere is down
+	probeTimeout = 10 * time.Second // of one probe, all its calls together
+	listFresh    = 5 * time.Second  // age of a list that is believed
+	firstProbe   = 3 * time.Second  // Resolve waits so long for an engine never probed
 )
 
 // Options are fixed for a registry's life.
@@ -41,8 +40,8 @@ type Options struct {
 type Registry struct {
 	options Options
 	dial    func(ctx context.Context, network, addr string) (net.Conn, error)
-	look    func() []string // where an engine may be when none is set, best first
-	kick    chan struct{}   // Run has something new to look at
+	makers  []maker       // the kinds of engine, best first
+	kick    chan struct{} // Run has something new to look at
 	ready   chan struct{}
 
 	mu      sync.Mutex
@@ -62,7 +61,7 @@ func NewRegistry(o Options) *Registry {
 	r := &Registry{
 		options: o,
 		dial:    dialEngine,
-		look:    func() []string { return []string{os.Getenv("OLLAMA_HOST"), defaultOllama} },
+		makers:  []maker{ollama},
 		kick:    make(chan struct{}, 1),
 		ready:   make(chan struct{}),
 		url:     o.EngineURL,
@@ -148,14 +147,11 @@ func (r *Registry) Trouble(name string, _ error) {
 func (r *Registry) plan() {
 	old := r.engines
 	r.engines = nil
-	for _, place := range r.places() {
-		if place.isSelf(r.options.Self) && r.url == "" {
-			continue
-		}
-		r.engines = append(r.engines, r.engine(place, old))
+	for _, c := range r.candidates() {
+		r.engines = append(r.engines, r.engine(c, old))
 	}
 	for _, e := range old {
-		if !contains(r.engines, e) {
+		if !slices.Contains(r.engines, e) {
 			r.retired = append(r.retired, e.transport)
 			e.transport.CloseIdleConnections()
 			close(e.news) // whoever waits for it looks again
@@ -163,14 +159,46 @@ func (r *Registry) plan() {
 	}
 }
 
-// engine returns the candidate at a place, the one there was if it is the same.
-func (r *Registry) engine(p place, old []*engine) *engine {
+// candidate is a kind of engine that may be at a place.
+type candidate struct {
+	maker
+	place
+}
+
+// candidates lists where to look for what, best first. A place that was set is
+// tried as every kind of engine. Our own address is only tried if it was set, to
+// say that it is wrong.
+func (r *Registry) candidates() []candidate {
+	if r.url == "demo" {
+		return nil
+	}
+	var all []candidate
+	for _, m := range r.makers {
+		wanted := []string{r.url}
+		if r.url == "" {
+			wanted = m.places()
+		}
+		for _, s := range wanted {
+			c := candidate{m, parsePlace(s)}
+			listed := slices.ContainsFunc(all, func(o candidate) bool { return o.is(c) })
+			if !listed && (r.url != "" || !c.isSelf(r.options.Self)) {
+				all = append(all, c)
+			}
+		}
+	}
+	return all
+}
+
+func (c candidate) is(o candidate) bool { return c.kind == o.kind && c.String() == o.String() }
+
+// engine returns what is watched for a candidate, the old one if there was one.
+func (r *Registry) engine(c candidate, old []*engine) *engine {
 	for _, e := range old {
-		if e.place.String() == p.String() {
+		if e.is(c) {
 			return e
 		}
 	}
-	return newEngine(uniqueName(ollama.kind, r.engines), ollama, p, p.isSelf(r.options.Self), newTransport(r.dial))
+	return newEngine(uniqueName(c.kind, r.engines), c, c.isSelf(r.options.Self), newTransport(r.dial))
 }
 
 // due is an engine to probe.
@@ -208,7 +236,7 @@ func (r *Registry) due(now time.Time) (all []due, wake time.Duration) {
 func (r *Registry) apply(p probed) (first bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !contains(r.engines, p.engine) {
+	if !slices.Contains(r.engines, p.engine) {
 		return false // the settings have changed meanwhile
 	}
 	p.engine.take(p)

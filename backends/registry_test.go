@@ -31,7 +31,7 @@ func inWorld(t *testing.T, o Options, test func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, hosts: make(map[string]*backendstest.Engine), Registry: NewRegistry(o)}
-		w.look = func() []string { return []string{defaultOllama} }
+		w.look(defaultOllama)
 		w.Registry.dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
 			w.dials.Add(1)
 			if e := w.hosts[addr]; e != nil {
@@ -46,6 +46,13 @@ func inWorld(t *testing.T, o Options, test func(w *world)) {
 			t.Error("the demo engine serves after Run has ended")
 		}
 	})
+}
+
+// look sets where the registry looks for Ollama.
+func (w *world) look(places ...string) {
+	m := ollama
+	m.places = func() []string { return places }
+	w.makers = []maker{m}
 }
 
 // host puts a running engine at an address.
@@ -360,7 +367,7 @@ func TestRegistry(t *testing.T) {
 
 	t.Run("PrefersTheAddressInTheEnvironment", func(t *testing.T) {
 		inWorld(t, Options{}, func(w *world) {
-			w.look = func() []string { return []string{"0.0.0.0:5000", defaultOllama} }
+			w.look("0.0.0.0:5000", defaultOllama)
 			w.host(local)
 			e := w.host("127.0.0.1:5000")
 			w.run()
@@ -379,7 +386,7 @@ func TestRegistry(t *testing.T) {
 	t.Run("IsNotFooledByItself", func(t *testing.T) {
 		t.Run("ByAddress", func(t *testing.T) {
 			inWorld(t, Options{Self: []string{"127.0.0.1:11435"}}, func(w *world) {
-				w.look = func() []string { return []string{"http://localhost:11435", defaultOllama} }
+				w.look("http://localhost:11435", defaultOllama)
 				self := w.host("localhost:11435")
 				w.run()
 				if len(w.Snapshot()) != 2 || self.Hits("/api/version") != 0 { // the demo and 11434
@@ -389,7 +396,7 @@ func TestRegistry(t *testing.T) {
 		})
 		t.Run("ByItsHealthPage", func(t *testing.T) {
 			inWorld(t, Options{}, func(w *world) {
-				w.look = func() []string { return []string{"http://127.0.0.1:7777"} }
+				w.look("http://127.0.0.1:7777")
 				w.host("127.0.0.1:7777").Page("/health", `{"status":"ok","carpool":"1.0"}`)
 				w.run()
 				_ = w.serves(DemoModel, "demo")

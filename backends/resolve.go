@@ -181,7 +181,7 @@ func (e *engine) target() Target {
 	info := e.info
 	info.Models = slices.Clone(info.Models)
 	info.Active = true
-	return Target{Info: info, Base: e.place.url, Transport: e.transport}
+	return Target{Info: info, Base: e.url, Transport: e.transport}
 }
 
 func (r *Registry) demoTarget() Target {
