@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-func exec(t *testing.T, path, statement string) {
+func execute(t *testing.T, path, statement string) {
 	t.Helper()
 	db, err := openPool(path, "")
 	if err != nil {
@@ -87,7 +87,7 @@ func TestOpenMovesAsideWhatItCannotUse(t *testing.T) {
 			if err := os.Remove(path); err != nil {
 				t.Fatal(err)
 			}
-			exec(t, path, "CREATE TABLE bookmark (url TEXT)")
+			execute(t, path, "CREATE TABLE bookmark (url TEXT)")
 		}, "not a history"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -152,7 +152,7 @@ func TestOpen(t *testing.T) {
 
 	t.Run("ReadsANewerSchemaAndLeavesItAlone", func(t *testing.T) {
 		path := history(t)
-		exec(t, path, fmt.Sprintf("PRAGMA user_version = %d", schemaVersion+1))
+		execute(t, path, fmt.Sprintf("PRAGMA user_version = %d", schemaVersion+1))
 		before, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
