@@ -233,13 +233,12 @@ func (a *App) Summary(ctx context.Context, q storage.Query) (storage.Summary, er
 // newServer is the HTTP server with the limits of a public surface: the clients
 // are local, but a browser page may be one of them. No WriteTimeout, since a
 // stream may last for hours; the gateway bounds each write.
-func (a *App) newServer(requests context.Context) *http.Server {
+func (a *App) newServer() *http.Server {
 	return &http.Server{
 		Handler:           a.gateway,
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		BaseContext:       func(net.Listener) context.Context { return requests },
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
 }

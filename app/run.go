@@ -11,7 +11,6 @@ import (
 
 	"carpool/app/config"
 	"carpool/app/control"
-	"carpool/batching"
 )
 
 // Run serves until ctx ends or Quit is called, then drains and closes
@@ -23,9 +22,7 @@ func (a *App) Run(ctx context.Context) error {
 	// The parts outlive ctx, so that requests in flight can end.
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	requests, abort := context.WithCancelCause(work)
-	defer abort(nil)
-	server := a.newServer(requests)
+	server := a.newServer()
 
 	parts, failed := errgroup.WithContext(work)
 	parts.Go(func() error { return a.engines.Run(work) })
@@ -40,7 +37,7 @@ func (a *App) Run(ctx context.Context) error {
 	case <-a.quit:
 	case <-failed.Done():
 	}
-	a.drain(server, abort)
+	a.drain(server)
 	stop()
 	err := parts.Wait()
 	return errors.Join(err, a.close())
@@ -97,7 +94,7 @@ func (a *App) serveControl(ctx context.Context) {
 }
 
 // drain refuses what is new and lets what runs end, all under one deadline.
-func (a *App) drain(server *http.Server, abort context.CancelCauseFunc) {
+func (a *App) drain(server *http.Server) {
 	limit := time.Duration(a.config.Load().Gateway.DrainTimeoutS) * time.Second
 	a.log.Info("shutting down", "in_flight", a.scheduler.Totals().InFlight, "limit", limit)
 	a.draining.Store(true)
@@ -110,7 +107,7 @@ func (a *App) drain(server *http.Server, abort context.CancelCauseFunc) {
 		return
 	}
 	a.log.Warn("requests were interrupted", "error", err)
-	abort(batching.ErrClosed)
+	a.gateway.Interrupt()
 	// Handlers still have to tell their clients and write their rows.
 	const farewell = 2 * time.Second
 	ctx, cancel = context.WithTimeout(context.Background(), farewell)
