@@ -116,9 +116,7 @@ func TestOpen(t *testing.T) {
 		if !strings.Contains(notes.String(), "no desktop: no display; running headless") {
 			t.Errorf("got %s", notes)
 		}
-		if status, _, _ := i.carpool("quit"); status != 0 {
-			t.Error("quit failed")
-		}
+		i.await(func() bool { status, _, _ := i.carpool("quit"); return status == 0 })
 		if status := stop(); status != 0 {
 			t.Errorf("status %d: %s", status, notes)
 		}
