@@ -56,10 +56,14 @@ func scanBatch(rows *sql.Rows) (b Batch, err error) {
 	return b, err
 }
 
-// LastBatch is the highest batch id on file; 0 = none.
+const selectLastBatch = `SELECT max(
+	coalesce((SELECT max(id) FROM batch), 0), coalesce((SELECT max(batch) FROM request), 0))`
+
+// LastBatch is the highest batch id on file; 0 = none. A batch that never
+// ended counts too if one of its requests did.
 func (s *Store) LastBatch(ctx context.Context) (uint64, error) {
 	var id int64
-	if err := s.readers.QueryRowContext(ctx, "SELECT coalesce(max(id), 0) FROM batch").Scan(&id); err != nil {
+	if err := s.readers.QueryRowContext(ctx, selectLastBatch).Scan(&id); err != nil {
 		return 0, fmt.Errorf("read last batch: %w", err)
 	}
 	return uint64(id), nil

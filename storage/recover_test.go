@@ -222,7 +222,7 @@ func TestOpen(t *testing.T) {
 		}
 	})
 
-	t.Run("SumsUpWithoutReadingTheTable", func(t *testing.T) {
+	t.Run("ReadsByItsIndexes", func(t *testing.T) {
 		s := openStore(t, Options{})
 		var a, b, c int
 		var plan string
@@ -232,7 +232,14 @@ func TestOpen(t *testing.T) {
 		if !strings.Contains(plan, "USING COVERING INDEX request_started (started>? AND started<?)") {
 			t.Errorf("plan: %s", plan)
 		}
-		rows, err := s.readers.Query("EXPLAIN QUERY PLAN "+selectRequests, 0, 1, 1)
+		rows, err := s.readers.Query("EXPLAIN QUERY PLAN " + selectLastBatch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if plans := planOf(t, rows); !strings.Contains(plans, "SEARCH request USING COVERING INDEX request_batch") {
+			t.Errorf("plan: %s", plans)
+		}
+		rows, err = s.readers.Query("EXPLAIN QUERY PLAN "+selectRequests, 0, 1, 1)
 		if err != nil {
 			t.Fatal(err)
 		}

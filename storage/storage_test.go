@@ -215,6 +215,11 @@ func TestStore(t *testing.T) {
 				t.Fatalf("got %d %v, want %d", got, err, want)
 			}
 		}
+		s.AddRequest(Request{Batch: ptr(uint64(50)), Started: noon}) // its batch did not end
+		flush(t, s)
+		if got, err := s.LastBatch(t.Context()); err != nil || got != 50 {
+			t.Fatalf("got %d %v", got, err)
+		}
 	})
 
 	t.Run("LeavesOutARowThatItsTableRefuses", func(t *testing.T) {

@@ -29,6 +29,9 @@ CREATE TABLE request (
 -- Covers Summary, so that adding up a range reads no table rows.
 CREATE INDEX request_started ON request (started, outcome, batch, prompt_tokens, output_tokens);
 
+-- For the requests of a batch, and for the highest batch id in use.
+CREATE INDEX request_batch ON request (batch);
+
 CREATE TABLE batch (
     id               INTEGER PRIMARY KEY,
     started          INTEGER NOT NULL, -- UTC, milliseconds since 1970
