@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -51,7 +50,7 @@ func TestClientLeaves(t *testing.T) {
 				t.Fatal(err)
 			}
 			rest := perToken * tokens
-			if first > rest/4 {
+			if first > rest/10 {
 				t.Errorf("the next first token took %v; the abandoned request had %v to go", first, rest)
 			}
 			t.Logf("%s: connection closed after %v, next first token after %v, abandoned work %v",
@@ -85,8 +84,8 @@ func TestClientLeaves(t *testing.T) {
 			t.Fatal(err)
 		}
 		giveUp()
-		if err := <-gone; !errors.Is(err, context.Canceled) {
-			t.Errorf("the waiting request ended with %v", err)
+		if err := <-gone; err == nil {
+			t.Error("the waiting request was served")
 		}
 		if err := poll(t.Context(), 2*time.Second, depth(t.Context(), p, 0)); err != nil {
 			t.Error(err)
@@ -113,7 +112,8 @@ func leave(t *testing.T, s stream, prompt string, tokens int) {
 			cancel()
 		}
 	})
-	if !errors.Is(err, context.Canceled) || n < 5 {
+	// The Ollama client does not pass the context's error on.
+	if err == nil || ctx.Err() == nil {
 		t.Fatalf("%s: %v after %d tokens", s.client, err, n)
 	}
 }

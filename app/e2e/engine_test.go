@@ -43,6 +43,7 @@ type engine struct {
 	*process
 	program string
 	home    string
+	models  string
 	url     string
 }
 
@@ -67,7 +68,7 @@ func startEngine(ctx context.Context, program, dir, models string, slots int) (*
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{program: program, home: dir, url: "http://" + addr}
+	e := &engine{program: program, home: dir, models: models, url: "http://" + addr}
 	env := append(e.env(e.url),
 		"OLLAMA_MODELS="+models,
 		"OLLAMA_NOPRUNE=1",
@@ -115,10 +116,12 @@ func ollamaClient(base string, via http.RoundTripper) *api.Client {
 	return api.NewClient(u, &http.Client{Transport: via})
 }
 
-// createModels writes the suite's models into the server.
+// createModels writes the suite's models into the server, each an hour older than
+// the one before: Ollama lists models of one second in random order.
 func (e *engine) createModels(ctx context.Context) error {
 	text := map[string]any{"num_thread": 1, "num_ctx": 2048, "num_predict": 32}
-	for _, m := range []struct {
+	now := time.Now()
+	for i, m := range []struct {
 		name       string
 		file       gguf.File
 		template   string
@@ -132,6 +135,11 @@ func (e *engine) createModels(ctx context.Context) error {
 		r := &api.CreateRequest{Model: m.name, Template: m.template, Parameters: m.parameters}
 		if err := createModel(ctx, e.client(), m.file, r, e.home); err != nil {
 			return fmt.Errorf("create %s: %w", m.name, err)
+		}
+		manifest := filepath.Join(e.models, "manifests", "registry.ollama.ai", "library", m.name, "latest")
+		made := now.Add(-time.Duration(i+1) * time.Hour)
+		if err := os.Chtimes(manifest, made, made); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -109,7 +109,7 @@ func TestStreams(t *testing.T) {
 			t.Fatalf("%s alone: %v", s.client, err)
 		}
 	}
-	const tokens = 96
+	const tokens = 256
 	lines := make([]timeline, 8)
 	shared.meter.reset()
 	begun := time.Now()
