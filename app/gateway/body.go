@@ -37,12 +37,12 @@ func (b *budget) give(n int64) { b.used.Add(-n) }
 // readBody reads a request's body whole, up to most bytes. A disconnect is only
 // seen after that, so nothing is queued before. The caller gives back to the
 // budget what held says, also after a fault.
-func readBody(c *client, r *http.Request, b *budget, most int64) (body []byte, held int64, f *fault) {
+func readBody(c *client, r *http.Request, b *budget, most int64, slow time.Duration) (body []byte, held int64, f *fault) {
 	tooLarge := newFault(requestTooLarge, "the request body is too large (gateway.max_body_mib)")
 	if r.ContentLength > most {
 		return nil, 0, tooLarge
 	}
-	_ = c.control.SetReadDeadline(time.Now().Add(slowBody)) // not every writer of a test has deadlines
+	_ = c.control.SetReadDeadline(time.Now().Add(slow)) // not every writer of a test has deadlines
 	defer func() { _ = c.control.SetReadDeadline(time.Time{}) }()
 
 	size := int64(firstRead)

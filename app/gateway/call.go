@@ -41,7 +41,7 @@ type call struct {
 
 // schedule serves a request that has to wait for its turn.
 func (c *call) schedule() {
-	body, held, f := readBody(c.client, c.in, &c.memory, c.policy.MaxBody)
+	body, held, f := readBody(c.client, c.in, &c.memory, c.policy.MaxBody, c.slowBody)
 	defer c.memory.give(held)
 	if f != nil {
 		c.client.refuse(c.dialect, f)
@@ -164,8 +164,11 @@ func (c *call) account() {
 	if c.fault != nil {
 		r.ErrorKind = string(c.fault.kind)
 		r.Outcome = c.outcome()
-		if r.Outcome == Canceled {
+		switch {
+		case r.Outcome == Canceled:
 			r.Status = statusClientClosed
+		case r.Status == 0: // a panic's answer follows
+			r.Status = c.fault.status()
 		}
 	}
 	c.record(*r)

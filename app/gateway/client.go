@@ -16,14 +16,15 @@ type client struct {
 	http.ResponseWriter
 	control *http.ResponseController
 	id      string
-	head    http.Header // put on the answer, over the engine's
-	status  int         // sent; 0 = nothing yet
-	written int64       // bytes of body
-	err     error       // of the first write that failed
+	slow    time.Duration // longest time for one write
+	head    http.Header   // put on the answer, over the engine's
+	status  int           // sent; 0 = nothing yet
+	written int64         // bytes of body
+	err     error         // of the first write that failed
 }
 
-func newClient(w http.ResponseWriter, id string) *client {
-	return &client{ResponseWriter: w, control: http.NewResponseController(w), id: id,
+func newClient(w http.ResponseWriter, id string, slow time.Duration) *client {
+	return &client{ResponseWriter: w, control: http.NewResponseController(w), id: id, slow: slow,
 		head: http.Header{"X-Request-Id": {id}}}
 }
 
@@ -72,7 +73,7 @@ func (c *client) fail(err error) {
 
 // bound gives the next write its deadline. A writer without deadlines, as in
 // tests, has no slow client either.
-func (c *client) bound() { _ = c.control.SetWriteDeadline(time.Now().Add(slowWrite)) }
+func (c *client) bound() { _ = c.control.SetWriteDeadline(time.Now().Add(c.slow)) }
 
 // finish lifts the deadline, which would outlive the request on its connection.
 func (c *client) finish() { _ = c.control.SetWriteDeadline(time.Time{}) }

@@ -83,6 +83,8 @@ type Gateway struct {
 	end      context.CancelCauseFunc
 	memory   budget
 	lists    lastGood
+
+	slowWrite, slowBody time.Duration // fixed, but for tests
 }
 
 // policy is what Configure changes, prepared once for all requests.
@@ -101,6 +103,8 @@ func New(o Options, l Limits) *Gateway {
 		port:      portOf(o.Listen),
 		log:       o.Log,
 		memory:    budget{most: maxBodies},
+		slowWrite: slowWrite,
+		slowBody:  slowBody,
 	}
 	if g.record == nil {
 		g.record = func(Record) {}
@@ -135,7 +139,7 @@ func (g *Gateway) Interrupt() {
 // ServeHTTP implements http.Handler.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := requestID(r)
-	c := newClient(w, id)
+	c := newClient(w, id, g.slowWrite)
 	defer c.finish()
 	defer g.recoverPanic(c, r)
 

@@ -1,0 +1,271 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"carpool/backends/backendstest"
+	"carpool/batching"
+)
+
+// try is what a scripted transport does with one request.
+type try struct {
+	reused bool
+	heard  bool
+	err    error // nil = a good answer
+}
+
+// tries is a transport that fails as it is told, and reads each body.
+type tries struct {
+	t      *testing.T
+	script []try
+	bodies []string
+}
+
+func (s *tries) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		s.t.Error(err)
+	}
+	s.bodies = append(s.bodies, string(body))
+	if len(s.bodies) > len(s.script) {
+		s.t.Errorf("%d tries", len(s.bodies))
+		return nil, io.EOF
+	}
+	now := s.script[len(s.bodies)-1]
+	trace := httptrace.ContextClientTrace(r.Context())
+	if !isDial(now.err) {
+		trace.GotConn(httptrace.GotConnInfo{Reused: now.reused})
+	}
+	if now.heard {
+		trace.GotFirstResponseByte()
+	}
+	if now.err != nil {
+		return nil, now.err
+	}
+	return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {typeJSON}}, ContentLength: -1,
+		Body: io.NopCloser(strings.NewReader(`{"done":true}`)), Request: r}, nil
+}
+
+func TestRetry(t *testing.T) {
+	refused := &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+	slow := &net.OpError{Op: "dial", Err: context.DeadlineExceeded}
+	reset := &net.OpError{Op: "read", Err: syscall.ECONNRESET}
+	tests := []struct {
+		name    string
+		script  []try
+		status  int
+		trouble int
+	}{
+		{"a connection that failed once", []try{{err: refused}, {}}, 200, 0},
+		{"an idle one that was closed", []try{{reused: true, err: io.EOF}, {}}, 200, 0},
+		{"an engine that is not there", []try{{err: refused}, {err: refused}}, 503, 1},
+		{"an idle one, then a new one", []try{{reused: true, err: reset}, {err: reset}}, 502, 1},
+		{"a new one that was reset: the work may run", []try{{err: reset}}, 502, 1},
+		{"an idle one that had begun to answer", []try{{reused: true, heard: true, err: reset}}, 502, 1},
+		{"a connection that timed out", []try{{err: slow}}, 504, 0},
+		{"no HTTP", []try{{err: errors.New(`net/http: HTTP/1.x transport connection broken: malformed HTTP response "x"`)}}, 502, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			e := &engines{target: targetOf(t, "http://127.0.0.1:1")}
+			transport := &tries{t: t, script: tt.script}
+			e.target.Transport = transport
+			r := rigFor(t, e, Limits{}, batching.Settings{})
+			const body = `{"model":"m","prompt":"a"}`
+			res := r.post("/api/generate", body)
+			got := text(t, res)
+			if res.StatusCode != tt.status || len(transport.bodies) != len(tt.script) || e.troubles() != tt.trouble {
+				t.Errorf("%d %s after %d tries, %d troubles", res.StatusCode, got, len(transport.bodies), e.troubles())
+			}
+			for _, b := range transport.bodies {
+				if b != body {
+					t.Errorf("sent %q", b)
+				}
+			}
+			if rec := r.recorded(); rec.Status != tt.status {
+				t.Errorf("record %+v", rec)
+			}
+			r.noMore()
+		})
+	}
+	t.Run("OnRealConnections", func(t *testing.T) {
+		r, engine := scripted(t, Limits{}, batching.Settings{})
+		const body = `{"model":"tiny","prompt":"a"}`
+		_ = text(t, r.post("/api/generate", body)) // leaves an idle connection
+		engine.Stop()
+		if res := r.post("/api/generate", body); res.StatusCode != 503 || res.Header.Get("Retry-After") != "5" || !strings.Contains(text(t, res), "engine") {
+			t.Errorf("stopped: %d %v", res.StatusCode, res.Header)
+		}
+		engine.Start()
+		if res := r.post("/api/generate", body); res.StatusCode != 200 || !strings.Contains(text(t, res), `"done":true`) {
+			t.Errorf("started again: %d", res.StatusCode)
+		}
+	})
+}
+
+func TestQueueErrors(t *testing.T) {
+	tests := []struct {
+		name     string
+		settings batching.Settings
+		status   int
+		kind     string
+	}{
+		{"full", batching.Settings{MaxWaiting: 1}, 503, "queue_full"},
+		{"an app's share is full", batching.Settings{MaxWaiting: 2, ReservedOthers: 1}, 429, "rate_limit_exceeded"},
+		{"waited too long", batching.Settings{MaxWait: time.Millisecond}, 503, "queue_timeout"},
+	}
+	const chat = `{"model":"tiny","messages":[{"role":"user","content":"a"}]}`
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.settings.Limits = batching.Limits{Mode: batching.Fixed, Size: 1}
+			r, engine := scripted(t, Limits{}, tt.settings)
+			engine.Hold()
+			leave, first := r.leaving("/api/chat", chat)
+			defer leave()
+			held := engine.Next()
+			if tt.settings.MaxWait == 0 {
+				leave, waiting := r.leaving("/api/chat", chat)
+				eventually(t, "one waits", func() bool { return r.scheduler.Totals().QueueDepth == 1 })
+				defer func() { <-waiting }()
+				defer leave()
+			}
+			res := r.post("/api/chat", chat)
+			body := text(t, res)
+			if res.StatusCode != tt.status || res.Header.Get("Retry-After") == "" || !strings.HasPrefix(body, `{"error":"`) {
+				t.Errorf("%d %v %s", res.StatusCode, res.Header, body)
+			}
+			if rec := r.recorded(); rec.Outcome != Rejected || rec.ErrorKind != tt.kind || rec.Status != tt.status || rec.Batch != 0 {
+				t.Errorf("record %+v", rec)
+			}
+			engine.Release()
+			held.Release()
+			_ = text(t, <-first)
+		})
+	}
+}
+
+func TestShutdown(t *testing.T) {
+	const chat = `{"model":"tiny","messages":[{"role":"user","content":"a"}]}`
+	t.Run("DrainLetsWorkEndAndRefusesNewWork", func(t *testing.T) {
+		r, engine := scripted(t, Limits{}, batching.Settings{})
+		engine.Hold()
+		leave, first := r.leaving("/api/chat", chat)
+		defer leave()
+		held := engine.Next()
+		r.gateway.Drain()
+		for _, path := range []string{"/api/chat", "/v1/messages", "/api/tags", "/v1/models"} {
+			res := r.post(path, chat)
+			body := text(t, res)
+			if res.StatusCode != 503 || !res.Close || res.Header.Get("Retry-After") != "5" || !strings.Contains(body, "shutting") {
+				t.Errorf("%s: %d %v %s", path, res.StatusCode, res.Header, body)
+			}
+		}
+		engine.Release()
+		held.Release()
+		if got := text(t, <-first); !endsWell(got) {
+			t.Errorf("%q", got)
+		}
+		if rec := r.recorded(); rec.Outcome != OK {
+			t.Errorf("record %+v", rec)
+		}
+		r.noMore()
+	})
+	t.Run("TheSchedulersEndIsToldToThoseWhoWait", func(t *testing.T) {
+		r, engine := scripted(t, Limits{}, batching.Settings{Limits: batching.Limits{Mode: batching.Fixed, Size: 1}})
+		engine.Hold()
+		leave, first := r.leaving("/api/chat", chat)
+		defer leave()
+		held := engine.Next()
+		_, second := r.leaving("/v1/chat/completions", `{"model":"tiny"}`)
+		eventually(t, "one waits", func() bool { return r.scheduler.Totals().QueueDepth == 1 })
+		var wait sync.WaitGroup
+		wait.Go(func() { _ = r.scheduler.Shutdown(t.Context()) })
+		res := <-second
+		if body := text(t, res); res.StatusCode != 503 || !res.Close || !strings.Contains(body, "shutting_down") {
+			t.Errorf("%d %s", res.StatusCode, body)
+		}
+		if rec := r.recorded(); rec.Outcome != Rejected || rec.ErrorKind != "shutting_down" {
+			t.Errorf("record %+v", rec)
+		}
+		engine.Release()
+		held.Release()
+		_ = text(t, <-first)
+		wait.Wait()
+	})
+	t.Run("InterruptTellsEveryStreamSo", func(t *testing.T) {
+		r, engine := scripted(t, Limits{}, batching.Settings{})
+		engine.Always(backendstest.Script{Tokens: 3, End: backendstest.Stall, At: 3, Every: time.Millisecond})
+		for _, q := range inference[:6] {
+			_, answer := r.leaving(q.path, q.stream)
+			res := <-answer
+			eventually(t, "tokens flow", func() bool { return r.scheduler.Totals().Tokens >= 3 })
+			r.gateway.Interrupt()
+			got, broke := read(res)
+			if !strings.Contains(got, "shutting") || endsWell(got) || broke == (dialectOf(q.path) == Ollama) {
+				t.Errorf("%s: broken off %v, %q", q.path, broke, got)
+			}
+			if rec := r.recorded(); rec.Outcome != Interrupted || rec.ErrorKind != "shutting_down" || rec.Status != 200 {
+				t.Errorf("record %+v", rec)
+			}
+			r, engine = scripted(t, Limits{}, batching.Settings{})
+			engine.Always(backendstest.Script{Tokens: 3, End: backendstest.Stall, At: 3, Every: time.Millisecond})
+		}
+	})
+}
+
+// panics is a scheduler with a fault of its own.
+type panics struct{}
+
+func (panics) Acquire(context.Context, batching.Request) (*batching.Lease, error) { panic("a bug") }
+
+func TestPanic(t *testing.T) {
+	r, _ := scripted(t, Limits{}, batching.Settings{})
+	r.gateway.scheduler = panics{}
+	res := r.post("/v1/chat/completions", `{"model":"tiny"}`)
+	body := text(t, res)
+	if res.StatusCode != 500 || res.Header.Get("X-Should-Retry") != "false" || !strings.Contains(body, "internal_error") || res.Header.Get("X-Request-Id") == "" {
+		t.Errorf("%d %v %s", res.StatusCode, res.Header, body)
+	}
+	if rec := r.recorded(); rec.Outcome != Failed || rec.ErrorKind != "internal_error" || rec.Status != 500 {
+		t.Errorf("record %+v", rec)
+	}
+	if res := r.do("GET", "/api/tags", ""); res.StatusCode != 200 || text(t, res) == "" {
+		t.Errorf("others suffer: %d", res.StatusCode)
+	}
+}
+
+func TestSlowReader(t *testing.T) {
+	big := strings.Repeat("x", 1<<20)
+	r := newRig(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", typeNDJSON)
+		for r.Context().Err() == nil {
+			if _, err := io.WriteString(w, `{"response":"`+big[:maxLine/2]+`"}`+"\n"); err != nil {
+				return
+			}
+		}
+	}), Limits{}, batching.Settings{})
+	r.gateway.slowWrite = 50 * time.Millisecond
+	conn, err := net.Dial("tcp", strings.TrimPrefix(r.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	body := `{"prompt":"a"}`
+	if _, err := io.WriteString(conn, "POST /api/generate HTTP/1.1\r\nHost: "+strings.TrimPrefix(r.url, "http://")+"\r\nContent-Length: 14\r\n\r\n"+body); err != nil {
+		t.Fatal(err)
+	}
+	if rec := r.recorded(); rec.Outcome != Canceled || rec.ErrorKind != "slow_client" || rec.Status != 499 {
+		t.Errorf("record %+v", rec)
+	}
+	eventually(t, "the place is free", func() bool { return r.scheduler.Totals().InFlight == 0 })
+}
