@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -18,6 +19,7 @@ import (
 type world struct {
 	*Registry
 	t     *testing.T
+	mu    sync.Mutex
 	hosts map[string]*backendstest.Engine
 	dials atomic.Int32
 	end   func()
@@ -34,7 +36,10 @@ func inWorld(t *testing.T, o Options, test func(w *world)) {
 		w.look(defaultOllama)
 		w.Registry.dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
 			w.dials.Add(1)
-			if e := w.hosts[addr]; e != nil {
+			w.mu.Lock()
+			e := w.hosts[addr]
+			w.mu.Unlock()
+			if e != nil {
 				return e.Dial(ctx, network, addr)
 			}
 			return nil, &net.OpError{Op: "dial", Net: network, Err: errors.New("connection refused")}
@@ -58,6 +63,8 @@ func (w *world) look(places ...string) {
 // host puts a running engine at an address.
 func (w *world) host(addr string) *backendstest.Engine {
 	e := backendstest.NewInMemory(w.t)
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.hosts[addr] = e
 	return e
 }
@@ -375,10 +382,24 @@ func TestRegistry(t *testing.T) {
 			if err != nil || p.URL != "http://127.0.0.1:5000" || p.Name != "ollama" {
 				t.Errorf("preferred %+v, %v", p.Info, err)
 			}
+			if all := w.Snapshot(); len(all) != 2 || !all[0].Active || all[1].Active {
+				t.Errorf("snapshot %+v", all)
+			}
 			e.Stop()
 			w.after(probeEvery)
 			if p, err := w.Preferred(); err != nil || p.Name != "ollama-2" {
 				t.Errorf("preferred %+v, %v", p.Info, err)
+			}
+		})
+	})
+
+	t.Run("ListsNoAddressWhereNothingWasEverFound", func(t *testing.T) {
+		inWorld(t, Options{}, func(w *world) {
+			w.look("127.0.0.1:5000", defaultOllama)
+			w.host(local)
+			w.run()
+			if all := w.Snapshot(); len(all) != 1 || all[0].URL != defaultOllama {
+				t.Errorf("snapshot %+v", all)
 			}
 		})
 	})

@@ -42,13 +42,18 @@ func (r *Registry) Preferred() (Target, error) {
 	return Target{}, r.noEngine()
 }
 
-// Snapshot returns all engines known, the active one first.
+// Snapshot returns all engines known, the active one first. An address where
+// nothing was ever found is not an engine; only while no engine is up, the first
+// one is listed to say what is missing.
 func (r *Registry) Snapshot() []Info {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var all []Info
 	up := r.up()
-	for _, e := range r.engines {
+	for i, e := range r.engines {
+		if e.info.Seen.IsZero() && (up != nil || i > 0) {
+			continue
+		}
 		info := e.info
 		info.Models = slices.Clone(info.Models)
 		info.Active = e == up
