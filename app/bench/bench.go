@@ -68,14 +68,15 @@ type Result struct {
 
 // Report compares a serial and a batched run of the same requests.
 type Report struct {
-	Options     Options `json:"-"`
-	Serial      Result  `json:"serial"`
-	Batched     Result  `json:"batched"`
-	SerialRPS   float64 `json:"serial_rps"`
-	BatchedRPS  float64 `json:"batched_rps"`
-	Speedup     float64 `json:"speedup"`
-	Theoretical float64 `json:"theoretical_maximum"` // speedup if nothing but the engine took time
-	Efficiency  float64 `json:"efficiency"`          // Speedup / Theoretical
+	Options     Options      `json:"-"`
+	Serial      Result       `json:"serial"`
+	Batched     Result       `json:"batched"`
+	SerialRPS   float64      `json:"serial_rps"`
+	BatchedRPS  float64      `json:"batched_rps"`
+	Speedup     float64      `json:"speedup"`
+	Theoretical float64      `json:"theoretical_maximum"` // speedup if nothing but the engine took time
+	Efficiency  float64      `json:"efficiency"`          // Speedup / Theoretical
+	Sizes       []SizeResult `json:"sizes"`               // what Sizes measured; nil = not asked for
 }
 
 // Compare runs o's requests one at a time and then in batches.
@@ -112,15 +113,8 @@ type SizeResult struct {
 const RequestsPerSlot = 8
 
 // Sizes measures several batch sizes, each with RequestsPerSlot requests per
-// slot, against one serial run of o.Requests.
-func Sizes(ctx context.Context, o Options, sizes []int) ([]SizeResult, error) {
-	if err := o.validate(); err != nil {
-		return nil, err
-	}
-	serial, err := run(ctx, o, batching.Limits{Mode: batching.Serial})
-	if err != nil {
-		return nil, fmt.Errorf("serial run: %w", err)
-	}
+// slot, against serialRPS requests per second one at a time.
+func Sizes(ctx context.Context, o Options, serialRPS float64, sizes []int) ([]SizeResult, error) {
 	results := make([]SizeResult, 0, len(sizes))
 	for _, size := range sizes {
 		o.Size = size
@@ -132,7 +126,7 @@ func Sizes(ctx context.Context, o Options, sizes []int) ([]SizeResult, error) {
 		if err != nil {
 			return nil, fmt.Errorf("size %d: %w", size, err)
 		}
-		speedup := got.RPS / serial.RPS
+		speedup := got.RPS / serialRPS
 		results = append(results, SizeResult{Size: size, Requests: o.Requests, RPS: got.RPS,
 			Speedup: speedup, Efficiency: speedup / float64(o.slots())})
 	}

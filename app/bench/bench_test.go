@@ -40,11 +40,11 @@ func TestCompare(t *testing.T) {
 }
 
 func TestSizes(t *testing.T) {
-	rows, err := bench.Sizes(t.Context(), quick(), []int{1, 4})
+	rows, err := bench.Sizes(t.Context(), quick(), 100, []int{1, 4})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(rows) != 2 || rows[0].Requests != bench.RequestsPerSlot || rows[1].Requests != 4*bench.RequestsPerSlot {
+	if len(rows) != 2 || rows[0].Speedup != rows[0].RPS/100 || rows[1].Efficiency != rows[1].Speedup/4 || rows[0].Requests != bench.RequestsPerSlot || rows[1].Requests != 4*bench.RequestsPerSlot {
 		t.Fatalf("%+v", rows)
 	}
 }

@@ -43,7 +43,10 @@ func (r Report) Write(w io.Writer) error {
 	line("  efficiency\t%.1f %%", 100*r.Efficiency)
 	line("\t")
 	line("%s", r.Verdict())
-	return t.Flush()
+	if err := t.Flush(); err != nil || len(r.Sizes) == 0 {
+		return err
+	}
+	return writeSizes(w, r.Sizes)
 }
 
 // Verdict says in a sentence what the figures mean.
@@ -59,10 +62,9 @@ func (r Report) Verdict() string {
 	return "Batching gained nothing here: the machine is too busy to tell."
 }
 
-// WriteSizes prints the table of sizes for people.
-func WriteSizes(w io.Writer, rows []SizeResult) error {
+func writeSizes(w io.Writer, rows []SizeResult) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(t, "size\trequests\treq/s\tspeedup\tefficiency\t")
+	_, _ = fmt.Fprintln(t, "\nsize\trequests\treq/s\tspeedup\tefficiency\t")
 	for _, r := range rows {
 		_, _ = fmt.Fprintf(t, "%d\t%d\t%.2f\t%.2f×\t%.1f %%\t\n", r.Size, r.Requests, r.RPS, r.Speedup, 100*r.Efficiency)
 	}

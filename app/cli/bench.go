@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"carpool/app/bench"
+)
+
+// benchOptions are the flags of `carpool bench`.
+type benchOptions struct {
+	bench.Options
+	sizes  []int
+	asJSON bool
+}
+
+func (c *cli) benchCommand() *cobra.Command {
+	o := benchOptions{Options: bench.Default()}
+	cmd := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure what batching gains",
+		Long: `Measure what batching gains: the same requests through Carpool's gateway over
+loopback HTTP, one at a time and in batches, before a simulated engine whose
+time per request is known and which has as many slots as the batches can fill.
+It needs no engine, no GPU and no running Carpool, and touches none.
+
+With --sizes it adds a table: for each size n, 8 requests per slot in batches
+of n, against one at a time.`,
+		Example: `  carpool bench
+  carpool bench --sizes 1,2,4,8,16
+  carpool bench --requests 256 --parallel 8
+  carpool bench --mode fixed --size 16 --delay 20ms --json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.bench(cmd.Context(), o) },
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVar((*string)(&o.Mode), "mode", string(o.Mode), "`rule`: static or fixed")
+	f.IntVar(&o.Requests, "requests", o.Requests, "requests sent at once, 1–100000")
+	f.IntVar(&o.Size, "size", o.Size, "batch size, 1–8192")
+	f.DurationVar(&o.Wait, "wait", o.Wait, "static: longest wait for company, 0–5s")
+	f.IntVar(&o.Parallel, "parallel", o.Parallel, "static: batches that run at once, 1–16")
+	f.DurationVar(&o.Delay, "delay", o.Delay, "the engine's time per request, 1ms–1m")
+	f.IntSliceVar(&o.sizes, "sizes", nil, "`list` of batch sizes to compare, e.g. 1,2,4,8,16")
+	f.BoolVar(&o.asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func (c *cli) bench(ctx context.Context, o benchOptions) error {
+	begun := time.Now()
+	r, err := bench.Compare(ctx, o.Options)
+	if err != nil {
+		return err
+	}
+	if len(o.sizes) > 0 {
+		if r.Sizes, err = bench.Sizes(ctx, o.Options, r.SerialRPS, o.sizes); err != nil {
+			return err
+		}
+	}
+	if o.asJSON {
+		return c.printJSON(r)
+	}
+	c.note("measured in %s", span(time.Since(begun)))
+	return r.Write(c.stdout)
+}
