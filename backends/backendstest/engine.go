@@ -2,16 +2,12 @@ package backendstest
 
 import (
 	"context"
-	"encoding/json"
-	"io"
 	"net"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"carpool/backends/internal/serve"
 )
@@ -49,19 +45,6 @@ type Engine struct {
 	canceled int
 	open     chan struct{} // closed while requests are not held
 	held     chan *Held
-}
-
-// Request is one request as the engine saw it.
-type Request struct {
-	Method string
-	Path   string // with the query
-	Header http.Header
-	Body   []byte // at most the first MiB
-	Size   int64  // of the whole body
-	Model  string
-	Stream bool
-	Nonce  string // what followed "nonce:"; "" = none
-	Limit  int    // num_predict, max_tokens or their like; 0 = none
 }
 
 // New returns an engine on a free port of 127.0.0.1. It is closed at the end of
@@ -258,106 +241,6 @@ func (e *Engine) Last(path string) (Request, bool) {
 	defer e.mu.Unlock()
 	r, ok := e.last[path]
 	return r, ok
-}
-
-// Held is an inference request that has arrived and waits.
-type Held struct {
-	Request
-	release chan Script
-	script  Script
-}
-
-// Release lets the request go on, by its script or by the one given.
-func (h *Held) Release(s ...Script) {
-	if len(s) == 0 {
-		s = []Script{h.script}
-	}
-	select {
-	case h.release <- s[0]:
-	default: // released before
-	}
-}
-
-// Hold makes inference requests wait from now on, each until its Held is
-// released.
-func (e *Engine) Hold() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	select {
-	case <-e.open:
-		e.open = make(chan struct{})
-	default:
-	}
-}
-
-// Release ends Hold and lets all that wait go on.
-func (e *Engine) Release() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	select {
-	case <-e.open:
-	default:
-		close(e.open)
-	}
-}
-
-// Next waits for the next held request, in order of arrival. It fails the test
-// after ten seconds without one.
-func (e *Engine) Next() *Held {
-	e.t.Helper()
-	select {
-	case h := <-e.held:
-		return h
-	case <-time.After(10 * time.Second):
-		e.t.Fatal("no request reached the engine")
-		return nil
-	}
-}
-
-// Idle reports whether no held request waits to be fetched by Next.
-func (e *Engine) Idle() bool { return len(e.held) == 0 }
-
-var nonce = regexp.MustCompile(`nonce:([A-Za-z0-9_-]+)`)
-
-// seen reads and records a request.
-func (e *Engine) seen(r *http.Request, read bool) Request {
-	q := Request{Method: r.Method, Path: r.URL.RequestURI(), Header: r.Header.Clone(), Stream: !strings.HasPrefix(r.URL.Path, "/v1/")}
-	if read {
-		q.Body, _ = io.ReadAll(io.LimitReader(r.Body, 1<<20)) // a body that breaks off shows as a short one
-		rest, _ := io.Copy(io.Discard, r.Body)
-		q.Size = int64(len(q.Body)) + rest
-		q.parse()
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.hits[r.URL.Path]++
-	e.last[r.URL.Path] = q
-	return q
-}
-
-// parse reads what scripts and answers need, as far as the body is JSON.
-func (q *Request) parse() {
-	if m := nonce.FindSubmatch(q.Body); m != nil {
-		q.Nonce = string(m[1])
-	}
-	var body struct {
-		Model, Name string
-		Stream      *bool
-		Options     struct {
-			NumPredict int `json:"num_predict"`
-		}
-		MaxTokens       int `json:"max_tokens"`
-		MaxOutputTokens int `json:"max_output_tokens"`
-	}
-	_ = json.Unmarshal(q.Body, &body) // what is not JSON has no model
-	q.Model = body.Model
-	if q.Model == "" {
-		q.Model = body.Name
-	}
-	if body.Stream != nil {
-		q.Stream = *body.Stream
-	}
-	q.Limit = max(body.Options.NumPredict, body.MaxTokens, body.MaxOutputTokens, 0)
 }
 
 // has reports whether the engine lists a model, with or without ":latest".
