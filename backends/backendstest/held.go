@@ -85,4 +85,3 @@ func (e *Engine) hold(ctx context.Context, stopped chan struct{}, q Request, s S
 	}
 	return s, false
 }
-

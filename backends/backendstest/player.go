@@ -154,4 +154,3 @@ func wait(ctx context.Context, stopped chan struct{}, until <-chan time.Time) bo
 	}
 	return false
 }
-

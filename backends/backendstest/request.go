@@ -63,4 +63,3 @@ func (q *Request) parse() {
 	}
 	q.Limit = max(body.Options.NumPredict, body.MaxTokens, body.MaxOutputTokens, 0)
 }
-

@@ -111,4 +111,3 @@ func (e *Engine) leave(canceled bool) {
 		e.canceled++
 	}
 }
-
