@@ -89,6 +89,7 @@ runs.`,
 		c.setCommand(),
 		c.configCommand(),
 		c.historyCommand(),
+		c.benchCommand(),
 		c.versionCommand(),
 		c.quitCommand(),
 	)
@@ -151,7 +152,7 @@ func (c *cli) note(format string, args ...any) {
 // come from clients and engines and must not steer the terminal.
 func harmless(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
 			return unicode.ReplacementChar
 		}
 		return r

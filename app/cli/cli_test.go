@@ -390,7 +390,7 @@ func TestQuitAndVersion(t *testing.T) {
 	if _, out, _ := i.carpool("version", "--json"); !strings.Contains(out, `"version": "1.2.3"`) {
 		t.Errorf("got %q", out)
 	}
-	if status, _, notes := i.carpool("statsu"); status != 1 || !strings.Contains(notes, "status") {
+	if status, _, notes := i.carpool("statsu"); status != 1 || !strings.HasSuffix(notes, "\tstatus\n\n") {
 		t.Errorf("status %d, says %q", status, notes)
 	}
 }

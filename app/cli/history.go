@@ -41,8 +41,8 @@ date with a time (2026-01-31T18:00:00Z; without a zone, your own).`,
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.StringVar(&o.since, "since", "24h", "begin of the range, by start `time`")
-	f.StringVar(&o.until, "until", "", "end of the range (default now)")
+	f.StringVar(&o.since, "since", "24h", "begin of the range, as a `time`")
+	f.StringVar(&o.until, "until", "", "end of the range, as a `time` (default now)")
 	f.IntVar(&o.limit, "limit", 100, "most `rows`; 0 = as many as Carpool gives at once, 10,000")
 	f.BoolVar(&o.batches, "batches", false, "show batches, not requests")
 	f.BoolVar(&o.asJSON, "json", false, "print JSON, with the sums of the range")
@@ -176,17 +176,18 @@ func batchRows(batches []storage.Batch) [][]string {
 
 func summaryText(s storage.Summary) string {
 	text := counted(s.Requests, "request", "requests")
-	if s.Batches > 0 {
-		text += fmt.Sprintf(", %s of them in %s (mean size %.1f)", humanize.Comma(s.Released), counted(s.Batches, "batch", "batches"), float64(s.Released)/float64(s.Batches))
-	}
 	var outcomes []string
 	for _, o := range []string{"ok", "error", "cancelled", "rejected", "interrupted"} {
 		if n := s.Outcomes[o]; n > 0 {
-			outcomes = append(outcomes, fmt.Sprintf("%d %s", n, o))
+			outcomes = append(outcomes, humanize.Comma(n)+" "+o)
 		}
 	}
 	if outcomes != nil {
 		text += ": " + strings.Join(outcomes, ", ")
+	}
+	if s.Batches > 0 {
+		text += fmt.Sprintf("\n%s of them released in %s, mean size %.1f", humanize.Comma(s.Released),
+			counted(s.Batches, "batch", "batches"), float64(s.Released)/float64(s.Batches))
 	}
 	return text + fmt.Sprintf("\n%s read, %s written", counted(s.PromptTokens, "token", "tokens"), counted(s.OutputTokens, "token", "tokens"))
 }

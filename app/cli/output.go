@@ -23,10 +23,11 @@ func (c *cli) printJSON(v any) error {
 func table(rows [][]string) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	oneLine := strings.NewReplacer("\n", " ", "\t", " ")
 	for _, row := range rows {
 		cells := make([]string, len(row))
 		for i, cell := range row {
-			cells[i] = harmless(strings.ReplaceAll(cell, "\n", " "))
+			cells[i] = harmless(oneLine.Replace(cell))
 		}
 		// A strings.Builder takes everything.
 		_, _ = io.WriteString(w, strings.Join(cells, "\t")+"\n")

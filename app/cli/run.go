@@ -98,6 +98,7 @@ func (c *cli) run(ctx context.Context, window app.Window) error {
 	if err != nil {
 		return errors.Join(err, log.close())
 	}
+	log.logger.Info("carpool started", "version", c.version, "pid", os.Getpid(), "endpoint", a.Snapshot().Endpoint)
 
 	open, end := context.WithCancel(ctx) // ends Run
 	defer end()
@@ -110,11 +111,13 @@ func (c *cli) run(ctx context.Context, window app.Window) error {
 	}()
 	windowErr := c.show(shown, window, a)
 	end()
-	return errors.Join(windowErr, <-ran, log.close())
+	err = errors.Join(windowErr, <-ran)
+	log.logger.Info("carpool ended", "error", err)
+	return errors.Join(err, log.close())
 }
 
-// show returns when the window was closed for good, or, without one, when ctx
-// ends; it then tells on stderr what goes on.
+// show returns when the window was closed for good or, without one, when Run
+// has ended; it then tells on stderr what goes on.
 func (c *cli) show(ctx context.Context, window app.Window, a *app.App) error {
 	if window != nil {
 		err := window(ctx, a)
@@ -123,7 +126,8 @@ func (c *cli) show(ctx context.Context, window app.Window, a *app.App) error {
 		}
 		c.note("%v; running headless", err)
 	}
-	c.announce(a.Watch(ctx))
-	<-ctx.Done()
+	// Not ctx: the drain that its end begins is worth telling too.
+	c.announce(a.Watch(context.WithoutCancel(ctx)))
+	c.note("ended")
 	return nil
 }

@@ -101,6 +101,9 @@ func TestServe(t *testing.T) {
 		if status := stop(); status != 0 {
 			t.Errorf("status %d: %s", status, notes)
 		}
+		if !strings.HasSuffix(notes.String(), "\nended\n") {
+			t.Errorf("got %s", notes)
+		}
 		if info, err := os.Stat(filepath.Join(i.state, "carpool.log")); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("log: %v, %v", info, err)
 		}

@@ -116,10 +116,10 @@ func facts(s app.Snapshot) [][]string {
 }
 
 func batchingText(s app.Snapshot) string {
-	text := "on, " + s.Config.Batching.Mode
 	if !s.Config.Batching.Enabled {
-		text = "off, " + s.Config.Batching.OffMode
+		return "off, " + s.Config.Batching.OffMode
 	}
+	text := "on, " + s.Config.Batching.Mode
 	if s.Limits.Reason != "" {
 		text += " (" + s.Limits.Reason + ")"
 	}
