@@ -203,33 +203,6 @@ func (a *App) Show() {
 	}
 }
 
-// errNoHistory is what reading an absent history gives.
-func (a *App) errNoHistory() error { return errors.New(a.storeProblem) }
-
-// Requests reads the history, newest first.
-func (a *App) Requests(ctx context.Context, q storage.Query) ([]storage.Request, error) {
-	if a.store == nil {
-		return nil, a.errNoHistory()
-	}
-	return a.store.Requests(ctx, q)
-}
-
-// Batches reads the history, newest first.
-func (a *App) Batches(ctx context.Context, q storage.Query) ([]storage.Batch, error) {
-	if a.store == nil {
-		return nil, a.errNoHistory()
-	}
-	return a.store.Batches(ctx, q)
-}
-
-// Summary adds up a range of the history.
-func (a *App) Summary(ctx context.Context, q storage.Query) (storage.Summary, error) {
-	if a.store == nil {
-		return storage.Summary{}, a.errNoHistory()
-	}
-	return a.store.Summary(ctx, q)
-}
-
 // newServer is the HTTP server with the limits of a public surface: the clients
 // are local, but a browser page may be one of them. No WriteTimeout, since a
 // stream may last for hours; the gateway bounds each write.

@@ -26,7 +26,7 @@ func (a *App) Run(ctx context.Context) error {
 
 	parts, failed := errgroup.WithContext(work)
 	parts.Go(func() error { return a.engines.Run(work) })
-	parts.Go(func() error { return a.sampler.Run(work) })
+	parts.Go(func() error { a.readGPU(work); return nil })
 	parts.Go(func() error { a.tick(work); return nil })
 	parts.Go(func() error { a.watchFile(work); return nil })
 	parts.Go(func() error { a.serveControl(work); return nil })
@@ -80,7 +80,14 @@ func (a *App) tick(ctx context.Context) {
 	}
 }
 
-// watchFile and serveControl are conveniences: without them Carpool serves on.
+// readGPU, watchFile and serveControl are conveniences: without them Carpool
+// serves on.
+func (a *App) readGPU(ctx context.Context) {
+	if err := a.sampler.Run(ctx); err != nil {
+		a.log.Warn("gpu", "error", err)
+	}
+}
+
 func (a *App) watchFile(ctx context.Context) {
 	if err := config.Watch(ctx, a.options.ConfigFile, a.fileChanged); err != nil && ctx.Err() == nil {
 		a.log.Warn("settings are not watched", "error", err)
