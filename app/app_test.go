@@ -48,8 +48,12 @@ func start(t *testing.T, o app.Options) *app.App {
 			t.Error(err)
 		}
 	})
-	until(t, a, "an engine is up", func(s app.Snapshot) bool { return !strings.HasPrefix(s.Sentence, "No engine") })
+	until(t, a, "an engine is up", serves)
 	return a
+}
+
+func serves(s app.Snapshot) bool {
+	return len(s.Engines) > 0 && s.Engines[0].Active && s.Engines[0].Health == "up"
 }
 
 // until waits for a snapshot of which ok is true.
@@ -284,7 +288,7 @@ func run(t *testing.T, o app.Options) (*app.App, <-chan error) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(context.Background()) }()
-	until(t, a, "an engine is up", func(s app.Snapshot) bool { return !strings.HasPrefix(s.Sentence, "No engine") })
+	until(t, a, "an engine is up", serves)
 	return a, ended
 }
 

@@ -34,10 +34,21 @@ func (a *App) Snapshot() Snapshot {
 	}
 	e, serves := active(s.Engines)
 	s.Simulated = serves && e.Simulated
-	s.Sentence = sentence(s.Batching, s.TokensPS, serves)
+	s.Sentence = sentence(s.Batching, s.TokensPS, serves || !a.looked())
 	s.Basis = basis(s.Engines, s.Limits, a.address())
-	s.Problems = a.problems(s)
+	s.Problems = a.problems(s, serves)
 	return s
+}
+
+// looked tells whether the engines have been looked for, which takes a moment
+// after the start.
+func (a *App) looked() bool {
+	select {
+	case <-a.engines.Ready():
+		return true
+	default:
+		return false
+	}
 }
 
 // sample is one second of the live charts.
@@ -64,9 +75,9 @@ func (a *App) history() storage.State {
 
 // problems are what the user should know, worst first: what stops answers, then
 // what is lost, then what is merely not as set.
-func (a *App) problems(s Snapshot) []string {
+func (a *App) problems(s Snapshot, serves bool) []string {
 	problems := []string{}
-	if _, serves := active(s.Engines); !serves {
+	if !serves && a.looked() {
 		problems = append(problems, noEngine(s.Engines))
 	}
 	if !s.History.OK && s.Config.History.Enabled {

@@ -309,3 +309,16 @@ func TestCoreSnapshotSaysWhyEachOneWaits(t *testing.T) {
 		}
 	}
 }
+
+func TestPriorityCrossesAsText(t *testing.T) {
+	for _, p := range []batching.Priority{batching.Background, batching.Normal, batching.Urgent} {
+		text, err := p.MarshalText()
+		var back batching.Priority
+		if err != nil || back.UnmarshalText(text) != nil || back != p {
+			t.Errorf("%v came back as %v", p, back)
+		}
+	}
+	if new(batching.Priority).UnmarshalText([]byte("soon")) == nil {
+		t.Error("an unknown class was taken")
+	}
+}

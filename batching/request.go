@@ -1,5 +1,7 @@
 package batching
 
+import "fmt"
+
 // Key says which requests may share a batch: only those for the same model on
 // the same engine.
 type Key struct {
@@ -30,6 +32,17 @@ func (p Priority) String() string {
 
 // MarshalText writes the class by name.
 func (p Priority) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (p *Priority) UnmarshalText(text []byte) error {
+	for _, known := range []Priority{Background, Normal, Urgent} {
+		if string(text) == known.String() {
+			*p = known
+			return nil
+		}
+	}
+	return fmt.Errorf("priority %q is not one of background, normal, urgent", text)
+}
 
 // Request is what the scheduler may know of a call: never its prompt.
 type Request struct {

@@ -38,6 +38,13 @@ func (a *announcement) next(s app.Snapshot) []string {
 		}
 	}
 	say(&a.listen, "listening at "+s.Endpoint)
+	if s.Draining {
+		if !a.draining {
+			a.draining = true
+			lines = append(lines, fmt.Sprintf("shutting down; running requests may go on for %d s (once more to end now)", s.Config.Gateway.DrainTimeoutS))
+		}
+		return lines
+	}
 	if !settled(s) {
 		return lines
 	}
@@ -55,10 +62,6 @@ func (a *announcement) next(s app.Snapshot) []string {
 	if model := exampleModel(s); model != "" && !a.example {
 		a.example = true
 		lines = append(lines, "try it:", "  "+curl(s.Endpoint, model))
-	}
-	if s.Draining && !a.draining {
-		a.draining = true
-		lines = append(lines, fmt.Sprintf("shutting down; running requests may go on for %d s (once more to end now)", s.Config.Gateway.DrainTimeoutS))
 	}
 	return lines
 }
