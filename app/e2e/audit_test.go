@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"strconv"
 
@@ -44,6 +45,7 @@ func (p *pool) audit(ctx context.Context) error {
 		checkHealth(h, sums),
 		checkRows(requests, batches, sums),
 		p.checkSeen(requests),
+		p.checkLeft(requests),
 	)
 }
 
@@ -137,10 +139,10 @@ func checkRows(requests []storage.Request, batches []storage.Batch, sums storage
 func (p *pool) checkSeen(requests []storage.Request) error {
 	var errs []error
 	batch := map[string]string{}
-	released := 0
+	released := map[string]int{}
 	for _, r := range requests {
 		if r.Batch != nil {
-			released++
+			released[r.Route]++
 			batch[r.ID] = strconv.FormatUint(*r.Batch, 10)
 		}
 	}
@@ -149,8 +151,25 @@ func (p *pool) checkSeen(requests []storage.Request) error {
 			errs = append(errs, fmt.Errorf("request %s was told batch %s, history has %q", id, told, batch[id]))
 		}
 	}
-	if _, _, total := p.meter.counts(); total != released {
-		errs = append(errs, fmt.Errorf("the engine got %d requests, history has %d released", total, released))
+	if got := p.meter.routes(); !maps.Equal(got, released) {
+		errs = append(errs, fmt.Errorf("the engine got %v, history has released %v", got, released))
 	}
 	return errors.Join(errs...)
+}
+
+// checkLeft finds clients that count as gone and were not: some close the
+// connection as soon as they have read the end mark.
+func (p *pool) checkLeft(requests []storage.Request) error {
+	n := 0
+	var last string
+	for _, r := range requests {
+		if r.Outcome == "cancelled" {
+			n++
+			last = fmt.Sprintf("%s by %s, %d bytes", r.Route, r.App, r.AnswerBytes)
+		}
+	}
+	if n != p.left {
+		return fmt.Errorf("%d requests were abandoned, history has %d cancelled, the last %s", p.left, n, last)
+	}
+	return nil
 }

@@ -30,6 +30,7 @@ func TestClientLeaves(t *testing.T) {
 	}
 
 	t.Run("MidStreamTheEngineStops", func(t *testing.T) {
+		p.left += 4
 		const tokens = 1800
 		for i := range 4 {
 			all := streams(p)
@@ -58,6 +59,7 @@ func TestClientLeaves(t *testing.T) {
 		}
 	})
 	t.Run("InTheQueueTheEngineHearsNothing", func(t *testing.T) {
+		p.left += 2
 		p.do(t, "off")
 		defer p.do(t, "on")
 		if _, err := p.idle(t.Context()); err != nil {

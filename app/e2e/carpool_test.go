@@ -33,6 +33,8 @@ type pool struct {
 	url    string
 	binary string
 	state  string
+	config string
+	left   int // requests that the suite has abandoned on purpose
 	vars   []string
 }
 
@@ -46,7 +48,7 @@ func buildCarpool(ctx context.Context, to string) error {
 }
 
 func startCarpool(ctx context.Context, binary, dir string, e *engine) (*pool, error) {
-	p := &pool{engine: e, binary: binary, state: filepath.Join(dir, "state"), ledger: newLedger()}
+	p := &pool{engine: e, binary: binary, state: filepath.Join(dir, "state"), config: filepath.Join(dir, "carpool.toml"), ledger: newLedger()}
 	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"} {
 		folder := filepath.Join(dir, strings.ToLower(name))
 		if err := os.MkdirAll(folder, 0o700); err != nil {
@@ -64,7 +66,7 @@ func startCarpool(ctx context.Context, binary, dir string, e *engine) (*pool, er
 		return nil, err
 	}
 	p.process, err = start("carpool", filepath.Join(dir, "carpool.log"), p.vars, binary, "serve",
-		"--listen", addr, "--engine", p.meter.url, "--config", filepath.Join(dir, "carpool.toml"), "--state", p.state)
+		"--listen", addr, "--engine", p.meter.url, "--config", p.config, "--state", p.state)
 	if err != nil {
 		return nil, errors.Join(err, p.meter.stop())
 	}
@@ -129,7 +131,7 @@ func (p *pool) health(ctx context.Context) (h health, err error) {
 
 // command runs a carpool command against this Carpool and returns its output.
 func (p *pool) command(ctx context.Context, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, p.binary, append(args, "--state", p.state)...)
+	cmd := exec.CommandContext(ctx, p.binary, append(args, "--state", p.state, "--config", p.config)...)
 	cmd.Env = p.vars
 	out, err := cmd.Output()
 	if err != nil {

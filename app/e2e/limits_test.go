@@ -66,6 +66,27 @@ func TestLimits(t *testing.T) {
 			t.Errorf("the engine had %d at once, the limit is %d", peak, limit)
 		}
 	})
+	t.Run("StaticLetsInOneBatchAfterAnother", func(t *testing.T) {
+		before, err := shared.health(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		shared.do(t, "set", "batching.mode=static")
+		defer shared.do(t, "set", "batching.mode=fixed")
+		if peak := burst(t, 64); peak != limit {
+			t.Errorf("the engine had %d at once, a batch is %d", peak, limit)
+		}
+		after, err := shared.idle(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The first to arrive may not fill a batch; it need not wait for one.
+		batches := after.Batching.Batches - before.Batching.Batches
+		if batches < 64/limit || batches > 64/limit+2 {
+			t.Errorf("64 requests went in %d batches of %d", batches, limit)
+		}
+		t.Logf("in %d batches", batches)
+	})
 	t.Run("ALowerLimitHoldsAtOnce", func(t *testing.T) {
 		shared.do(t, "set", "batching.max_batch_size=3")
 		defer shared.do(t, "set", fmt.Sprintf("batching.max_batch_size=%d", limit))

@@ -5,8 +5,10 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -32,6 +34,7 @@ type meter struct {
 	now   int
 	peak  int // the highest now since the last reset
 	total int
+	paths map[string]int // total by route
 }
 
 func startMeter(engine string) (*meter, error) {
@@ -43,7 +46,7 @@ func startMeter(engine string) (*meter, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &meter{url: "http://" + l.Addr().String()}
+	m := &meter{url: "http://" + l.Addr().String(), paths: map[string]int{}}
 	proxy := &httputil.ReverseProxy{
 		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
 		Transport:     &http.Transport{DisableCompression: true},
@@ -68,7 +71,11 @@ func startMeter(engine string) (*meter, error) {
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		leave := m.enter()
+		if onlyLoads(r.URL.Path, body) {
+			proxy.ServeHTTP(w, r)
+			return
+		}
+		leave := m.enter(r.URL.Path)
 		defer leave()
 		proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), meterKey{}, leave)))
 	}), ReadHeaderTimeout: 10 * time.Second}
@@ -78,11 +85,24 @@ func startMeter(engine string) (*meter, error) {
 
 type meterKey struct{}
 
+// onlyLoads tells whether a request loads or unloads a model and asks nothing.
+func onlyLoads(path string, body []byte) bool {
+	var asked struct {
+		Prompt   string `json:"prompt"`
+		Messages []any  `json:"messages"`
+	}
+	if json.Unmarshal(body, &asked) != nil {
+		return false
+	}
+	return path == "/api/generate" && asked.Prompt == "" || path == "/api/chat" && len(asked.Messages) == 0
+}
+
 // enter counts a request until the first call of leave.
-func (m *meter) enter() (leave func()) {
+func (m *meter) enter(path string) (leave func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.total++
+	m.paths[path]++
 	m.now++
 	m.peak = max(m.peak, m.now)
 	return sync.OnceFunc(func() {
@@ -102,6 +122,12 @@ func (m *meter) counts() (now, peak, total int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.now, m.peak, m.total
+}
+
+func (m *meter) routes() map[string]int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.paths)
 }
 
 func (m *meter) stop() error { return m.server.Close() }

@@ -109,6 +109,9 @@ func TestStreams(t *testing.T) {
 			t.Fatalf("%s alone: %v", s.client, err)
 		}
 	}
+	if _, err := shared.idle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	const tokens = 256
 	lines := make([]timeline, 8)
 	shared.meter.reset()
@@ -151,6 +154,31 @@ func TestStreams(t *testing.T) {
 	}
 	t.Logf("first tokens %v", rounded(firsts))
 	t.Logf("ends %v", rounded(ends))
+}
+
+// TestStreamsEndAtTheEndMark: the OpenAI client closes the connection at
+// [DONE], before the last bytes of the framing. That is no cancel, and must not
+// cost the next request its place.
+func TestStreamsEndAtTheEndMark(t *testing.T) {
+	if _, err := shared.idle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	openAI := streams(shared)[2]
+	for i := range 40 {
+		if err := openAI.read(t.Context(), fast, fmt.Sprintf("short story %d", i), 4, func(string) {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := poll(t.Context(), time.Second, func() error {
+		h, err := shared.health(t.Context())
+		if err == nil && h.Batching.InFlight > 0 {
+			err = fmt.Errorf("%d places are still taken", h.Batching.InFlight)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 func rounded(all []time.Duration) []time.Duration {
