@@ -119,8 +119,9 @@ func (d *Demo) chat(ctx context.Context, req *api.ChatRequest, yield func(api.Ch
 // embed reads texts and returns a vector for each, and the prompt tokens.
 func (d *Demo) embed(ctx context.Context, texts []string, dimensions int) ([][]float32, int, error) {
 	type reading struct {
-		id  uint64
-		job *demoJob
+		id   uint64
+		job  *demoJob
+		text string
 	}
 	var readings []reading
 	defer func() {
@@ -131,18 +132,18 @@ func (d *Demo) embed(ctx context.Context, texts []string, dimensions int) ([][]f
 	prompt := 0
 	for _, text := range texts {
 		id, job := d.submit(demoWork(text, 0))
-		readings = append(readings, reading{id, job})
+		readings = append(readings, reading{id, job, text})
 		prompt += demoPrompt(text)
 	}
 	if dimensions <= 0 || dimensions > demoDimensions {
 		dimensions = demoDimensions
 	}
 	vectors := make([][]float32, 0, len(texts))
-	for i, r := range readings {
+	for _, r := range readings {
 		if err := d.follow(ctx, r.job, func(progress) error { return nil }); err != nil {
 			return nil, 0, err
 		}
-		vectors = append(vectors, demoVector(texts[i], dimensions))
+		vectors = append(vectors, demoVector(r.text, dimensions))
 	}
 	return vectors, prompt, nil
 }

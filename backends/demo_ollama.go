@@ -87,7 +87,7 @@ func (d *Demo) ollamaShow(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if req.Model == "" {
-		req.Model = req.Name
+		req.Model = req.Name //nolint:staticcheck // deprecated, but older clients send it
 	}
 	if !demoKnows(req.Model) {
 		writeNative(w, http.StatusNotFound, ollamaError(0, demoNotFound(req.Model)))

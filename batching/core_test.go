@@ -1,6 +1,7 @@
 package batching_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -257,11 +258,11 @@ func TestCoreQueueBounds(t *testing.T) {
 	arrive(t, c, at(0), 1, batching.Request{Key: key, App: "a"})
 	c.Step(at(0))
 	arrive(t, c, at(0), 3, batching.Request{Key: key, App: "a"})
-	if _, err := c.Arrive(at(0), batching.Request{Key: key, App: "a"}); err != batching.ErrAppQueueFull {
+	if _, err := c.Arrive(at(0), batching.Request{Key: key, App: "a"}); !errors.Is(err, batching.ErrAppQueueFull) {
 		t.Fatalf("one app took the places reserved for others: %v", err)
 	}
 	arrive(t, c, at(500), 1, batching.Request{Key: key, App: "b"})
-	if _, err := c.Arrive(at(500), batching.Request{Key: key, App: "c"}); err != batching.ErrQueueFull {
+	if _, err := c.Arrive(at(500), batching.Request{Key: key, App: "c"}); !errors.Is(err, batching.ErrQueueFull) {
 		t.Fatalf("a full queue took one more: %v", err)
 	}
 	if e := c.Step(at(999)); len(e.Expired) != 0 || e.Wake != at(1000) {

@@ -37,7 +37,7 @@ const selectBatches = `SELECT ` + batchColumns + ` FROM batch
 	WHERE started >= ? AND started < ? ORDER BY started DESC, id DESC LIMIT ?`
 
 func (b Batch) insert(in *inserts) (sql.Result, error) {
-	return in.batch.Exec(
+	return in.batch.Exec( //nolint:noctx // see writer.insert
 		int64(b.ID), b.Started.UnixMilli(), b.Engine, b.Model, b.Mode, b.Why, b.Released, b.Running, b.Limit,
 		b.MeanWaitMS, b.MaxWaitMS, b.DurationMS, b.Tokens, b.GPUMemoryUsed, b.GPUMemoryTotal, b.GPUUtilization)
 }

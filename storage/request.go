@@ -51,7 +51,7 @@ func (r Request) insert(in *inserts) (sql.Result, error) {
 		id := int64(*r.Batch)
 		batch = &id
 	}
-	return in.request.Exec(
+	return in.request.Exec( //nolint:noctx // see writer.insert
 		r.ID, batch, r.Started.UnixMilli(), r.App, r.Engine, r.Model, r.Route, r.Dialect, r.Stream, r.Priority,
 		r.Outcome, r.ErrorKind, r.Status, r.EngineStatus, r.PromptBytes, r.AnswerBytes, r.PromptTokens,
 		r.OutputTokens, r.TokensEstimated, r.QueueMS, r.FirstTokenMS, r.TotalMS, r.Simulated)

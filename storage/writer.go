@@ -135,7 +135,7 @@ func (w *writer) insert(ctx context.Context, rows []row) (refused uint64, err er
 	if err != nil {
 		return 0, err
 	}
-	in := inserts{tx.Stmt(w.in.request), tx.Stmt(w.in.batch)}
+	in := inserts{tx.StmtContext(ctx, w.in.request), tx.StmtContext(ctx, w.in.batch)}
 	for _, r := range rows {
 		// Only the beginning waits for other programs, so only it listens to
 		// ctx: that costs the driver a goroutine a statement.

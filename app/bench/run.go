@@ -24,13 +24,13 @@ func run(ctx context.Context, o Options, l batching.Limits) (Result, error) {
 		Profile: sim.Profile{Name: "bench", Request: o.Delay.Seconds()}, Slots: o.slots()})
 	defer demo.Close()
 
-	engine, err := serve(demo)
+	engine, err := serve(ctx, demo)
 	if err != nil {
 		return Result{}, err
 	}
 	defer engine.close()
 	scheduler := batching.New(batching.Settings{Limits: l, MaxWaiting: o.Requests + 1}, batching.Options{})
-	front, err := serveGateway(scheduler, fixedEngine{backends.Target{
+	front, err := serveGateway(ctx, scheduler, fixedEngine{backends.Target{
 		Info:      backends.Info{Name: "demo", Kind: backends.KindDemo, Health: backends.Up, Active: true, Simulated: true},
 		Base:      &url.URL{Scheme: "http", Host: engine.address},
 		Transport: engine.transport(o.slots()),
@@ -109,11 +109,11 @@ func (e fixedEngine) Trouble(string, error)                                    {
 type loopback struct {
 	address string
 	server  *http.Server
-	done    chan error
+	done    chan struct{}
 }
 
-func serveGateway(s *batching.Scheduler, e gateway.Engines) (*loopback, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func serveGateway(ctx context.Context, s *batching.Scheduler, e gateway.Engines) (*loopback, error) {
+	l, err := listen(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -124,18 +124,26 @@ func serveGateway(s *batching.Scheduler, e gateway.Engines) (*loopback, error) {
 	return serveOn(l, g), nil
 }
 
-func serve(h http.Handler) (*loopback, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func serve(ctx context.Context, h http.Handler) (*loopback, error) {
+	l, err := listen(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return serveOn(l, h), nil
 }
 
+func listen(ctx context.Context) (net.Listener, error) {
+	var lc net.ListenConfig
+	return lc.Listen(ctx, "tcp", "127.0.0.1:0")
+}
+
 func serveOn(l net.Listener, h http.Handler) *loopback {
-	s := &loopback{address: l.Addr().String(), done: make(chan error, 1),
+	s := &loopback{address: l.Addr().String(), done: make(chan struct{}),
 		server: &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}}
-	go func() { s.done <- s.server.Serve(l) }()
+	go func() {
+		defer close(s.done)
+		_ = s.server.Serve(l) // always ErrServerClosed
+	}()
 	return s
 }
 

@@ -59,7 +59,9 @@ func Serve[S any](ctx context.Context, stateDir string, s Surface[S]) error {
 	if err := server.Shutdown(last); err != nil {
 		_ = server.Close()
 	}
-	<-ended
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("control socket: %w", err)
+	}
 	return nil
 }
 
