@@ -144,22 +144,25 @@ func TestListsOutliveTheEngine(t *testing.T) {
 	for _, path := range paths {
 		want[path] = text(t, r.do("GET", path, ""))
 	}
-	for name, down := range map[string]func(){
-		"the engine was stopped":   engine.Stop,
-		"no engine is known to be": func() { r.engines.fail(backends.ErrNoEngine) },
+	for _, tt := range []struct {
+		name string
+		down func()
+	}{
+		{"the engine was stopped", engine.Stop},
+		{"no engine is known to be", func() { r.engines.fail(backends.ErrNoEngine) }},
 	} {
-		down()
+		tt.down()
 		for _, path := range paths {
 			res := r.do("GET", path, "")
 			if got := text(t, res); res.StatusCode != 200 || got != want[path] || got == "" || res.Header.Get("Content-Type") == "" {
-				t.Errorf("%s: %s: %d %q", name, path, res.StatusCode, got)
+				t.Errorf("%s: %s: %d %q", tt.name, path, res.StatusCode, got)
 			}
 		}
 		if res := r.do("GET", "/api/version", ""); res.StatusCode != 200 || text(t, res) != `{"version":"0.17.4"}` {
-			t.Errorf("%s: version %d", name, res.StatusCode)
+			t.Errorf("%s: version %d", tt.name, res.StatusCode)
 		}
 		if res := r.do("GET", "/api/ps", ""); res.StatusCode != 503 || !strings.Contains(text(t, res), `"error"`) {
-			t.Errorf("%s: ps %d", name, res.StatusCode)
+			t.Errorf("%s: ps %d", tt.name, res.StatusCode)
 		}
 	}
 	t.Run("ButNothingIsMadeUp", func(t *testing.T) {
