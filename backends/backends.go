@@ -43,9 +43,9 @@ type Model struct {
 type Info struct {
 	Name      string    `json:"name"` // unique; Key.Engine and X-Carpool-Engine
 	Kind      Kind      `json:"kind"`
-	Label     string    `json:"label"` // for people: "Ollama", "Demo engine (simulated)"
-	URL       string    `json:"url"`   // "" for the demo engine
-	Version   string    `json:"version"`
+	Label     string    `json:"label"`   // for people: "Ollama", "Demo engine (simulated)"
+	URL       string    `json:"url"`     // "" for the demo engine
+	Version   string    `json:"version"` // "" for the demo engine
 	Health    Health    `json:"health"`
 	Problem   string    `json:"problem,omitempty"` // in words, when not Up
 	Simulated bool      `json:"simulated"`

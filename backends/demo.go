@@ -120,7 +120,7 @@ func (d *Demo) Stats() DemoStats {
 // info describes the engine as the registry lists it.
 func (d *Demo) info() Info {
 	return Info{
-		Name: string(KindDemo), Kind: KindDemo, Label: "Demo engine (simulated)", Version: demoVersion,
+		Name: string(KindDemo), Kind: KindDemo, Label: "Demo engine (simulated)",
 		Health: Up, Simulated: true, Slots: d.slots, Seen: time.Now(),
 		Models: []Model{{
 			Name: DemoModel + ":latest", Loaded: true, Size: demoSize,
