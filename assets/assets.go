@@ -12,6 +12,11 @@ import (
 //go:embed icon-256.png
 var Icon []byte
 
+// SignSVG is the bare sign, 20 by 28, in one colour for the program to change.
+//
+//go:embed sign.svg
+var SignSVG []byte
+
 //go:embed tray/*.png
 var tray embed.FS
 

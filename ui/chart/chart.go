@@ -49,7 +49,7 @@ type Data struct {
 	YMax       float64  // the axis begins at 0 and reaches at least this far
 	Whole      bool     // the values are whole numbers
 	Unit       string   // of the values in legend and cross-hair, with its space: " ms"
-	Empty      string   // what to say while no series has a value
+	Empty      string   // what to say, in place of axes, while no series has a value
 	// FormatX names a place on the x axis at the cross-hair; nil = no name.
 	FormatX func(x float64) string
 }
@@ -66,7 +66,8 @@ type Style struct {
 // Chart is the widget: axes, lines, and a cross-hair at the pointer.
 type Chart struct {
 	widget.BaseWidget
-	style   Style
+	look    func() Style
+	style   Style // what look said last
 	data    Data
 	y       scale
 	plotter plotter
@@ -81,9 +82,10 @@ type Chart struct {
 
 var _ desktop.Hoverable = (*Chart)(nil)
 
-// New returns an empty chart.
-func New(s Style) *Chart {
-	c := &Chart{style: s, y: niceScale(0, false), empty: canvas.NewText("", s.Muted), cross: newCrosshair()}
+// New returns an empty chart. look is asked at each refresh, so a chart follows
+// a theme that changes.
+func New(look func() Style) *Chart {
+	c := &Chart{look: look, style: look(), y: niceScale(0, false), empty: canvas.NewText("", nil), cross: newCrosshair()}
 	c.raster = canvas.NewRaster(c.plot)
 	c.legend = newLegend(c)
 	c.ExtendBaseWidget(c)
@@ -98,13 +100,6 @@ func (c *Chart) Legend() *Legend { return c.legend }
 func (c *Chart) Plot(d Data) {
 	c.data = d
 	c.y = niceScale(max(d.YMax, d.top()), d.Whole)
-	c.Refresh()
-	c.legend.Refresh()
-}
-
-// SetStyle changes the look.
-func (c *Chart) SetStyle(s Style) {
-	c.style = s
 	c.Refresh()
 	c.legend.Refresh()
 }
@@ -149,6 +144,9 @@ func (d Data) isEmpty() bool {
 	}
 	return true
 }
+
+// says is whether there are words in place of lines.
+func (d Data) says() bool { return d.Empty != "" && d.isEmpty() }
 
 func (d Data) points() int {
 	if d.X != nil {

@@ -58,7 +58,7 @@ func show(t *testing.T, dark bool, scale float32, d chart.Data) (*chart.Chart, f
 	t.Helper()
 	test.NewTempApp(t)
 	s := style(dark)
-	c := chart.New(s)
+	c := chart.New(func() chart.Style { return s })
 	c.Plot(d)
 	ground := canvas.NewRectangle(s.Surface)
 	content := container.NewStack(ground, container.NewBorder(

@@ -44,9 +44,13 @@ func (r *legendRenderer) Objects() []fyne.CanvasObject {
 	return all
 }
 
-// update takes names and values from the chart.
+// update takes names and values from the chart. A chart with nothing to show
+// has no legend.
 func (r *legendRenderer) update() {
 	d, s := r.l.chart.data, r.l.chart.style
+	if d.says() {
+		d.Series = nil
+	}
 	for len(r.l.entries) < len(d.Series) {
 		e := &legendEntry{canvas.NewRectangle(nil), canvas.NewText("", nil), canvas.NewText("", nil)}
 		e.value.TextStyle.Bold = true

@@ -61,7 +61,11 @@ func (r *renderer) Layout(size fyne.Size) {
 	c.raster.Move(area.pos.SubtractXY(inset, inset))
 	c.raster.Resize(area.size.AddWidthHeight(2*inset, 2*inset))
 
+	says := c.data.says()
 	for i := range c.y.ticks() {
+		if says {
+			break
+		}
 		t := c.yLabels.next(c.y.label(i), c.style)
 		size := t.MinSize()
 		y := area.pos.Y + area.size.Height*(1-float32(c.y.tick(i)/c.y.top))
@@ -72,6 +76,9 @@ func (r *renderer) Layout(size fyne.Size) {
 
 	lo, hi := c.data.xRange()
 	for _, tick := range c.data.XTicks {
+		if says {
+			break
+		}
 		t := c.xLabels.next(tick.Label, c.style)
 		size := t.MinSize()
 		x := area.pos.X + area.size.Width*float32((tick.At-lo)/(hi-lo)) - size.Width/2
@@ -81,7 +88,7 @@ func (r *renderer) Layout(size fyne.Size) {
 	}
 	c.xLabels.rest()
 
-	c.empty.Text, c.empty.Hidden = c.data.Empty, !c.data.isEmpty()
+	c.empty.Text, c.empty.Hidden = c.data.Empty, !says
 	text := c.empty.MinSize()
 	c.empty.Resize(text)
 	c.empty.Move(area.pos.AddXY((area.size.Width-text.Width)/2, (area.size.Height-text.Height)/2))
@@ -97,6 +104,7 @@ func (r *renderer) Refresh() {
 }
 
 func (r *renderer) style() {
+	r.c.style = r.c.look()
 	s := r.c.style
 	r.c.empty.Color, r.c.empty.TextSize = s.Muted, s.TextSize
 	r.c.cross.style(s)
@@ -138,9 +146,13 @@ func (c *Chart) plot(w, h int) image.Image {
 	if c.raster.Size().Width > 0 {
 		pixels = float32(w) / c.raster.Size().Width
 	}
+	lines := c.style.Grid
+	if c.data.says() {
+		lines = c.style.Surface
+	}
 	return c.plotter.plot(w, h, frame{
 		data: c.data, y: c.y,
 		inset: inset * pixels, width: c.style.LineWidth * pixels, grid: max(1, int(pixels)),
-		ground: c.style.Surface, lines: c.style.Grid,
+		ground: c.style.Surface, lines: lines,
 	})
 }

@@ -1,0 +1,98 @@
+//go:build !headless
+
+package desktop
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"fyne.io/fyne/v2"
+	fyneapp "fyne.io/fyne/v2/app"
+	fynedesktop "fyne.io/fyne/v2/driver/desktop"
+
+	"carpool/app"
+	"carpool/assets"
+	"carpool/ui"
+)
+
+// id names the app to the desktop; FyneApp.toml has the same.
+const id = "io.github.carpool.Carpool"
+
+// Run shows the window, and the tray where there is one, until the user quits
+// or ctx ends. It is an app.Window.
+func Run(ctx context.Context, a *app.App) error {
+	if err := checkDisplay(); err != nil {
+		return fmt.Errorf("%w: %w", app.ErrNoDesktop, err)
+	}
+	first := a.Snapshot()
+	icon := fyne.NewStaticResource("carpool.png", assets.Icon)
+	fyneapp.SetMetadata(fyne.AppMetadata{ID: id, Name: "Carpool", Version: first.Version, Icon: icon})
+	f := fyneapp.NewWithID(id)
+	f.SetIcon(icon)
+	f.Settings().SetTheme(ui.NewTheme(first.Config.Window.Theme))
+
+	view := ui.New(a)
+	w := f.NewWindow("Carpool")
+	w.SetPadded(false)
+	w.SetContent(view.Content())
+	w.Resize(fyne.NewSize(1280, 800))
+	w.SetMaster()
+	open := func() {
+		w.Show()
+		w.RequestFocus()
+	}
+	quit := func() { view.AskQuit(w, f.Quit) }
+	view.Bind(w.Canvas(), quit)
+
+	hides := func() bool { return false }
+	shows := []func(app.Snapshot){}
+	if t, b := openTray(f, first, view, open, quit); t != nil {
+		defer b.close()
+		hides = b.showsTray
+		shows = append(shows, func(s app.Snapshot) { t.show(ui.TrayOf(s)) })
+	}
+	w.SetCloseIntercept(func() {
+		if view.ClosesToTray() && hides() {
+			w.Hide()
+			return
+		}
+		quit()
+	})
+	a.OnShow(func() { fyne.Do(open) })
+
+	ctx, cancel := context.WithCancel(ctx)
+	var following sync.WaitGroup
+	following.Go(func() { view.Run(ctx, shows...) })
+	stop := context.AfterFunc(ctx, func() { fyne.Do(f.Quit) })
+
+	w.Show()
+	f.Run()
+
+	// Here and not in Fyne's OnStopped, which is lost at times.
+	stop()
+	a.OnShow(func() {})
+	cancel()
+	following.Wait()
+	return nil
+}
+
+// openTray returns nil where there is no tray: no session bus, or a desktop
+// that Fyne has none for.
+func openTray(f fyne.App, first app.Snapshot, view *ui.Window, open, quit func()) (*tray, *bus) {
+	d, ok := f.(fynedesktop.App)
+	if !ok {
+		return nil, nil
+	}
+	b, err := openBus()
+	if err != nil {
+		return nil, nil
+	}
+	t := newTray(d, ui.TrayOf(first), map[ui.Action]func(){
+		ui.ToggleBatching: view.ToggleBatching,
+		ui.CopyEndpoint:   view.CopyEndpoint,
+		ui.OpenWindow:     open,
+		ui.QuitCarpool:    quit,
+	}, open)
+	return t, b
+}

@@ -1,0 +1,212 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"math"
+	"sync"
+	"testing"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/test"
+
+	"carpool/app"
+	"carpool/app/config"
+	"carpool/backends"
+	"carpool/batching"
+	"carpool/gpu"
+	"carpool/storage"
+)
+
+// fakeCarpool keeps the settings like an app and hands out snapshots of a scene.
+type fakeCarpool struct {
+	mu       sync.Mutex
+	snapshot app.Snapshot
+	sets     []string
+	fail     error
+	watch    chan app.Snapshot
+	quit     bool
+	queue    chan func() // for Fyne's goroutine, which is the test's own
+}
+
+func newFake(s app.Snapshot) *fakeCarpool {
+	return &fakeCarpool{snapshot: s, watch: make(chan app.Snapshot, 1), queue: make(chan func(), 100)}
+}
+
+func (f *fakeCarpool) Watch(ctx context.Context) <-chan app.Snapshot {
+	out := make(chan app.Snapshot)
+	go func() {
+		defer close(out)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case s := <-f.watch:
+				select {
+				case out <- s:
+				case <-ctx.Done():
+					return
+				}
+			}
+		}
+	}()
+	return out
+}
+
+func (f *fakeCarpool) Set(_ context.Context, key, value string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fail != nil {
+		return f.fail
+	}
+	next, err := f.snapshot.Config.With(key, value)
+	if err != nil {
+		return err
+	}
+	f.sets = append(f.sets, key+"="+value)
+	f.snapshot.Config = next
+	return nil
+}
+
+func (f *fakeCarpool) Setting(key string) (app.Setting, bool) { return config.Lookup(key) }
+
+func (f *fakeCarpool) Quit() { f.quit = true }
+
+func (f *fakeCarpool) did() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]string(nil), f.sets...)
+}
+
+// now is the moment of all scenes.
+var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// idle is a Carpool that has just found its engine.
+func idle() app.Snapshot {
+	c := config.Default()
+	c.Batching.Mode = "fixed"
+	return app.Snapshot{
+		At: now, Started: now.Add(-42 * time.Minute), Version: "0.1.0",
+		Sentence: "Ready, nothing is running", Basis: "Ollama 0.17.4 · fixed at 8 · 127.0.0.1:11435",
+		Listen: []string{"127.0.0.1:11435"}, Endpoint: "http://127.0.0.1:11435",
+		Config: c, SizeKey: "batching.max_batch_size",
+		Limits: batching.Limits{Mode: batching.Fixed, Size: 8, Parallel: 1, Reason: "fixed at 8"},
+		Engines: []backends.Info{{Name: "ollama", Kind: backends.KindOllama, Label: "Ollama", Version: "0.17.4",
+			URL: "http://127.0.0.1:11434", Health: backends.Up, Active: true,
+			Models: []backends.Model{{Name: "nomic-embed-text:latest", Size: 274e6},
+				{Name: "qwen3:8b", Size: 5.2e9, Loaded: true, VRAM: 6e9}, {Name: "gemma3:4b", Size: 3.3e9}}}},
+		GPU:     gpu.Reading{At: now, Reason: "no NVIDIA GPU"},
+		History: storage.State{OK: true},
+	}
+}
+
+// busy is a Carpool with work, ten minutes of it.
+func busy() app.Snapshot {
+	s := idle()
+	s.Sentence = "4 running, 3 waiting, 232 tokens per second"
+	s.Batching = batching.Totals{Batches: 753, Requests: 1204, InFlight: 4, QueueDepth: 3, AvgBatchSize: 1.6, AvgConcurrency: 3.4}
+	s.Limits.Size, s.Limits.Reason = 6, "fixed at 6"
+	s.Basis = "Ollama 0.17.4 · fixed at 6 · 127.0.0.1:11435"
+	s.Config.Batching.MaxBatchSize = 6
+	ago := func(seconds float64) time.Time { return now.Add(-time.Duration(seconds * float64(time.Second))) }
+	s.Queues = []batching.QueueState{{
+		Key: batching.Key{Engine: "ollama", Model: "qwen3:8b"}, Limits: s.Limits, Limit: 6, Depth: 3,
+		Running: []batching.Running{
+			{App: "Open WebUI", Released: ago(10.2), FirstToken: ago(10), Tokens: 611, MaxTokens: 1000},
+			{App: "VS Code · Continue", Released: ago(3.1), FirstToken: ago(3), Tokens: 175, MaxTokens: 870},
+			{App: "n8n", Released: ago(41), FirstToken: ago(40), Tokens: 2290},
+			{App: "batch-notes.py", Released: ago(0.4), MaxTokens: 200},
+		},
+		Waiting: []batching.Waiting{
+			{App: "Home Assistant", Priority: batching.Urgent, Why: "next: 6 places are taken"},
+			{App: "batch-notes.py", Why: "after 1 other"},
+			{App: "a script with a rather long name.py", Why: "after 2 others"},
+		},
+	}}
+	value := func(v float64) *float64 { return &v }
+	bytes := func(gib float64) *uint64 { b := uint64(gib * (1 << 30)); return &b }
+	for i := range 600 {
+		t := float64(i)
+		sample := app.Sample{At: now.Add(time.Duration(i-599) * time.Second), Limit: 6,
+			Running: int(4 + 2*math.Sin(t/50)), Waiting: int(3 + 3*math.Sin(t/80+2)),
+			TokensPS:   190 + 50*math.Sin(t/60) + 15*math.Sin(t/3.3),
+			MemoryUsed: bytes(9 + t/200), MemoryTotal: bytes(24)}
+		if i < 250 || i > 320 {
+			sample.FirstP50 = value(0.4 + 0.1*math.Sin(t/40))
+			sample.FirstP95 = value(1.2 + 0.4*math.Sin(t/45) + 0.1*math.Sin(t/2.1))
+		}
+		s.Live = append(s.Live, sample)
+	}
+	s.GPU = gpu.Reading{At: now, Available: true, Name: "NVIDIA GeForce RTX 4090", MemoryUsed: bytes(12), MemoryTotal: bytes(24)}
+	return s
+}
+
+// simulated is a first start without an engine.
+func simulated() app.Snapshot {
+	s := idle()
+	s.Simulated = true
+	s.Basis = "Demo engine (simulated) · 4 slots · fixed at 8 · 127.0.0.1:11435"
+	s.Engines = []backends.Info{
+		{Name: "demo", Kind: backends.KindDemo, Label: "Demo engine (simulated)", Health: backends.Up, Simulated: true, Active: true,
+			Slots: 4, Models: []backends.Model{{Name: "carpool-demo", Loaded: true, Size: 4.7e9}}},
+		{Name: "ollama", Kind: backends.KindOllama, Label: "Ollama", URL: "http://127.0.0.1:11434", Health: backends.Down, Problem: "connection refused"},
+	}
+	return s
+}
+
+// inTrouble has nothing that answers.
+func inTrouble() app.Snapshot {
+	s := idle()
+	s.Sentence = "No engine is running"
+	s.Problems = []string{"Ollama at 127.0.0.1:11434 does not answer: start it, or set engine.url", "settings not taken: line 7: max_batch_size must be 1–8192"}
+	s.Engines[0].Health = backends.Down
+	s.Config.Batching.Enabled = false
+	s.Limits = batching.Limits{Mode: batching.Serial, Reason: "batching is off: one request at a time"}
+	return s
+}
+
+// open shows a window of the scene. The setter is not running; see live.
+func open(t *testing.T, s app.Snapshot, theme string, width, height float32) (*Window, *fakeCarpool, fyne.Window) {
+	t.Helper()
+	test.NewTempApp(t)
+	fake := newFake(s)
+	s.Config.Window.Theme = theme
+	fyne.CurrentApp().Settings().SetTheme(NewTheme(theme))
+	w := New(fake)
+	w.do = func(f func()) { fake.queue <- f }
+	fw := test.NewTempWindow(t, w.Content())
+	fw.SetPadded(false)
+	fw.Resize(fyne.NewSize(width, height))
+	w.Bind(fw.Canvas(), fake.Quit)
+	w.show(s)
+	return w, fake, fw
+}
+
+// live runs the window until the test ends.
+func live(t *testing.T, w *Window) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { w.Run(ctx) })
+	t.Cleanup(func() { cancel(); wg.Wait() })
+}
+
+// eventually does what comes for Fyne's goroutine until ok.
+func (f *fakeCarpool) eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	limit := time.After(5 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-limit:
+			t.Fatalf("not within 5 s: %s", what)
+		case do := <-f.queue:
+			do()
+		case <-tick.C:
+		}
+	}
+}
+
+var errOutOfRange = errors.New("batching.max_batch_size: 9000 is not within 1–8192")

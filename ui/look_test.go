@@ -1,0 +1,40 @@
+package ui
+
+import (
+	"fmt"
+	"testing"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/test"
+
+	"carpool/app"
+)
+
+// The pictures in testdata are the page as it should look: open them.
+func TestWindow_Looks(t *testing.T) {
+	scenes := map[string]func() app.Snapshot{"busy": busy, "idle": idle, "simulated": simulated, "trouble": inTrouble}
+	sizes := [][2]float32{{1280, 800}, {900, 600}}
+	for scene, snapshot := range scenes {
+		for _, theme := range []string{"dark", "light"} {
+			for _, size := range sizes {
+				if scene != "busy" && (theme == "light") == (size[0] == 1280) {
+					continue // each further scene once in each theme and size
+				}
+				name := fmt.Sprintf("%s-%s-%.0fx%.0f", scene, theme, size[0], size[1])
+				t.Run(name, func(t *testing.T) {
+					_, _, w := open(t, snapshot(), theme, size[0], size[1])
+					test.AssertImageMatches(t, name+".png", w.Canvas().Capture())
+				})
+			}
+		}
+	}
+}
+
+func TestWindow_LooksTheSameWhereverItWasBefore(t *testing.T) {
+	w, _, fw := open(t, simulated(), "light", 900, 600)
+	s := busy()
+	s.Config.Window.Theme = "dark"
+	w.show(s)
+	fw.Resize(fyne.NewSize(1280, 800))
+	test.AssertImageMatches(t, "busy-dark-1280x800.png", fw.Canvas().Capture())
+}

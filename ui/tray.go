@@ -1,0 +1,85 @@
+package ui
+
+import (
+	"strings"
+
+	"carpool/app"
+	"carpool/assets"
+)
+
+// Action is what choosing a tray item does.
+type Action int
+
+// The actions. NoAction is an item that only tells something.
+const (
+	NoAction Action = iota
+	ToggleBatching
+	CopyEndpoint
+	OpenWindow
+	QuitCarpool
+)
+
+// Item is a line of the tray's menu.
+type Item struct {
+	Label     string
+	Action    Action
+	Checked   bool
+	Separator bool
+}
+
+// Tray is what the tray shows: a value, so that a menu is only built again when
+// it says something else. What changes each second stands in the tooltip.
+type Tray struct {
+	Sign    assets.Sign
+	Tooltip string
+	Items   []Item
+}
+
+// TrayOf is the tray for a snapshot.
+func TrayOf(s app.Snapshot) Tray {
+	return Tray{
+		Sign:    signOf(s),
+		Tooltip: s.Sentence,
+		Items: []Item{
+			{Label: "Batching", Action: ToggleBatching, Checked: s.Config.Batching.Enabled},
+			{Separator: true},
+			{Label: statusOf(s)},
+			{Label: "Copy " + s.Endpoint, Action: CopyEndpoint},
+			{Separator: true},
+			{Label: "Open Carpool", Action: OpenWindow},
+			{Label: "Quit", Action: QuitCarpool},
+		},
+	}
+}
+
+func signOf(s app.Snapshot) assets.Sign {
+	switch {
+	case len(s.Problems) > 0:
+		return assets.Trouble
+	case !s.Config.Batching.Enabled:
+		return assets.Off
+	}
+	return assets.Busy(s.Batching.InFlight)
+}
+
+// statusOf is a line without figures that move.
+func statusOf(s app.Snapshot) string {
+	if len(s.Problems) > 0 {
+		return shorten(sentenceOf(s.Problems[0]))
+	}
+	for _, e := range s.Engines {
+		if e.Active {
+			return strings.TrimSpace(e.Label + " " + e.Version)
+		}
+	}
+	return "No engine"
+}
+
+// shorten keeps a menu from growing wider than a screen.
+func shorten(s string) string {
+	const most = 60
+	if runes := []rune(s); len(runes) > most {
+		return strings.TrimRight(string(runes[:most-1]), " ") + "…"
+	}
+	return s
+}

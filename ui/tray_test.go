@@ -1,0 +1,68 @@
+package ui
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"carpool/app"
+	"carpool/assets"
+)
+
+func TestTrayOf_Sign(t *testing.T) {
+	off := idle()
+	off.Config.Batching.Enabled = false
+	offBusy := busy()
+	offBusy.Config.Batching.Enabled = false
+	for name, tt := range map[string]struct {
+		snapshot app.Snapshot
+		want     assets.Sign
+	}{
+		"on":                      {idle(), assets.On},
+		"off":                     {off, assets.Off},
+		"off with work":           {offBusy, assets.Off},
+		"busy":                    {busy(), assets.Busy(4)},
+		"trouble goes first":      {inTrouble(), assets.Trouble},
+		"simulated is no trouble": {simulated(), assets.On},
+	} {
+		if got := TrayOf(tt.snapshot).Sign; got != tt.want {
+			t.Errorf("%s: the sign is %q, want %q", name, got, tt.want)
+		}
+	}
+}
+
+func TestTrayOf_MenuStandsStillWhileFiguresMove(t *testing.T) {
+	a := busy()
+	b := busy()
+	b.Sentence, b.TokensPS = "3 running, 90 tokens per second", 90
+	b.Batching.InFlight, b.Batching.QueueDepth = 3, 0
+	if !reflect.DeepEqual(TrayOf(a).Items, TrayOf(b).Items) {
+		t.Error("the menu changes with the figures")
+	}
+	if TrayOf(a).Tooltip == TrayOf(b).Tooltip {
+		t.Error("the tooltip does not change with the figures")
+	}
+}
+
+func TestTrayOf_ChecksBatching(t *testing.T) {
+	for _, on := range []bool{true, false} {
+		s := idle()
+		s.Config.Batching.Enabled = on
+		item := TrayOf(s).Items[0]
+		if item.Label != "Batching" || item.Checked != on || item.Action != ToggleBatching {
+			t.Errorf("batching %v: %+v", on, item)
+		}
+	}
+}
+
+func TestTrayOf_TellsTheWorstProblemBriefly(t *testing.T) {
+	s := inTrouble()
+	s.Problems[0] = strings.Repeat("long words ", 30)
+	status := TrayOf(s).Items[2]
+	if len([]rune(status.Label)) > 60 || !strings.HasPrefix(status.Label, "Long words") || status.Action != NoAction {
+		t.Errorf("status is %+v", status)
+	}
+	if got := TrayOf(idle()).Items[2].Label; got != "Ollama 0.17.4" {
+		t.Errorf("status is %q", got)
+	}
+}
