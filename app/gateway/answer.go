@@ -94,17 +94,23 @@ func (a *answer) Read(p []byte) (int, error) {
 			a.held = a.held[n:]
 			return n, nil
 		}
+		// All that was read has been written by now. Many clients leave at the
+		// end mark, without waiting for the connection's end: what comes after
+		// it is no failure any more.
+		a.complete = a.tap.ended && a.fault == nil && a.tap.failure == nil && a.client.err == nil
 		if a.end != nil {
 			return 0, a.end
 		}
 		n, err := a.fill(p)
 		switch {
+		case err != nil && a.complete:
+			a.end = io.EOF
 		case err == io.EOF:
 			a.tap.close()
 			a.finish()
 		case err != nil:
 			a.breakOff(a.explain(err))
-		case a.tap.garbled:
+		case a.tap.garbled && !a.complete:
 			a.breakOff(newFault(backendBadResponse, "the engine answered with something that is not an answer"))
 		}
 		if n > 0 {
@@ -141,7 +147,6 @@ func (a *answer) finish() {
 	case !a.tap.ended:
 		a.breakOff(newFault(backendTruncated, "the engine ended its answer early"))
 	default:
-		a.complete = true
 		a.end = io.EOF
 	}
 }

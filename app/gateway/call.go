@@ -178,11 +178,12 @@ func (c *call) account() {
 // when a write to it failed, else a panic.
 func (c *call) settleFault() {
 	switch {
+	case c.complete:
 	case c.client.err != nil && errors.Is(c.client.err, os.ErrDeadlineExceeded):
 		c.fault = newFault(slowClient, "the client read too slowly")
 	case c.client.err != nil:
 		c.fault = newFault(clientGone, "the client left")
-	case c.fault == nil && !c.complete:
+	case c.fault == nil:
 		c.fault = c.orGone(newFault(internalError, "internal error"))
 	}
 }

@@ -366,6 +366,32 @@ func TestCancel(t *testing.T) {
 			t.Errorf("the place is free although the engine may still work: %+v", s)
 		}
 	})
+	t.Run("AtTheEndMarkIsNoCancel", func(t *testing.T) {
+		for _, stream := range []struct{ path, contentType, text string }{
+			{"/api/chat", typeNDJSON, strings.Join(chatStream, "")},
+			{"/v1/chat/completions", typeSSE, sseOf(`{"choices":[{"delta":{"content":"a"}}]}`, "[DONE]")},
+		} {
+			gone := make(chan struct{})
+			r := newRig(t, http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+				says(stream.contentType, stream.text)(w, q)
+				<-q.Context().Done() // the connection stays open after the mark
+				close(gone)
+			}), Limits{}, batching.Settings{Limits: one.Limits, CancelGrace: time.Hour})
+			leave, answer := r.leaving(stream.path, `{"model":"tiny","stream":true,"messages":[1]}`)
+			res := <-answer
+			if _, err := io.ReadFull(res.Body, make([]byte, len(stream.text))); err != nil {
+				t.Fatal(err)
+			}
+			leave()
+			<-gone
+			if rec := r.recorded(); rec.Outcome != OK || rec.ErrorKind != "" || rec.Status != 200 {
+				t.Errorf("record %+v", rec)
+			}
+			if r.scheduler.Totals().InFlight != 0 {
+				t.Error("the place is held although the engine has ended")
+			}
+		}
+	})
 	t.Run("AtAnyMoment", func(t *testing.T) {
 		r, engine := scripted(t, Limits{}, batching.Settings{Limits: batching.Limits{Mode: batching.Fixed, Size: 4}})
 		engine.Always(backendstest.Script{Tokens: 30})

@@ -30,7 +30,9 @@ func newWatchdog(limit time.Duration, bark func(error)) *watchdog {
 	w := &watchdog{start: time.Now(), bark: bark}
 	w.limit.Store(int64(limit))
 	w.since.Store(-1)
-	w.timer = time.AfterFunc(limit, w.look)
+	// look reads the field, so the timer is set once that has its value.
+	w.timer = time.AfterFunc(time.Hour, w.look)
+	w.timer.Reset(limit)
 	return w
 }
 
