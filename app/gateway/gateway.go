@@ -141,6 +141,11 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := requestID(r)
 	c := newClient(w, id, g.slowWrite)
 	defer c.finish()
+	if len(r.TransferEncoding) > 0 {
+		// Its Content-Length, if it had one too, is gone by now. A front that
+		// went by that would see another request in the bytes that follow.
+		c.head.Set("Connection", "close")
+	}
 	defer g.recoverPanic(c, r)
 
 	p := g.policy.Load()
