@@ -3,6 +3,8 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0)
 CACHE   := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/carpool
 LDFLAGS := -X main.version=$(VERSION)
+# NVML's header marks half of itself deprecated: hundreds of lines on each cold build.
+export CGO_CFLAGS := -g -O2 -Wno-deprecated-declarations
 
 LINT_VERSION := v2.15.0
 LINT         := $(CACHE)/golangci-lint-$(LINT_VERSION)/golangci-lint

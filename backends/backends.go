@@ -67,5 +67,5 @@ var (
 	// ErrNoEngine: no engine can serve now (503). Its text says what to do.
 	ErrNoEngine = errors.New("no engine is running")
 	// ErrUnknownModel: no engine has the model, and none can answer its own 404.
-	ErrUnknownModel = errors.New("unknown model")
+	ErrUnknownModel = errors.New("no engine has it")
 )

@@ -177,9 +177,9 @@ func (r *Registry) noEngine() error {
 // onlyDemo says why a model cannot be had while the demo engine serves.
 func (r *Registry) onlyDemo(model string) error {
 	if r.url == "demo" {
-		return fmt.Errorf("%w '%s': the demo engine was chosen, which has only %s (simulated); set engine.url for another", ErrUnknownModel, model, DemoModel)
+		return fmt.Errorf("model '%s' not found: %w; the demo engine was chosen, which has only %s (simulated); set engine.url for another", model, ErrUnknownModel, DemoModel)
 	}
-	return fmt.Errorf("%w '%s': no engine was found, and only %s (simulated) answers; start Ollama, or set engine.url", ErrUnknownModel, model, DemoModel)
+	return fmt.Errorf("model '%s' not found: %w; no engine was found, and only %s (simulated) answers: start Ollama, or set engine.url", model, ErrUnknownModel, DemoModel)
 }
 
 func (e *engine) target() Target {

@@ -84,7 +84,7 @@ func (c *call) begin() {
 func (c *call) admit() *fault {
 	target, err := c.resolve()
 	if err != nil {
-		return c.orGone(faultOfResolve(err, c.sketch.model))
+		return c.orGone(faultOfResolve(err))
 	}
 	c.target = target
 	c.rec.Engine, c.rec.Simulated = target.Name, target.Simulated

@@ -125,10 +125,10 @@ func faultOfQueue(err error) *fault {
 }
 
 // faultOfResolve maps the errors of Engines.Resolve and Preferred.
-func faultOfResolve(err error, model string) *fault {
+func faultOfResolve(err error) *fault {
 	switch {
 	case errors.Is(err, backends.ErrUnknownModel):
-		return newFault(modelNotFound, "model '"+plainText(model)+"' not found")
+		return newFault(modelNotFound, plainText(err.Error()))
 	case errors.Is(err, errShutdown):
 		return newFault(shuttingDown, "carpool is shutting down")
 	}

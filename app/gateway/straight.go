@@ -15,7 +15,7 @@ import (
 func (c *call) serveStraight() {
 	target, err := c.resolve()
 	if err != nil {
-		c.client.refuse(c.dialect, faultOfResolve(err, c.sketch.model))
+		c.client.refuse(c.dialect, faultOfResolve(err))
 		return
 	}
 	if !passesUnknown(target.Kind) {
@@ -109,7 +109,7 @@ func (c *call) serveList() {
 	}
 	target, err := c.engines.Preferred()
 	if err != nil {
-		fall(faultOfResolve(err, ""))
+		fall(faultOfResolve(err))
 		return
 	}
 	c.pass(target, func(res *http.Response) { c.keepList(path, res) }, fall)

@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -295,7 +296,7 @@ func TestUnknownModel(t *testing.T) {
 		status int
 		kind   string
 	}{
-		backends.ErrUnknownModel:           {404, "model_not_found"},
+		fmt.Errorf("model 'x' not found: %w", backends.ErrUnknownModel): {404, "model_not_found"},
 		backends.ErrNoEngine:               {503, "backend_unavailable"},
 		errors.New("something unexpected"): {503, "backend_unavailable"},
 	} {
@@ -305,7 +306,7 @@ func TestUnknownModel(t *testing.T) {
 		if rec := r.recorded(); res.StatusCode != want.status || rec.ErrorKind != want.kind || rec.Outcome != Failed {
 			t.Errorf("%v: %d %s, record %+v", err, res.StatusCode, body, rec)
 		}
-		if want.status == 404 && body != `{"error":"model 'x' not found"}` {
+		if want.status == 404 && body != `{"error":"model 'x' not found: no engine has it"}` {
 			t.Errorf("%s", body)
 		}
 	}
