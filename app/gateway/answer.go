@@ -36,13 +36,13 @@ func (a *answer) readAhead() error {
 	for len(a.held) < most {
 		n, err := a.fill(chunk)
 		a.held = append(a.held, chunk[:n]...)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			a.tap.close()
 		}
 		if f := a.early(err); f != nil {
 			return f
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			a.finish()
 			return nil
 		}
@@ -56,7 +56,7 @@ func (a *answer) readAhead() error {
 // early is what is wrong with an answer of which nothing has been passed on.
 func (a *answer) early(err error) *fault {
 	switch {
-	case err != nil && err != io.EOF:
+	case err != nil && !errors.Is(err, io.EOF):
 		f := a.explain(err)
 		if f.kind == backendDisconnected && len(a.held) > 0 {
 			f = newFault(backendTruncated, "the engine broke off its answer")
@@ -66,7 +66,7 @@ func (a *answer) early(err error) *fault {
 		return newFault(backendBadResponse, "the engine answered with something that is not an answer")
 	case a.tap.failure != nil:
 		return faultOfEvent(a.tap.failure)
-	case err == io.EOF && (!a.tap.ended || len(a.held) == 0):
+	case errors.Is(err, io.EOF) && (!a.tap.ended || len(a.held) == 0):
 		return newFault(backendTruncated, "the engine ended its answer early")
 	}
 	return nil
@@ -105,7 +105,7 @@ func (a *answer) Read(p []byte) (int, error) {
 		switch {
 		case err != nil && a.complete:
 			a.end = io.EOF
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			a.tap.close()
 			a.finish()
 		case err != nil:

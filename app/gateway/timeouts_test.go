@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -141,7 +142,7 @@ func TestWatchdog(t *testing.T) {
 		quiet("tokens flow", 999*time.Millisecond)
 		time.Sleep(time.Millisecond)
 		synctest.Wait()
-		if len(barked) != 1 || <-barked != errStalled {
+		if len(barked) != 1 || !errors.Is(<-barked, errStalled) {
 			t.Error("the stall was not noticed in time")
 		}
 		w.stop()
