@@ -55,6 +55,10 @@ func (d *dial) moved(at int, final bool) {
 	if at < 0 || at >= len(d.stops) {
 		return
 	}
+	// A slider that was dragged takes the arrow keys, like one that was clicked.
+	if c := fyne.CurrentApp().Driver().CanvasForObject(d.slider); c != nil && c.Focused() != d.slider {
+		c.Focus(d.slider)
+	}
 	d.show(d.stops[at])
 	d.changed(d.stops[at], final)
 }

@@ -1,0 +1,156 @@
+//go:build desktop && linux && !headless
+
+package desktop_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"carpool/backends/backendstest"
+)
+
+// together sends eight requests and says how many of them the engine had at
+// once.
+func together(c *carpool, engine *backendstest.Engine) int {
+	c.t.Helper()
+	engine.ResetPeak()
+	engine.Hold()
+	wait := c.ask(8)
+	for i := range 8 {
+		held := engine.Next()
+		if i == 0 {
+			c.eventually("all are in the engine or wait", func() bool { return engine.Idle() || engine.Running() == 8 })
+			time.Sleep(200 * time.Millisecond) // for one that should not come
+		}
+		held.Release()
+	}
+	wait()
+	engine.Release()
+	return engine.Peak()
+}
+
+func TestTray_TogglesWhatTheEngineSees(t *testing.T) {
+	s := newSession(t)
+	engine := backendstest.New(t)
+	engine.SetModels("test")
+	w := s.newPanel()
+	c := s.open(engine.URL)
+	p := s.icon(w)
+	on := p.picture()
+
+	if !p.line("Batching").checked {
+		t.Fatal("batching is on, but not checked")
+	}
+	if got := together(c, engine); got != 8 {
+		t.Fatalf("with batching, %d requests were in the engine at once, want 8", got)
+	}
+
+	p.click("Batching")
+	s.eventually("batching is off", func() bool { return !c.now().Config.Batching.Enabled })
+	s.eventually("the check mark goes", func() bool { return !p.line("Batching").checked })
+	if got := together(c, engine); got != 1 {
+		t.Errorf("without batching, %d requests were in the engine at once, want 1", got)
+	}
+	s.eventually("the icon shows it", func() bool { return p.picture() != on })
+
+	p.click("Batching")
+	s.eventually("the check mark comes back", func() bool { return p.line("Batching").checked })
+	if got := together(c, engine); got != 8 {
+		t.Errorf("with batching again, %d requests were in the engine at once, want 8", got)
+	}
+	s.eventually("the icon is the one from the start", func() bool { return p.picture() == on })
+}
+
+func TestTray_FollowsCommandLineAndWindow(t *testing.T) {
+	s := newSession(t)
+	engine := backendstest.New(t)
+	w := s.newPanel()
+	c := s.open(engine.URL)
+	p := s.icon(w)
+	checked := func(want bool) func() bool {
+		return func() bool { return p.line("Batching").checked == want }
+	}
+	c.cli("off")
+	s.eventually("carpool off takes the check mark away", checked(false))
+	c.cli("on")
+	s.eventually("carpool on brings it back", checked(true))
+
+	win := c.window()
+	win.activate()
+	win.key("ctrl+b")
+	s.eventually("the window's key takes it away", checked(false))
+	win.click(toggleX, toggleY)
+	s.eventually("the window's toggle brings it back", checked(true))
+}
+
+func TestTray_SaysWhatGoesOn(t *testing.T) {
+	s := newSession(t)
+	engine := backendstest.New(t)
+	engine.SetModels("test")
+	w := s.newPanel()
+	c := s.open(engine.URL)
+	p := s.icon(w)
+
+	endpoint := "Copy " + c.now().Endpoint
+	if l := p.line(endpoint); l.disabled {
+		t.Errorf("%q cannot be chosen", endpoint)
+	}
+	if l := p.lines()[2]; !l.disabled || !strings.Contains(l.label, "Ollama") {
+		t.Errorf("the status line is %+v", l)
+	}
+	idle := p.picture()
+	engine.Hold()
+	wait := c.ask(3)
+	s.eventually("the tooltip tells it", func() bool { return strings.Contains(p.tooltip(), "3 running") })
+	s.eventually("the icon tells it", func() bool { return p.picture() != idle })
+	engine.Release()
+	wait()
+	s.eventually("the icon is idle again", func() bool { return p.picture() == idle })
+
+	engine.Stop()
+	s.eventually("trouble shows", func() bool { return p.picture() != idle && !strings.Contains(p.lines()[2].label, "Ollama 0") })
+}
+
+func TestTray_KeepsTheProgramWhenTheWindowCloses(t *testing.T) {
+	s := newSession(t)
+	engine := backendstest.New(t)
+	engine.SetModels("test")
+	w := s.newPanel()
+	c := s.open(engine.URL)
+	p := s.icon(w)
+	win := c.window()
+
+	win.activate()
+	win.key("alt+F4")
+	s.eventually("the window is hidden", func() bool { return !c.visible() })
+	p.tap()
+	s.eventually("a click on the icon shows it", c.visible)
+	win.activate()
+	win.key("alt+F4")
+	s.eventually("the window is hidden again", func() bool { return !c.visible() })
+	p.click("Open Carpool")
+	s.eventually("the menu shows it", c.visible)
+	win.activate()
+	win.key("alt+F4")
+	s.eventually("the window is hidden once more", func() bool { return !c.visible() })
+	c.cli() // a second start
+	s.eventually("a second start shows it", c.visible)
+
+	engine.Hold()
+	wait := c.ask(1)
+	s.eventually("it runs", func() bool { return c.now().Batching.InFlight == 1 })
+	time.Sleep(1500 * time.Millisecond) // the window hears of it once a second
+	p.click("Quit")
+	time.Sleep(time.Second) // it must not end now
+	if _, err := c.status(); err != nil {
+		t.Fatal("quits with work running, without a question")
+	}
+	win.key("Return") // the button that has the focus keeps it running
+	engine.Release()
+	wait()
+	s.eventually("nothing runs", func() bool { return c.now().Batching.InFlight == 0 })
+	time.Sleep(1500 * time.Millisecond)
+	p.click("Quit")
+	c.mustEnd()
+}

@@ -1,0 +1,251 @@
+//go:build desktop && linux && !headless
+
+package desktop_test
+
+import (
+	"context"
+	"fmt"
+	"image"
+	_ "image/png"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"carpool/backends/backendstest"
+)
+
+// Places in a window of 1280 by 800 without a strip.
+const (
+	toggleX, toggleY        = 1188, 42
+	sliderY                 = 259
+	sliderLeft, sliderRight = 937, 1242 // the middle of the thumb at the ends
+	staticX, modesY         = 1190, 141
+)
+
+// window is Carpool's window, driven through the X server.
+type window struct {
+	c  *carpool
+	id string
+}
+
+// window waits for the window and gives it the size of the drawings.
+func (c *carpool) window() *window {
+	c.t.Helper()
+	c.eventually("the window is there", c.visible)
+	w := &window{c: c, id: c.search()}
+	w.resize(1280, 800)
+	return w
+}
+
+func (w *window) resize(width, height int) {
+	w.c.t.Helper()
+	w.do("windowsize", w.id, strconv.Itoa(width), strconv.Itoa(height))
+	w.do("windowmove", w.id, "60", "40")
+	want := fmt.Sprintf("WIDTH=%d\nHEIGHT=%d\n", width, height)
+	w.c.eventually("the window has its size", func() bool {
+		out, err := w.c.command("xdotool", "getwindowgeometry", "--shell", w.id).Output()
+		return err == nil && strings.Contains(string(out), want)
+	})
+	time.Sleep(300 * time.Millisecond) // until it is drawn
+}
+
+// search is the id of the visible window; "" = none.
+func (c *carpool) search() string {
+	out, err := c.command("xdotool", "search", "--onlyvisible", "--name", "^Carpool$").Output()
+	if err != nil {
+		return ""
+	}
+	id, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	return id
+}
+
+func (c *carpool) visible() bool { return c.search() != "" }
+
+func (w *window) do(args ...string) {
+	w.c.t.Helper()
+	if out, err := w.c.command("xdotool", args...).CombinedOutput(); err != nil {
+		w.c.t.Fatalf("xdotool %v: %v\n%s", args, err, out)
+	}
+}
+
+func (w *window) activate() {
+	w.do("windowactivate", "--sync", w.id)
+	time.Sleep(200 * time.Millisecond)
+}
+
+func (w *window) key(name string) { w.do("key", name) }
+
+func (w *window) move(x, y int) {
+	w.do("mousemove", "--window", w.id, strconv.Itoa(x), strconv.Itoa(y))
+	time.Sleep(100 * time.Millisecond)
+}
+
+func (w *window) click(x, y int) {
+	w.move(x, y)
+	w.do("click", "1")
+}
+
+func (w *window) drag(fromX, toX, y int) {
+	w.move(fromX, y)
+	w.do("mousedown", "1")
+	for i := range 10 {
+		w.move(fromX+(toX-fromX)*(i+1)/10, y)
+	}
+	w.do("mouseup", "1")
+}
+
+// picture saves what the window looks like.
+func (w *window) picture(file string) {
+	w.c.t.Helper()
+	if out, err := w.c.command("import", "-window", w.id, "-strip", file).CombinedOutput(); err != nil {
+		w.c.t.Fatalf("import: %v\n%s", err, out)
+	}
+}
+
+// colors counts the colours of a picture, to know a drawn window from a blank one.
+func colors(t *testing.T, file string) int {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	img, _, err := image.Decode(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[[3]uint32]bool{}
+	for y := img.Bounds().Min.Y; y < img.Bounds().Max.Y; y += 2 {
+		for x := img.Bounds().Min.X; x < img.Bounds().Max.X; x += 2 {
+			r, g, b, _ := img.At(x, y).RGBA()
+			seen[[3]uint32{r, g, b}] = true
+		}
+	}
+	return len(seen)
+}
+
+func TestWindow_ChangesTheRunningScheduler(t *testing.T) {
+	s := newSession(t)
+	engine := backendstest.New(t)
+	engine.SetModels("test")
+	c := s.open(engine.URL)
+	win := c.window()
+	win.activate()
+
+	win.click(toggleX, toggleY)
+	s.eventually("the toggle turns batching off", func() bool { return c.now().Limits.Mode == "serial" })
+	if got := together(c, engine); got != 1 {
+		t.Errorf("off: %d requests at once", got)
+	}
+	win.click(toggleX, toggleY)
+	s.eventually("and on", func() bool { return c.now().Limits.Mode == "fixed" })
+
+	size := c.now().Limits.Size
+	win.drag(sliderLeft+(sliderRight-sliderLeft)*(size-1)/63, sliderLeft+(sliderRight-sliderLeft)*3/63, sliderY)
+	s.eventually("the slider sets the size", func() bool { return c.now().Limits.Size == 4 })
+	if got := together(c, engine); got != 4 {
+		t.Errorf("size 4: %d requests at once", got)
+	}
+	win.key("Right")
+	s.eventually("a key moves the slider", func() bool { return c.now().Limits.Size == 5 })
+
+	win.click(staticX, modesY)
+	s.eventually("the mode is chosen", func() bool { return c.now().Limits.Mode == "static" })
+
+	file := filepath.Join(t.TempDir(), "window.png")
+	win.picture(file)
+	if n := colors(t, file); n < 50 {
+		t.Errorf("the window has %d colours: it is blank", n)
+	}
+}
+
+func TestWindow_EndsWellOnSIGTERM(t *testing.T) {
+	s := newSession(t)
+	c := s.open(backendstest.New(t).URL)
+	c.window()
+	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	c.mustEnd()
+}
+
+func TestWindow_QuitsWhenClosedWithoutATray(t *testing.T) {
+	s := newSession(t) // a session bus, but no panel on it
+	c := s.open(backendstest.New(t).URL)
+	win := c.window()
+	win.activate()
+	win.key("alt+F4")
+	c.mustEnd()
+}
+
+func TestWindow_LivesWithoutASessionBus(t *testing.T) {
+	s := newSession(t)
+	s.env = append(s.env, "DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent")
+	c := s.open(backendstest.New(t).URL)
+	win := c.window()
+	win.activate()
+	win.key("ctrl+b")
+	s.eventually("it works", func() bool { return !c.now().Config.Batching.Enabled })
+	win.key("ctrl+q")
+	c.mustEnd()
+}
+
+func TestWindow_ServesWithoutADisplay(t *testing.T) {
+	s := newSession(t)
+	for _, display := range []string{"", ":65000"} {
+		s.env = append(s.env, "DISPLAY="+display)
+		engine := backendstest.New(t)
+		engine.SetModels("test")
+		c := s.open(engine.URL)
+		c.ask(2)()
+		if out := c.output.String(); !strings.Contains(out, "no desktop") {
+			t.Errorf("DISPLAY=%q: it does not say that there is no desktop: %s", display, out)
+		}
+	}
+}
+
+// TestScreenshots makes the pictures of docs/screenshots in the folder that
+// CARPOOL_SCREENSHOTS names, with the demo engine at work for two minutes.
+func TestScreenshots(t *testing.T) {
+	dir := os.Getenv("CARPOOL_SCREENSHOTS")
+	if dir == "" {
+		t.Skip("CARPOOL_SCREENSHOTS names no folder")
+	}
+	s := newSession(t)
+	c := s.open("demo")
+	c.cli("set", "window.theme=dark", "batching.mode=fixed", "batching.max_batch_size=6")
+	win := c.window()
+	ctx, stop := context.WithCancel(t.Context())
+	endpoint := c.now().Endpoint
+	var apps sync.WaitGroup
+	for i, app := range []string{"Open WebUI", "VS Code · Continue", "n8n", "Home Assistant", "batch-notes.py", "batch-notes.py", "Obsidian", "aider"} {
+		apps.Go(func() {
+			for n := i; ctx.Err() == nil; n++ {
+				if err := generate(ctx, endpoint, app, "carpool-demo", 60+n*53%240); err != nil && ctx.Err() == nil {
+					t.Error(err)
+					return
+				}
+				select {
+				case <-ctx.Done():
+				case <-time.After(time.Duration(n*37%50) * 100 * time.Millisecond):
+				}
+			}
+		})
+	}
+	time.Sleep(110 * time.Second)
+	win.move(700, 20)
+	win.picture(filepath.Join(dir, "now-dark.png"))
+	win.resize(900, 600)
+	win.picture(filepath.Join(dir, "now-dark-900x600.png"))
+	win.resize(1280, 800)
+	c.cli("set", "window.theme=light")
+	time.Sleep(2 * time.Second)
+	win.picture(filepath.Join(dir, "now-light.png"))
+	stop()
+	apps.Wait()
+}
