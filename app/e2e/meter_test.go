@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 )
@@ -60,7 +61,7 @@ func startMeter(engine string) (*meter, error) {
 		},
 	}
 	m.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost || !inference[r.URL.Path] {
+		if strings.HasPrefix(r.URL.Path, "/api/blobs/") {
 			proxy.ServeHTTP(w, r)
 			return
 		}
@@ -71,7 +72,7 @@ func startMeter(engine string) (*meter, error) {
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		if onlyLoads(r.URL.Path, body) {
+		if r.Method != http.MethodPost || !inference[r.URL.Path] || onlyLoads(r.URL.Path, body) {
 			proxy.ServeHTTP(w, r)
 			return
 		}
