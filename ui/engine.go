@@ -74,7 +74,7 @@ func engineLines(s app.Snapshot) (lines []engineLine, note string) {
 			if m.Size > 0 {
 				size = humanize.Bytes(uint64(m.Size))
 			}
-			lines = append(lines, engineLine{name: m.Name, detail: size, loaded: m.Loaded, model: true})
+			lines = append(lines, engineLine{name: short(m.Name), detail: size, loaded: m.Loaded, model: true})
 		}
 		if len(models) == 0 && e.Health == "up" {
 			note = "No model yet; one that the engine pulls appears here."

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -31,7 +32,7 @@ func places(s app.Snapshot) []place {
 			bounded = bounded || q.Limit > 0
 		}
 		for _, r := range q.Running {
-			p := place{number: fmt.Sprint(len(busy) + 1), app: r.App, model: q.Model, done: -1, age: brief(s.At.Sub(r.Released))}
+			p := place{number: fmt.Sprint(len(busy) + 1), app: r.App, model: short(q.Model), done: -1, age: brief(s.At.Sub(r.Released))}
 			switch {
 			case r.Leaving:
 				p.rate, p.faint = "leaving", true
@@ -79,6 +80,9 @@ func freePlaces(first, free, lines int) []place {
 	}
 	return all
 }
+
+// short is a model's name without the tag that says nothing.
+func short(model string) string { return strings.TrimSuffix(model, ":latest") }
 
 // rate is tokens per second since the first token; its own moment is not
 // counted, so one token has no rate yet.

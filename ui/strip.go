@@ -32,6 +32,8 @@ func noticeOf(s app.Snapshot, failed string) notice {
 		return n
 	case s.Draining:
 		return notice{"Quitting.", "Requests that run may end; new ones are refused.", true}
+	case s.Simulated && (s.Config.Engine.URL == "demo" || s.Config.Engine.Demo == "always"):
+		return notice{"Simulated.", "Answers come from the demo engine, as the settings say.", false}
 	case s.Simulated:
 		return notice{"Simulated.", "No engine found, so answers come from the demo engine. Start Ollama, and Carpool takes it at once.", false}
 	}

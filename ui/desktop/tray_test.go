@@ -120,20 +120,15 @@ func TestTray_KeepsTheProgramWhenTheWindowCloses(t *testing.T) {
 	c := s.open(engine.URL)
 	p := s.icon(w)
 	win := c.window()
+	hidden := func() bool { return !c.visible() }
 
-	win.activate()
-	win.key("alt+F4")
-	s.eventually("the window is hidden", func() bool { return !c.visible() })
+	win.close(hidden)
 	p.tap()
 	s.eventually("a click on the icon shows it", c.visible)
-	win.activate()
-	win.key("alt+F4")
-	s.eventually("the window is hidden again", func() bool { return !c.visible() })
+	win.close(hidden)
 	p.click("Open Carpool")
 	s.eventually("the menu shows it", c.visible)
-	win.activate()
-	win.key("alt+F4")
-	s.eventually("the window is hidden once more", func() bool { return !c.visible() })
+	win.close(hidden)
 	c.cli() // a second start
 	s.eventually("a second start shows it", c.visible)
 

@@ -80,6 +80,24 @@ func (w *window) activate() {
 
 func (w *window) key(name string) { w.do("key", name) }
 
+// close closes the window by the window manager's key until it is closed: a
+// manager that has just started at times misses the first press.
+func (w *window) close(closed func() bool) {
+	w.c.t.Helper()
+	pressed := time.Time{}
+	w.c.eventually("the window is closed", func() bool {
+		if closed() {
+			return true
+		}
+		if time.Since(pressed) > 2*time.Second {
+			pressed = time.Now()
+			w.activate()
+			w.key("alt+F4")
+		}
+		return false
+	})
+}
+
 func (w *window) move(x, y int) {
 	w.do("mousemove", "--window", w.id, strconv.Itoa(x), strconv.Itoa(y))
 	time.Sleep(100 * time.Millisecond)
@@ -177,9 +195,10 @@ func TestWindow_EndsWellOnSIGTERM(t *testing.T) {
 func TestWindow_QuitsWhenClosedWithoutATray(t *testing.T) {
 	s := newSession(t) // a session bus, but no panel on it
 	c := s.open(backendstest.New(t).URL)
-	win := c.window()
-	win.activate()
-	win.key("alt+F4")
+	c.window().close(func() bool {
+		_, err := c.status()
+		return err != nil
+	})
 	c.mustEnd()
 }
 
@@ -218,12 +237,14 @@ func TestScreenshots(t *testing.T) {
 	}
 	s := newSession(t)
 	c := s.open("demo")
-	c.cli("set", "window.theme=dark", "batching.mode=fixed", "batching.max_batch_size=6")
+	for _, setting := range []string{"window.theme=dark", "batching.mode=fixed", "batching.max_batch_size=6"} {
+		c.cli("set", setting)
+	}
 	win := c.window()
 	ctx, stop := context.WithCancel(t.Context())
 	endpoint := c.now().Endpoint
 	var apps sync.WaitGroup
-	for i, app := range []string{"Open WebUI", "VS Code · Continue", "n8n", "Home Assistant", "batch-notes.py", "batch-notes.py", "Obsidian", "aider"} {
+	for i, app := range []string{"Open WebUI", "VS Code · Continue", "n8n", "Home Assistant", "batch-notes.py", "batch-notes.py", "Obsidian", "aider", "batch-notes.py", "LibreChat"} {
 		apps.Go(func() {
 			for n := i; ctx.Err() == nil; n++ {
 				if err := generate(ctx, endpoint, app, "carpool-demo", 60+n*53%240); err != nil && ctx.Err() == nil {
@@ -232,7 +253,7 @@ func TestScreenshots(t *testing.T) {
 				}
 				select {
 				case <-ctx.Done():
-				case <-time.After(time.Duration(n*37%50) * 100 * time.Millisecond):
+				case <-time.After(time.Duration(n*37%25) * 100 * time.Millisecond):
 				}
 			}
 		})
