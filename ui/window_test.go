@@ -56,7 +56,7 @@ func TestWindow_TabReachesEveryControl(t *testing.T) {
 	w, _, fw := open(t, idle(), "dark", 900, 600)
 	want := []fyne.Focusable{w.batching, w.page.tune.modes, w.page.tune.size.slider, w.page.tune.wait.slider, w.page.engines.copy}
 	for i, control := range want {
-		test.FocusNext(fw.Canvas())
+		fw.Canvas().FocusNext()
 		if fw.Canvas().Focused() != control {
 			t.Fatalf("tab %d reaches %T, want %T", i+1, fw.Canvas().Focused(), control)
 		}
@@ -228,7 +228,7 @@ func TestWindow_AsksBeforeItQuitsOnlyWithWork(t *testing.T) {
 		t.Fatal("no does not mean no")
 	}
 	w.AskQuit(fw, quit)
-	test.FocusPrevious(fw.Canvas())
+	fw.Canvas().FocusPrevious()
 	test.Tap(fw.Canvas().Focused().(*button))
 	if quits != 2 {
 		t.Error("yes does not quit")

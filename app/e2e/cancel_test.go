@@ -93,7 +93,9 @@ func TestClientLeaves(t *testing.T) {
 			t.Error(err)
 		}
 		stop()
-		<-ended
+		if err := <-ended; err == nil {
+			t.Error("a stream that its client left ended well")
+		}
 		if _, err := p.idle(t.Context()); err != nil {
 			t.Error(err)
 		}

@@ -5,6 +5,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"errors"
 	"math"
 	"net/http"
 	"os"
@@ -78,7 +79,8 @@ func TestModels(t *testing.T) {
 	}
 	err = through.Generate(t.Context(), &api.GenerateRequest{Model: "made", Prompt: "the", Options: map[string]any{"num_predict": 1}},
 		func(api.GenerateResponse) error { return nil })
-	if e, ok := err.(api.StatusError); !ok || e.StatusCode != http.StatusNotFound || e.ErrorMessage != "model 'made' not found" {
+	var e api.StatusError
+	if !errors.As(err, &e) || e.StatusCode != http.StatusNotFound || e.ErrorMessage != "model 'made' not found" {
 		t.Errorf("a deleted model: %#v", err)
 	}
 	a, err1 := direct.Version(t.Context())

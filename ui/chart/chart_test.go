@@ -64,7 +64,7 @@ func show(t *testing.T, dark bool, scale float32, d chart.Data) (*chart.Chart, f
 	content := container.NewStack(ground, container.NewBorder(
 		container.NewHBox(layout.NewSpacer(), c.Legend()), nil, nil, nil, c))
 	w := test.NewTempWindow(t, content)
-	w.Canvas().(test.WindowlessCanvas).SetScale(scale)
+	w.Canvas().(interface{ SetScale(float32) }).SetScale(scale)
 	w.SetPadded(false)
 	w.Resize(fyne.NewSize(440, 190))
 	return c, w.Canvas()

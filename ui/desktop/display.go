@@ -28,18 +28,18 @@ func checkDisplay() error {
 	}
 	var errs []error
 	if wayland != "" {
-		if err := dial("unix", waylandSocket(wayland, os.Getenv("XDG_RUNTIME_DIR"))); err != nil {
-			errs = append(errs, fmt.Errorf("WAYLAND_DISPLAY %s: %w", wayland, err))
-		} else {
+		err := dial("unix", waylandSocket(wayland, os.Getenv("XDG_RUNTIME_DIR")))
+		if err == nil {
 			return nil
 		}
+		errs = append(errs, fmt.Errorf("WAYLAND_DISPLAY %s: %w", wayland, err))
 	}
 	if x11 != "" {
-		if err := dialX11(x11); err != nil {
-			errs = append(errs, fmt.Errorf("DISPLAY %s: %w", x11, err))
-		} else {
+		err := dialX11(x11)
+		if err == nil {
 			return nil
 		}
+		errs = append(errs, fmt.Errorf("DISPLAY %s: %w", x11, err))
 	}
 	return errors.Join(errs...)
 }
@@ -90,7 +90,7 @@ func x11Addresses(display string) ([]address, error) {
 }
 
 func dial(network, address string) error {
-	c, err := net.DialTimeout(network, address, dialTimeout)
+	c, err := net.DialTimeout(network, address, dialTimeout) //nolint:gosec // the display that the user's own session names
 	if err != nil {
 		return err
 	}

@@ -188,13 +188,15 @@ func inside(t *testing.T, p parsed) {
 func TestFileIsTheSameForTheSameSeed(t *testing.T) {
 	sum := func(f File) [32]byte { return sha256.Sum256(encode(t, f)) }
 	small := Llama{Seed: 7, Layers: 1, Width: 64}
-	if sum(small.File()) != sum(small.File()) {
+	first, again := sum(small.File()), sum(small.File())
+	if first != again {
 		t.Error("one seed, two models")
 	}
-	if other := (Llama{Seed: 8, Layers: 1, Width: 64}); sum(small.File()) == sum(other.File()) {
+	if other := (Llama{Seed: 8, Layers: 1, Width: 64}); first == sum(other.File()) {
 		t.Error("two seeds, one model")
 	}
-	if (sum(Bert{Seed: 7}.File()) != sum(Bert{Seed: 7}.File())) {
+	first, again = sum(Bert{Seed: 7}.File()), sum(Bert{Seed: 7}.File())
+	if first != again {
 		t.Error("one seed, two embedding models")
 	}
 }
