@@ -3,6 +3,7 @@
 package desktop
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -90,7 +91,10 @@ func x11Addresses(display string) ([]address, error) {
 }
 
 func dial(network, address string) error {
-	c, err := net.DialTimeout(network, address, dialTimeout) //nolint:gosec // the display that the user's own session names
+	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
+	defer cancel()
+	var d net.Dialer
+	c, err := d.DialContext(ctx, network, address)
 	if err != nil {
 		return err
 	}
