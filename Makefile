@@ -48,7 +48,7 @@ bench: build ## what batching gains, and what the hot paths cost
 
 e2e: ## the suite on a real Ollama server (on PATH, or built once from its module)
 	.ci/deps e2e
-	export CARPOOL_OLLAMA="$$(app/e2e/ollama/build.sh)" && $(GO) test -tags e2e -count=1 -timeout 20m -v ./app/e2e
+	ollama="$$(app/e2e/ollama/build.sh)" && CARPOOL_OLLAMA="$$ollama" $(GO) test -tags e2e -count=1 -timeout 20m -v ./app/e2e
 
 fuzz: ## every decoder for FUZZTIME each
 	@for p in $$($(GO) list ./... ); do \
