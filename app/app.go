@@ -148,6 +148,9 @@ func (a *App) openHistory(ctx context.Context, c config.Config) uint64 {
 		return 1
 	}
 	a.store = store
+	if problem := store.State().Problem; problem != "" {
+		a.log.Warn("history", "problem", problem)
+	}
 	last, err := store.LastBatch(ctx)
 	if err != nil {
 		a.log.Error("history", "error", err)

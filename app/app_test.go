@@ -184,6 +184,16 @@ func TestApp(t *testing.T) {
 		edit("version = 1\n")
 		until(t, a, "no problem", func(s app.Snapshot) bool { return len(s.Problems) == 0 && s.Limits.Size == 8 })
 	})
+	t.Run("EndsItsWatchers", func(t *testing.T) {
+		a, ended := run(t, options(t))
+		snapshots := a.Watch(t.Context())
+		a.Quit()
+		for range snapshots { // until it is closed
+		}
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("IsAloneWithItsStateFolder", func(t *testing.T) {
 		o := options(t)
 		a := start(t, o)

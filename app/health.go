@@ -4,7 +4,6 @@ import (
 	"carpool/backends"
 	"carpool/batching"
 	"carpool/gpu"
-	"carpool/storage"
 )
 
 // Health is the body of GET /health: counts, sizes, times and names, nothing
@@ -17,7 +16,7 @@ type Health struct {
 	Engine   *healthEngine  `json:"engine"` // null while none serves
 	GPU      gpu.Reading    `json:"gpu"`
 	History  healthHistory  `json:"history"`
-	Problems []string       `json:"problems"`
+	Problems []string       `json:"problems"` // without paths; the window and the command line tell more
 }
 
 type healthBatching struct {
@@ -41,8 +40,7 @@ type healthEngine struct {
 
 type healthHistory struct {
 	OK      bool   `json:"ok"`
-	Problem string `json:"problem,omitempty"`
-	Dropped uint64 `json:"dropped"`
+	Dropped uint64 `json:"dropped"` // rows lost
 }
 
 // Health is the answer of GET /health.
@@ -55,8 +53,8 @@ func (a *App) Health() Health {
 			Limit: s.Limits.InFlight(), Why: s.Limits.Reason, Totals: s.Batching,
 		},
 		GPU:      s.GPU,
-		History:  history(s.History),
-		Problems: s.Problems,
+		History:  healthHistory{OK: s.History.OK, Dropped: s.History.Dropped},
+		Problems: []string{},
 	}
 	if e, ok := active(s.Engines); ok {
 		h.Engine = &healthEngine{Name: e.Name, Kind: e.Kind, Label: e.Label, Version: e.Version,
@@ -64,12 +62,14 @@ func (a *App) Health() Health {
 	} else {
 		h.Status = "no engine"
 	}
+	if !s.History.OK && s.Config.History.Enabled {
+		h.Problems = append(h.Problems, "history is not written")
+	}
+	if a.fileProblem.Load() != nil {
+		h.Problems = append(h.Problems, "the settings file has an error")
+	}
 	if s.Draining {
 		h.Status = "shutting down"
 	}
 	return h
-}
-
-func history(s storage.State) healthHistory {
-	return healthHistory{OK: s.OK, Problem: s.Problem, Dropped: s.Dropped}
 }

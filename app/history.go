@@ -37,8 +37,8 @@ func (a *App) settle(ctx context.Context) error {
 	if a.store == nil {
 		return errors.New(a.storeProblem)
 	}
-	if a.store.State().OK {
-		return a.store.Flush(ctx)
+	if err := a.store.Flush(ctx); err != nil && ctx.Err() != nil {
+		return err
 	}
 	return nil
 }

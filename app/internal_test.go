@@ -87,3 +87,23 @@ func TestWatchersKeepTheLatest(t *testing.T) {
 		t.Error("a late reader got nothing")
 	}
 }
+
+func TestFileChangedReadsTheFileThatIsThereNow(t *testing.T) {
+	dir := t.TempDir()
+	a, err := Open(t.Context(), Options{ConfigFile: dir + "/carpool.toml", StateDir: dir + "/state", Listen: "127.0.0.1:0", Engine: "demo"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := a.saved
+	if err := a.Set(t.Context(), "batching.max_batch_size", "3"); err != nil {
+		t.Error(err)
+	}
+	a.fileChanged(old, nil) // what a watcher saw before the Set
+	if got := a.Snapshot().Limits.Size; got != 3 {
+		t.Errorf("size %d: an outdated event undid a change", got)
+	}
+	a.Quit()
+	if err := a.Run(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

@@ -81,5 +81,6 @@ func percentile(values []float64, p float64) *float64 {
 	}
 	slices.Sort(values)
 	rank := int(math.Ceil(p * float64(len(values))))
-	return &values[rank-1]
+	v := values[rank-1] // a pointer into values would keep all of them
+	return &v
 }

@@ -98,7 +98,9 @@ func (r *recorder) forget(now time.Time) {
 	for old < len(r.firsts) && now.Sub(r.firsts[old].at) > firstTokenWindow {
 		old++
 	}
-	r.firsts = append(r.firsts[:0], r.firsts[old:]...)
+	if old > 0 {
+		r.firsts = append(r.firsts[:0], r.firsts[old:]...)
+	}
 }
 
 func known(n int) *int64 {

@@ -121,6 +121,10 @@ func (a *App) drain(server *http.Server) {
 	defer cancel()
 	if err := errors.Join(a.scheduler.Shutdown(ctx), server.Shutdown(ctx)); err != nil {
 		a.log.Warn("connections were cut", "error", errors.Join(err, server.Close()))
+		// A handler that was blocked in a write ends now, and writes its row.
+		ctx, cancel := context.WithTimeout(context.Background(), farewell)
+		defer cancel()
+		_ = a.scheduler.Shutdown(ctx) // what is still there after that is lost
 	}
 }
 

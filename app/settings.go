@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"carpool/app/config"
@@ -34,10 +35,19 @@ func (a *App) Set(_ context.Context, key, value string) error {
 }
 
 // fileChanged puts an edited file in force; a broken one keeps the last good
-// settings, and keeps Set from writing over the user's edit.
-func (a *App) fileChanged(next config.Config, err error) {
+// settings, and keeps Set from writing over the user's edit. What the watcher
+// read may be older than a Set that was under way, so the file is read again
+// while none is.
+func (a *App) fileChanged(config.Config, error) {
 	a.settings.Lock()
 	defer a.settings.Unlock()
+	if _, err := os.Stat(a.options.ConfigFile); err != nil {
+		return
+	}
+	next, _, err := config.Load(a.options.ConfigFile)
+	if err == nil && next.Equal(a.saved) && a.fileProblem.Load() == nil {
+		return
+	}
 	if err != nil {
 		a.settingsNotTaken(err)
 		a.changed()

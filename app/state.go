@@ -80,7 +80,7 @@ func (a *App) problems(s Snapshot, serves bool) []string {
 	if !serves && a.looked() {
 		problems = append(problems, noEngine(s.Engines))
 	}
-	if !s.History.OK && s.Config.History.Enabled {
+	if s.History.Problem != "" && s.Config.History.Enabled {
 		problems = append(problems, s.History.Problem)
 	}
 	if problem := a.fileProblem.Load(); problem != nil {

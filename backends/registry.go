@@ -53,7 +53,7 @@ type Registry struct {
 	engines []*engine // candidates, best first
 	retired []*http.Transport
 	running bool
-	demo    *Demo // nil outside Run and while it is not needed
+	demo    *Demo // nil outside Run, and until it is first needed
 }
 
 // NewRegistry returns a registry that knows no engine before Run.
@@ -147,8 +147,10 @@ func (r *Registry) Trouble(name string, _ error) {
 func (r *Registry) plan() {
 	old := r.engines
 	r.engines = nil
-	for _, c := range r.candidates() {
-		r.engines = append(r.engines, r.engine(c, old))
+	wanted := r.candidates()
+	kept := slices.DeleteFunc(slices.Clone(old), func(e *engine) bool { return !slices.ContainsFunc(wanted, e.is) })
+	for _, c := range wanted {
+		r.engines = append(r.engines, r.engine(c, kept))
 	}
 	for _, e := range old {
 		if !slices.Contains(r.engines, e) {
@@ -191,14 +193,15 @@ func (r *Registry) candidates() []candidate {
 
 func (c candidate) is(o candidate) bool { return c.kind == o.kind && c.String() == o.String() }
 
-// engine returns what is watched for a candidate, the old one if there was one.
-func (r *Registry) engine(c candidate, old []*engine) *engine {
-	for _, e := range old {
+// engine returns what is watched for a candidate, the one kept if there is one.
+// A new one takes no name of those that stay.
+func (r *Registry) engine(c candidate, kept []*engine) *engine {
+	for _, e := range kept {
 		if e.is(c) {
 			return e
 		}
 	}
-	return newEngine(uniqueName(c.kind, r.engines), c, c.isSelf(r.options.Self), newTransport(r.dial))
+	return newEngine(uniqueName(c.kind, slices.Concat(r.engines, kept)), c, c.isSelf(r.options.Self), newTransport(r.dial))
 }
 
 // due is an engine to probe.

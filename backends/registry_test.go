@@ -525,3 +525,19 @@ func TestPlaceKnowsItself(t *testing.T) {
 		}
 	}
 }
+
+func TestRegistry_AnEngineThatStaysKeepsItsNameToItself(t *testing.T) {
+	t.Setenv("OLLAMA_HOST", "127.0.0.1:9999")
+	r := NewRegistry(Options{EngineURL: "http://127.0.0.1:11434", Demo: "never"})
+	r.Configure("", "never") // now OLLAMA_HOST comes first, and 11434 stays
+	names := map[string]string{}
+	for _, e := range r.engines {
+		if other, taken := names[e.info.Name]; taken {
+			t.Errorf("%s and %s are both %s", other, e.info.URL, e.info.Name)
+		}
+		names[e.info.Name] = e.info.URL
+	}
+	if len(names) != 2 {
+		t.Errorf("%v", names)
+	}
+}

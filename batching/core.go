@@ -65,11 +65,18 @@ func (c *Core) Configure(s Settings) {
 	if s.MaxWaiting <= 0 {
 		s.MaxWaiting = DefaultMaxWaiting
 	}
+	s.ReservedOthers = min(s.ReservedOthers, s.MaxWaiting/2)
 	c.settings = s
 }
 
-// SetLimits gives k limits of its own.
-func (c *Core) SetLimits(k Key, l Limits) { c.own[k] = l.withinRange() }
+// SetLimits gives k limits of its own. Serial is a rule over all keys, so for a
+// single one it means one in flight.
+func (c *Core) SetLimits(k Key, l Limits) {
+	if l.Mode == Serial {
+		l.Mode, l.Size = Fixed, 1
+	}
+	c.own[k] = l.withinRange()
+}
 
 // Limits are those in force for k. Serial and Passthrough mean that batching is
 // off, so they hold for every key.
@@ -88,7 +95,7 @@ func (c *Core) Arrive(now time.Time, r Request) (*Ticket, error) {
 	if c.waiting >= c.settings.MaxWaiting {
 		return nil, ErrQueueFull
 	}
-	if share := max(c.settings.MaxWaiting-c.settings.ReservedOthers, 1); c.perApp[r.App] >= share {
+	if share := c.settings.MaxWaiting - c.settings.ReservedOthers; c.perApp[r.App] >= share {
 		return nil, ErrAppQueueFull
 	}
 	q := c.queues[r.Key]

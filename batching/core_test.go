@@ -251,6 +251,35 @@ func TestCoreOff(t *testing.T) {
 	})
 }
 
+func TestCoreBatchingOffGoesBeforeAKeysOwnLimits(t *testing.T) {
+	c := batching.NewCore(mode(batching.Serial), batching.Options{})
+	c.SetLimits(key, batching.Limits{Mode: batching.Fixed, Size: 4})
+	arrive(t, c, at(0), 3, batching.Request{Key: key})
+	if e := c.Step(at(0)); len(e.Released) != 1 {
+		t.Fatalf("released %d while batching is off", len(e.Released))
+	}
+}
+
+func TestCoreSerialLimitsOfOneKeyMeanOneInFlight(t *testing.T) {
+	c := batching.NewCore(fixed(8), batching.Options{})
+	c.SetLimits(key, batching.Limits{Mode: batching.Serial})
+	arrive(t, c, at(0), 3, batching.Request{Key: key})
+	arrive(t, c, at(0), 3, batching.Request{Key: other})
+	if e := c.Step(at(0)); len(e.Released) != 4 {
+		t.Fatalf("released %d, want 1 and 3", len(e.Released))
+	}
+}
+
+func TestCoreReserveLeavesAnAppHalfOfASmallQueue(t *testing.T) {
+	s := fixed(1)
+	s.MaxWaiting, s.ReservedOthers = 16, 64
+	c := batching.NewCore(s, batching.Options{})
+	arrive(t, c, at(0), 8, batching.Request{Key: key, App: "a"})
+	if _, err := c.Arrive(at(0), batching.Request{Key: key, App: "a"}); !errors.Is(err, batching.ErrAppQueueFull) {
+		t.Fatalf("error %v", err)
+	}
+}
+
 func TestCoreQueueBounds(t *testing.T) {
 	s := fixed(1)
 	s.MaxWaiting, s.ReservedOthers, s.MaxWait = 4, 1, time.Second

@@ -55,7 +55,7 @@ const DefaultMaxWaiting = 512
 type Settings struct {
 	Limits                       // for keys without limits of their own (SetLimits)
 	MaxWaiting     int           // waiting requests over all keys; 0 = 512
-	ReservedOthers int           // places in the queue that a single app cannot take; 0 = none
+	ReservedOthers int           // places in the queue that a single app cannot take, at most half of it; 0 = none
 	MaxWait        time.Duration // longest time in the queue; 0 = no bound
 	CancelGrace    time.Duration // how long a canceled request stays counted; 0 = not at all
 }

@@ -1,6 +1,8 @@
 package batching_test
 
 import (
+	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -18,6 +20,7 @@ type model struct {
 	waits   map[*batching.Ticket]bool
 	runs    map[*batching.Ticket]bool
 	leaving map[*batching.Ticket]time.Time
+	arrived map[*batching.Ticket]int // the order of arrival
 	count   struct{ arrived, released, ended, left, expired, batches int }
 }
 
@@ -27,7 +30,7 @@ type model struct {
 func TestCoreKeepsItsLaws(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &model{t: t, now: start, waits: map[*batching.Ticket]bool{},
-			runs: map[*batching.Ticket]bool{}, leaving: map[*batching.Ticket]time.Time{}}
+			runs: map[*batching.Ticket]bool{}, leaving: map[*batching.Ticket]time.Time{}, arrived: map[*batching.Ticket]int{}}
 		m.set = settings(t)
 		m.core = batching.NewCore(m.set, batching.Options{})
 		t.Repeat(map[string]func(*rapid.T){
@@ -37,9 +40,14 @@ func TestCoreKeepsItsLaws(t *testing.T) {
 					App:      rapid.SampledFrom([]string{"a", "b"}).Draw(t, "app"),
 					Priority: rapid.SampledFrom([]batching.Priority{-1, 0, 1}).Draw(t, "priority"),
 				}
-				if ticket, err := m.core.Arrive(m.now, r); err == nil {
+				ticket, err := m.core.Arrive(m.now, r)
+				if full := len(m.waits) >= m.set.MaxWaiting; full != errors.Is(err, batching.ErrQueueFull) {
+					t.Fatalf("%d of %d wait, error %v", len(m.waits), m.set.MaxWaiting, err)
+				}
+				if err == nil {
 					m.waits[ticket] = true
 					m.count.arrived++
+					m.arrived[ticket] = m.count.arrived
 				}
 				m.step()
 			},
@@ -89,8 +97,10 @@ func settings(t *rapid.T) batching.Settings {
 			Wait:     time.Duration(rapid.IntRange(0, 100).Draw(t, "wait")) * time.Millisecond,
 			Parallel: rapid.IntRange(1, 3).Draw(t, "parallel"),
 		},
-		MaxWaiting:  rapid.IntRange(1, 40).Draw(t, "max waiting"),
-		CancelGrace: time.Duration(rapid.SampledFrom([]int{0, 500}).Draw(t, "grace")) * time.Millisecond,
+		MaxWaiting:     rapid.IntRange(1, 40).Draw(t, "max waiting"),
+		ReservedOthers: rapid.IntRange(0, 8).Draw(t, "reserved"),
+		MaxWait:        time.Duration(rapid.SampledFrom([]int{0, 700, 5000}).Draw(t, "max wait")) * time.Millisecond,
+		CancelGrace:    time.Duration(rapid.SampledFrom([]int{0, 500}).Draw(t, "grace")) * time.Millisecond,
 	}
 }
 
@@ -124,25 +134,39 @@ func (m *model) step() {
 	}
 	before := m.inFlight()
 	e := m.core.Step(m.now)
-	seen := map[batching.Key]batching.Priority{}
+	for _, ticket := range e.Expired {
+		if !m.waits[ticket] || m.set.MaxWait == 0 || m.now.Sub(ticket.Queued) < m.set.MaxWait {
+			m.t.Fatal("expired a ticket that does not wait or has not waited long enough")
+		}
+		delete(m.waits, ticket)
+		m.count.expired++
+	}
+	for w := range m.waits {
+		if m.set.MaxWait > 0 && m.now.Sub(w.Queued) >= m.set.MaxWait && !slices.Contains(e.Released, w) {
+			m.t.Fatal("kept a ticket beyond the longest wait")
+		}
+	}
 	for _, ticket := range e.Released {
 		if !m.waits[ticket] {
 			m.t.Fatal("released a ticket that does not wait")
 		}
-		if p, ok := seen[ticket.Request.Key]; ok && ticket.Request.Priority > p {
-			m.t.Fatal("a lower class left before a higher one")
-		}
-		seen[ticket.Request.Key] = ticket.Request.Priority
 		delete(m.waits, ticket)
 		m.runs[ticket] = true
 		m.count.released++
-	}
-	for _, ticket := range e.Released {
+		// Those released after it, and those left behind, had to wait for it.
 		for w := range m.waits {
-			if w.Request.Key == ticket.Request.Key && w.Request.Priority > ticket.Request.Priority {
+			if m.set.Mode != batching.Serial && w.Request.Key != ticket.Request.Key {
+				continue
+			}
+			if w.Request.Priority > ticket.Request.Priority {
 				m.t.Fatal("overtook a waiting request of a higher class")
 			}
+			if w.Request.Priority == ticket.Request.Priority && m.arrived[w] < m.arrived[ticket] {
+				m.t.Fatal("overtook an earlier request of the same class")
+			}
 		}
+	}
+	for _, ticket := range e.Released {
 		if after := m.inFlight()[ticket.Request.Key]; !m.within(after) && after > before[ticket.Request.Key] {
 			m.t.Fatalf("released up to %d in flight with %+v", after, m.set.Limits)
 		}
@@ -196,7 +220,7 @@ func (m *model) drain() {
 		m.step()
 	}
 	m.core.Step(m.now)
-	if c := m.count; c.arrived != c.released+c.left || c.released != c.ended || uint64(c.batches) != m.core.Totals().Batches {
+	if c := m.count; c.arrived != c.released+c.left+c.expired || c.released != c.ended || uint64(c.batches) != m.core.Totals().Batches {
 		m.t.Fatalf("%+v, totals %+v", c, m.core.Totals())
 	}
 	if len(m.core.Snapshot()) != 0 {

@@ -64,6 +64,7 @@ const (
 	// Canceled requests were left by their client. The engine may still work
 	// on them, so their place stays taken for Settings.CancelGrace.
 	Canceled
-	// Overload means that the engine refused because it had too much to do.
+	// Overload means that the engine refused because it had too much to do. The
+	// core counts it as Served; it is for whoever moves the limits.
 	Overload
 )

@@ -46,7 +46,7 @@ var table = []entry{
 	number("gateway.max_body_mib", 64, 1, 1024, "MiB", func(c *Config) *int { return &c.Gateway.MaxBodyMiB },
 		"Largest request that is scheduled; model uploads are not bounded by it."),
 	number("gateway.max_connections", 16384, 16, 65536, "", func(c *Config) *int { return &c.Gateway.MaxConnections },
-		"Most connections open at once from all apps.").atRestart(),
+		"Most connections open at once, on 127.0.0.1 and on [::1] each.").atRestart(),
 	number("gateway.first_token_timeout_s", 300, 1, 3600, "s", func(c *Config) *int { return &c.Gateway.FirstTokenTimeoutS },
 		"Longest wait for an engine to begin its answer, loading the model included."),
 	number("gateway.stall_timeout_s", 60, 1, 3600, "s", func(c *Config) *int { return &c.Gateway.StallTimeoutS },
