@@ -198,6 +198,26 @@ func TestProxy(t *testing.T) {
 			}
 		}
 	})
+	t.Run("TakesALastLineTooLongToReadForTheEnd", func(t *testing.T) {
+		last := `{"done":true,"context":[` + strings.Repeat("1,", maxLine/2) + "1]}\n"
+		r := newRig(t, says(typeNDJSON, chatStream[0], last), Limits{}, batching.Settings{})
+		if got := text(t, r.post("/api/generate", `{"model":"m","prompt":"a"}`)); got != chatStream[0]+last {
+			t.Errorf("%d bytes, the last are %q", len(got), got[max(0, len(got)-80):])
+		}
+		if rec := r.recorded(); rec.Outcome != OK || rec.ErrorKind != "" {
+			t.Errorf("record %+v", rec)
+		}
+	})
+	t.Run("TellsOfABreakOnALineOfItsOwn", func(t *testing.T) {
+		r := newRig(t, says(typeNDJSON, chatStream[0], `{"response":"`+strings.Repeat("x", maxLine)), Limits{}, batching.Settings{})
+		got := text(t, r.post("/api/generate", `{"model":"m","prompt":"a"}`))
+		if i := strings.LastIndex(got, "\n{\"error\":"); i < maxLine || endsWell(got) {
+			t.Errorf("%d bytes, the last are %q", len(got), got[max(0, len(got)-80):])
+		}
+		if rec := r.recorded(); rec.Outcome != Failed || rec.ErrorKind != "backend_truncated" {
+			t.Errorf("record %+v", rec)
+		}
+	})
 	t.Run("RefusesARedirectOfAnInferenceRoute", func(t *testing.T) {
 		r := newRig(t, http.RedirectHandler("http://127.0.0.1:1/", http.StatusTemporaryRedirect), Limits{}, batching.Settings{})
 		res := r.post("/api/chat", `{"messages":[1]}`)

@@ -42,6 +42,8 @@ type tap struct {
 	prompt  int  // tokens told by the engine; -1 = not told
 	output  int  // likewise
 	ended   bool // the end mark has come
+	unread  bool // the last event was too long to read
+	torn    bool // the answer ended within a line or an event
 	garbled bool // something that no client could read
 	failure *event
 }
@@ -67,8 +69,15 @@ func (t *tap) feed(p []byte) {
 	t.lines.feed(p)
 }
 
-// close reads what only the end of the answer makes complete.
+// close reads what only the end of the answer makes complete. A last event that
+// was whole but too long to read counts as the end mark: Ollama puts the context
+// there, and the Responses API the whole answer. What the tap could not read it
+// must not call broken.
 func (t *tap) close() {
+	t.torn = t.midLine()
+	if t.unread && !t.torn {
+		t.ended = true
+	}
 	switch t.form {
 	case plain:
 		if text, all := t.whole.text(); all {
@@ -86,7 +95,7 @@ func (t *tap) close() {
 }
 
 // midLine reports whether the last bytes left a line unfinished.
-func (t *tap) midLine() bool { return t.lines.midLine() || t.sse.any }
+func (t *tap) midLine() bool { return t.torn || t.lines.midLine() || t.sse.any || t.sse.long }
 
 // silent reports whether nothing readable has come yet.
 func (t *tap) silent() bool { return t.events == 0 && !t.garbled }
@@ -94,6 +103,7 @@ func (t *tap) silent() bool { return t.events == 0 && !t.garbled }
 func (t *tap) take(name, data []byte, whole bool) {
 	if !whole {
 		t.events++
+		t.unread = true
 		return
 	}
 	data = bytes.TrimSpace(data)
@@ -101,6 +111,7 @@ func (t *tap) take(name, data []byte, whole bool) {
 		return
 	}
 	t.events++
+	t.unread = false
 	if data[0] != '{' {
 		t.word(name, data)
 		return

@@ -86,6 +86,16 @@ func TestTap(t *testing.T) {
 			summary{Events: 2, Prompt: -1, Output: -1, Ended: true}},
 		{"an event too long to read", sse, sseOf(`{"image":"`+strings.Repeat("x", maxLine)+`"}`, `[DONE]`),
 			summary{Events: 2, Prompt: -1, Output: -1, Ended: true}},
+		{"a last line too long to read", ndjson, chatStream[0] + `{"done":true,"context":[` + strings.Repeat("1,", maxLine/2) + "1]}\n\n",
+			summary{Events: 2, Tokens: 1, Prompt: -1, Output: -1, Ended: true}},
+		{"a last event too long to read", sse, "event: response.completed\n" + sseOf(`{"type":"response.completed","text":"`+strings.Repeat("x", maxLine)+`"}`),
+			summary{Events: 1, Prompt: -1, Output: -1, Ended: true}},
+		{"a long line is not the last", ndjson, `{"image":"` + strings.Repeat("x", maxLine) + `"}` + "\n" + chatStream[0],
+			summary{Events: 2, Tokens: 1, Prompt: -1, Output: -1}},
+		{"a long line that broke off", ndjson, chatStream[0] + `{"done":true,"context":[` + strings.Repeat("1,", maxLine/2),
+			summary{Events: 2, Tokens: 1, Prompt: -1, Output: -1}},
+		{"a long event that broke off", sse, `data: {"type":"response.completed","text":"` + strings.Repeat("x", maxLine) + "\n",
+			summary{Events: 1, Prompt: -1, Output: -1}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
