@@ -32,7 +32,7 @@ var waits = []int{0, 1, 2, 5, 10, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500, 7
 type mode struct{ value, name, help string }
 
 var modes = []mode{
-	{"adaptive", "Adaptive", "Carpool finds the size; a freed place is taken at once."},
+	{"adaptive", "Adaptive", "Will find the size by itself; for now it is constant, as in Fixed."},
 	{"fixed", "Fixed", "A constant number run at once; a freed place is taken at once."},
 	{"static", "Static", "Requests go in groups that start together: when full, or after the wait."},
 }
@@ -95,11 +95,11 @@ func (t *tune) show(s app.Snapshot, busy func(key string) bool) {
 	if !busy(keyWait) {
 		t.wait.set(b.MaxBatchWaitMS)
 	}
-	t.explain(b.Enabled, b.OffMode, s.Limits.Reason)
+	t.explain(b.Enabled, b.OffMode)
 }
 
 // explain says what the controls do in the mode that is chosen.
-func (t *tune) explain(enabled bool, offMode, reason string) {
+func (t *tune) explain(enabled bool, offMode string) {
 	chosen := mode{}
 	if t.modes.chosen >= 0 {
 		chosen = modes[t.modes.chosen]
@@ -110,16 +110,11 @@ func (t *tune) explain(enabled bool, offMode, reason string) {
 		help = "Batching is off: everything goes straight to the engine."
 	case !enabled:
 		help = "Batching is off: one request at a time."
-	case chosen.value == "adaptive" && reason != "":
-		help = "Carpool finds the size. Now: " + reason + "."
 	}
 	size, wait := "requests on the GPU for each model", "only static mode waits"
 	if chosen.value == "static" {
 		size = "requests in a batch"
 		wait = "longest wait for a batch to fill"
-	}
-	if chosen.value == "adaptive" {
-		size = "ceiling of what Carpool may find"
 	}
 	t.modeHelp.set(help)
 	t.size.help.set(size)

@@ -131,7 +131,7 @@ func (w *Window) change(key, value string, final bool) {
 	}
 	w.setter.put(key, value, delay)
 	b := w.last.Config.Batching
-	w.page.tune.explain(b.Enabled, b.OffMode, "")
+	w.page.tune.explain(b.Enabled, b.OffMode)
 }
 
 // told hears how a setting went.

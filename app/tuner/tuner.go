@@ -9,15 +9,15 @@ import (
 	"carpool/batching"
 )
 
-// SizeKey is the setting that every mode takes its size from. Until the
-// governor moves the limit below adaptive.max, adaptive runs as fixed.
+// SizeKey is the setting that every mode takes its size from, adaptive within
+// adaptive.max: until the governor finds the size, it is constant there too.
 const SizeKey = "batching.max_batch_size"
 
 // Settings are the scheduler's rules under c, each with the reason that people
 // see.
 func Settings(c config.Config) batching.Settings {
 	return batching.Settings{
-		Limits:         limits(c.Batching),
+		Limits:         limits(c.Batching, c.Adaptive.Max),
 		MaxWaiting:     c.Queue.MaxWaiting,
 		ReservedOthers: c.Queue.ReservedOthers,
 		MaxWait:        time.Duration(c.Queue.MaxWaitS) * time.Second,
@@ -25,7 +25,7 @@ func Settings(c config.Config) batching.Settings {
 	}
 }
 
-func limits(b config.Batching) batching.Limits {
+func limits(b config.Batching, ceiling int) batching.Limits {
 	if !b.Enabled {
 		if b.OffMode == string(batching.Passthrough) {
 			return batching.Limits{Mode: batching.Passthrough, Reason: "batching is off: straight to the engine"}
@@ -45,7 +45,8 @@ func limits(b config.Batching) batching.Limits {
 	case "fixed":
 		l.Reason = fmt.Sprintf("fixed at %d", b.MaxBatchSize)
 	default:
-		l.Reason = fmt.Sprintf("adaptive, for now fixed at %d", b.MaxBatchSize)
+		l.Size = min(b.MaxBatchSize, ceiling)
+		l.Reason = fmt.Sprintf("adaptive, for now fixed at %d", l.Size)
 	}
 	return l
 }

@@ -18,6 +18,8 @@ func TestSettings(t *testing.T) {
 	}{
 		{"AdaptiveSaysThatItRunsAsFixed", func(*config.Batching) {},
 			batching.Limits{Mode: batching.Fixed, Size: 8, Wait: wait, Parallel: 1, Reason: "adaptive, for now fixed at 8"}},
+		{"AdaptiveKeepsItsCeiling", func(b *config.Batching) { b.MaxBatchSize = 40 },
+			batching.Limits{Mode: batching.Fixed, Size: 32, Wait: wait, Parallel: 1, Reason: "adaptive, for now fixed at 32"}},
 		{"Fixed", func(b *config.Batching) { b.Mode, b.MaxBatchSize = "fixed", 3 },
 			batching.Limits{Mode: batching.Fixed, Size: 3, Wait: wait, Parallel: 1, Reason: "fixed at 3"}},
 		{"Static", func(b *config.Batching) { b.Mode, b.MaxParallelBatches = "static", 2 },
