@@ -140,12 +140,15 @@ func (c *call) orGone(f *fault) *fault {
 	return f
 }
 
-// fail ends a call that has not sent anything yet.
+// fail ends a call that has not sent anything yet. A client that only closed its
+// sending side must not read our silence as net/http's empty 200, so its
+// connection is broken off.
 func (c *call) fail(f *fault) {
 	c.fault = f
-	if f.kind != clientGone {
-		c.client.refuse(c.dialect, f)
+	if f.kind == clientGone {
+		panic(http.ErrAbortHandler)
 	}
+	c.client.refuse(c.dialect, f)
 }
 
 // account gives the lease back and writes the one record. It runs last, also

@@ -170,9 +170,9 @@ func (p *peeker) fill(key []byte, start int) {
 	}
 }
 
-// isEmpty reports whether a value, with the colon before it, is null, "" or [].
+// isEmpty reports whether a value, with any space around it, is null, "" or [].
 func isEmpty(value []byte) bool {
-	v := bytes.Trim(value, ": \t\r\n")
+	v := bytes.TrimSpace(value)
 	return len(v) == 0 || string(v) == `""` || string(v) == "null" ||
 		v[0] == '[' && len(bytes.TrimSpace(v[1:])) == 1
 }

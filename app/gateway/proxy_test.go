@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -384,6 +385,38 @@ func TestCancel(t *testing.T) {
 		eventually(t, "the engine hears of it", func() bool { return engine.Canceled() == 1 })
 		if s := r.scheduler.Snapshot(); len(s) != 1 || len(s[0].Running) != 1 || !s[0].Running[0].Leaving {
 			t.Errorf("the place is free although the engine may still work: %+v", s)
+		}
+	})
+	t.Run("ByClosingTheSendingSideGetsNoAnswer", func(t *testing.T) {
+		for _, path := range []string{"/api/chat", "/api/pull"} { // scheduled, and straight
+			heard := make(chan struct{})
+			r := newRig(t, http.HandlerFunc(func(_ http.ResponseWriter, q *http.Request) {
+				_, _ = io.Copy(io.Discard, q.Body)
+				close(heard)
+				<-q.Context().Done()
+			}), Limits{}, one)
+			host := strings.TrimPrefix(r.url, "http://")
+			conn, err := net.Dial("tcp", host)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n%s", path, host, len(chat), chat); err != nil {
+				t.Fatal(err)
+			}
+			<-heard
+			if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			if got, _ := io.ReadAll(conn); len(got) > 0 {
+				t.Errorf("%s: %q", path, got)
+			}
+			_ = conn.Close()
+			if path == "/api/chat" {
+				if rec := r.recorded(); rec.Outcome != Canceled || rec.Status != 499 || rec.ErrorKind != "client_gone" {
+					t.Errorf("record %+v", rec)
+				}
+			}
+			r.noMore()
 		}
 	})
 	t.Run("AtTheEndMarkIsNoCancel", func(t *testing.T) {

@@ -68,9 +68,11 @@ func (c *call) pass(target backends.Target, keep func(*http.Response), failed fu
 			return localRedirect(res, target.Base)
 		},
 		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
-			if f := c.explain(err); f.kind != clientGone {
-				failed(f)
+			f := c.explain(err)
+			if f.kind == clientGone {
+				panic(http.ErrAbortHandler) // as in fail
 			}
+			failed(f)
 		},
 		FlushInterval: -1,
 		BufferPool:    &copyBuffers,
