@@ -9,6 +9,7 @@ import (
 	"net/http/httptrace"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -21,7 +22,9 @@ import (
 type try struct {
 	reused bool
 	heard  bool
-	err    error // nil = a good answer
+	wrote  bool          // the whole request was sent
+	works  time.Duration // from then on
+	err    error         // nil = a good answer
 }
 
 // tries is a transport that fails as it is told, and reads each body.
@@ -46,6 +49,10 @@ func (s *tries) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !isDial(now.err) {
 		trace.GotConn(httptrace.GotConnInfo{Reused: now.reused})
 	}
+	if now.wrote {
+		trace.WroteRequest(httptrace.WroteRequestInfo{})
+		time.Sleep(now.works)
+	}
 	if now.heard {
 		trace.GotFirstResponseByte()
 	}
@@ -54,6 +61,20 @@ func (s *tries) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {typeJSON}}, ContentLength: -1,
 		Body: io.NopCloser(strings.NewReader(`{"done":true}`)), Request: r}, nil
+}
+
+// oneWrite is a connection that may be dead after its first request.
+type oneWrite struct {
+	net.Conn
+	dead   bool
+	writes int
+}
+
+func (c *oneWrite) Write(p []byte) (int, error) {
+	if c.writes++; c.dead && c.writes > 1 {
+		return 0, syscall.EPIPE
+	}
+	return c.Conn.Write(p)
 }
 
 func TestRetry(t *testing.T) {
@@ -68,6 +89,8 @@ func TestRetry(t *testing.T) {
 	}{
 		{"a connection that failed once", []try{{err: refused}, {}}, 200, 0},
 		{"an idle one that was closed", []try{{reused: true, err: io.EOF}, {}}, 200, 0},
+		{"an idle one that was closed while it was written to", []try{{reused: true, wrote: true, err: reset}, {}}, 200, 0},
+		{"an idle one whose engine worked and died", []try{{reused: true, wrote: true, works: 2 * idleRace, err: io.EOF}}, 502, 1},
 		{"an engine that is not there", []try{{err: refused}, {err: refused}}, 503, 1},
 		{"an idle one, then a new one", []try{{reused: true, err: reset}, {err: reset}}, 502, 1},
 		{"a new one that was reset: the work may run", []try{{err: reset}}, 502, 1},
@@ -98,6 +121,44 @@ func TestRetry(t *testing.T) {
 			r.noMore()
 		})
 	}
+	t.Run("NeverAsksAnEngineTwiceThatHadHeard", func(t *testing.T) {
+		var heard atomic.Int32
+		r := newRig(t, http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+			_, _ = io.Copy(io.Discard, q.Body)
+			if heard.Add(1) == 1 { // leaves an idle connection
+				says(typeJSON, `{"done":true}`)(w, q)
+				return
+			}
+			time.Sleep(2 * idleRace)
+			panic(http.ErrAbortHandler)
+		}), Limits{}, batching.Settings{})
+		const body = `{"model":"m","prompt":"a"}`
+		_ = text(t, r.post("/api/generate", body))
+		res := r.do("POST", "/api/generate", body, "Idempotency-Key", "k")
+		if _ = text(t, res); res.StatusCode != 502 || heard.Load() != 2 {
+			t.Errorf("%d after the engine heard %d requests", res.StatusCode, heard.Load())
+		}
+	})
+	t.Run("AsksAgainWhereNothingWasWritten", func(t *testing.T) {
+		r := newRig(t, says(typeJSON, `{"done":true}`), Limits{}, batching.Settings{})
+		transport, ok := r.engines.target.Transport.(*http.Transport)
+		if !ok {
+			t.Fatal("another transport")
+		}
+		var dials atomic.Int32
+		transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+			return &oneWrite{Conn: conn, dead: dials.Add(1) == 1}, err
+		}
+		for range 2 {
+			if res := r.post("/api/generate", `{"model":"m","prompt":"a"}`); res.StatusCode != 200 || text(t, res) == "" {
+				t.Errorf("%d", res.StatusCode)
+			}
+		}
+		if dials.Load() != 2 {
+			t.Errorf("%d connections: none had died", dials.Load())
+		}
+	})
 	t.Run("OnRealConnections", func(t *testing.T) {
 		r, engine := scripted(t, Limits{}, batching.Settings{})
 		const body = `{"model":"tiny","prompt":"a"}`

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"carpool/backends"
@@ -43,7 +44,7 @@ func (c *call) exchange() {
 			rewrite(p, c.target)
 			p.Out.Header.Set("Accept-Encoding", "identity") // the tap reads plain text
 			p.Out.Body, _ = c.reader()                      // never fails
-			p.Out.GetBody = c.reader
+			p.Out.GetBody = nil                             // else net/http has retries of its own
 			p.Out.ContentLength = int64(len(c.body))
 			p.Out.TransferEncoding = nil
 		},
@@ -100,19 +101,58 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
+// idleRace is how long after a request was written its connection may fail and
+// still be taken for an idle one that the engine had closed before: the time in
+// which a local engine's reset comes back, and well under that of any real work.
+const idleRace = 100 * time.Millisecond
+
+// attempt is what is seen of one request on its connection. The transport tells
+// it on goroutines of its own.
+type attempt struct {
+	reused  atomic.Bool  // the connection had been idle
+	heard   atomic.Bool  // a byte of an answer has come
+	written atomic.Int64 // when the last byte was sent, in nanoseconds after start; 0 = it was not
+	start   time.Time
+}
+
+func (a *attempt) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GotConn: func(i httptrace.GotConnInfo) {
+			a.reused.Store(i.Reused)
+			a.written.Store(0)
+		},
+		WroteRequest: func(i httptrace.WroteRequestInfo) {
+			if i.Err == nil {
+				a.written.Store(max(1, int64(time.Since(a.start))))
+			}
+		},
+		GotFirstResponseByte: func() { a.heard.Store(true) },
+	}
+}
+
+// unheard reports whether the engine cannot have worked on a request that has
+// just failed with err.
+func (a *attempt) unheard(err error) bool {
+	switch {
+	case a.heard.Load() || isTimeout(err):
+		return false
+	case isDial(err):
+		return true
+	}
+	written := a.written.Load()
+	return a.reused.Load() && (written == 0 || time.Since(a.start)-time.Duration(written) < idleRace)
+}
+
 // roundTrip asks the engine, and asks once more if it cannot have heard: the
-// connection failed, or an idle one had been closed. Never after a timeout.
+// connection could not be made, or an idle one had been closed. Never after a
+// timeout.
 func (c *call) roundTrip(r *http.Request) (*http.Response, error) {
 	c.watch.wait()
 	defer c.watch.rest()
-	var heard, reused bool
-	trace := &httptrace.ClientTrace{
-		GotConn:              func(i httptrace.GotConnInfo) { reused = i.Reused },
-		GotFirstResponseByte: func() { heard = true },
-	}
-	r = r.WithContext(httptrace.WithClientTrace(r.Context(), trace))
+	try := &attempt{start: time.Now()}
+	r = r.WithContext(httptrace.WithClientTrace(r.Context(), try.trace()))
 	res, err := c.target.Transport.RoundTrip(r)
-	if err == nil || c.ctx.Err() != nil || heard || isTimeout(err) || !isDial(err) && !reused {
+	if err == nil || c.ctx.Err() != nil || !try.unheard(err) {
 		return res, err
 	}
 	again := r.Clone(r.Context())
