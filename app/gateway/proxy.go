@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -253,11 +254,25 @@ func (c *call) passRefusal(res *http.Response) error {
 	if rules[c.fault.kind].hopeless {
 		res.Header.Set("X-Should-Retry", "false")
 	}
+	c.watch.tokens(c.policy.Stall) // it comes in one go
 	res.Body = struct {
 		io.Reader
 		io.Closer
-	}{io.MultiReader(strings.NewReader(string(head[:n])), res.Body), res.Body}
+	}{io.MultiReader(bytes.NewReader(head[:n]), &watched{res.Body, c.watch}), res.Body}
 	return nil
+}
+
+// watched reads from an engine with the watchdog beside.
+type watched struct {
+	src   io.Reader
+	watch *watchdog
+}
+
+// Read implements io.Reader.
+func (w *watched) Read(p []byte) (int, error) {
+	w.watch.wait()
+	defer w.watch.rest()
+	return w.src.Read(p)
 }
 
 // localRedirect keeps a redirect from leading a client around us: one to the

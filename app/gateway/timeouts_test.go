@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -18,6 +19,7 @@ import (
 // pieces with a pause before each, then is silent for ever.
 type paced struct {
 	headers     time.Duration
+	status      int // 0 = 200
 	contentType string
 	pieces      []string
 	pause       time.Duration
@@ -50,7 +52,7 @@ func (p paced) RoundTrip(r *http.Request) (*http.Response, error) {
 		<-r.Context().Done()
 		_ = in.CloseWithError(context.Cause(r.Context()))
 	}()
-	return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {p.contentType}}, ContentLength: -1, Body: out, Request: r}, nil
+	return &http.Response{StatusCode: cmp.Or(p.status, 200), Header: http.Header{"Content-Type": {p.contentType}}, ContentLength: -1, Body: out, Request: r}, nil
 }
 
 func TestTimeouts(t *testing.T) {
@@ -84,6 +86,8 @@ func TestTimeouts(t *testing.T) {
 			200, "", 897 * time.Second, done},
 		{"an unstreamed answer is silent to its end", "/api/generate", `{"prompt":"a","stream":false}`, paced{headers: 1199 * time.Second, contentType: typeJSON, pieces: []string{done}, ends: true},
 			200, "", 1199 * time.Second, done},
+		{"an error that stalls", "/api/generate", `{"prompt":"a"}`, paced{status: 500, contentType: typeJSON, pieces: []string{word + strings.Repeat("x", 3<<10)}},
+			500, "backend_error", 60 * time.Second, word},
 		{"but not for ever", "/api/generate", `{"prompt":"a","stream":false}`, paced{headers: time.Hour}, 504, "backend_timeout", 1200 * time.Second, "no first token"},
 	}
 	for _, tt := range tests {
