@@ -97,7 +97,7 @@ func (a *answer) Read(p []byte) (int, error) {
 		// All that was read has been written by now. Many clients leave at the
 		// end mark, without waiting for the connection's end: what comes after
 		// it is no failure any more.
-		a.complete = a.tap.ended && a.fault == nil && a.tap.failure == nil && a.client.err == nil
+		a.complete = a.tap.ended && a.fault == nil && a.tap.failure == nil && a.client.failure() == nil
 		if a.end != nil {
 			return 0, a.end
 		}

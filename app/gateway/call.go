@@ -182,9 +182,9 @@ func (c *call) account() {
 func (c *call) settleFault() {
 	switch {
 	case c.complete:
-	case c.client.err != nil && errors.Is(c.client.err, os.ErrDeadlineExceeded):
+	case errors.Is(c.client.failure(), os.ErrDeadlineExceeded):
 		c.fault = newFault(slowClient, "the client read too slowly")
-	case c.client.err != nil:
+	case c.client.failure() != nil:
 		c.fault = newFault(clientGone, "the client left")
 	case c.fault == nil:
 		c.fault = c.orGone(newFault(internalError, "internal error"))
@@ -217,7 +217,7 @@ func (c *call) release() batching.Outcome {
 		return batching.Served
 	case overload:
 		return batching.Overload
-	case c.ctx.Err() != nil, c.client.err != nil:
+	case c.ctx.Err() != nil, c.client.failure() != nil, c.fault.kind == backendBadResponse:
 		return batching.Canceled
 	}
 	return batching.Served

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,7 +21,9 @@ type client struct {
 	head    http.Header   // put on the answer, over the engine's
 	status  int           // sent; 0 = nothing yet
 	written int64         // bytes of body
-	err     error         // of the first write that failed
+
+	mu  sync.Mutex
+	err error // of the first write or flush that failed; ReverseProxy flushes on a timer's goroutine too
 }
 
 func newClient(w http.ResponseWriter, id string, slow time.Duration) *client {
@@ -36,6 +39,9 @@ func (c *client) WriteHeader(status int) {
 	}
 	h := c.Header()
 	for k, v := range c.head {
+		if k == "Vary" {
+			v = append(h[k], v...) // the engine's answer may vary with more
+		}
 		h[k] = v
 	}
 	c.status = status
@@ -66,9 +72,18 @@ func (c *client) FlushError() error {
 func (c *client) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
 func (c *client) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if err != nil && c.err == nil {
 		c.err = err
 	}
+}
+
+// failure is the first error of a write or flush, nil while all went well.
+func (c *client) failure() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
 }
 
 // bound gives the next write its deadline. A writer without deadlines, as in

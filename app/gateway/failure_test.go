@@ -231,6 +231,11 @@ func TestShutdown(t *testing.T) {
 				t.Errorf("%s: %d %v %s", path, res.StatusCode, res.Header, body)
 			}
 		}
+		for path, want := range map[string]string{"/health": `{"status":"shutting down"}` + "\n", "/api/version": `{"version":"`} {
+			if res := r.do("GET", path, ""); res.StatusCode != 200 || !strings.HasPrefix(text(t, res), want) {
+				t.Errorf("%s: %d", path, res.StatusCode)
+			}
+		}
 		engine.Release()
 		held.Release()
 		if got := text(t, <-first); !endsWell(got) {
@@ -329,4 +334,85 @@ func TestSlowReader(t *testing.T) {
 		t.Errorf("record %+v", rec)
 	}
 	eventually(t, "the place is free", func() bool { return r.scheduler.Totals().InFlight == 0 })
+}
+
+func TestWriteDeadlineIsForOneWrite(t *testing.T) {
+	const pieces, pause = 30, 20 * time.Millisecond
+	r := newRig(t, http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		for range pieces {
+			says(typeNDJSON, chatStream[0])(w, q)
+			time.Sleep(pause)
+		}
+		says(typeNDJSON, chatStream[2])(w, q)
+	}), Limits{}, batching.Settings{})
+	r.gateway.slowWrite = pieces * pause / 3
+	got, broke := read(r.post("/api/chat", `{"model":"m","messages":[1]}`))
+	if broke || !endsWell(got) || strings.Count(got, "\n") != pieces+1 {
+		t.Errorf("broken off %v after %d lines", broke, strings.Count(got, "\n"))
+	}
+}
+
+// family is a context that counts who waits for its end.
+type family struct {
+	context.Context
+	never    chan struct{}
+	children atomic.Int32
+	born     atomic.Int32
+}
+
+func (f *family) Done() <-chan struct{} { return f.never }
+
+func (f *family) AfterFunc(func()) func() bool {
+	f.children.Add(1)
+	f.born.Add(1)
+	return func() bool { f.children.Add(-1); return true }
+}
+
+func TestARequestLeavesNothingBehind(t *testing.T) {
+	r := newRig(t, says(typeJSON, `{"done":true}`), Limits{}, batching.Settings{})
+	life := &family{Context: context.Background(), never: make(chan struct{})}
+	r.gateway.life = life
+	for range 3 {
+		_ = text(t, r.post("/api/generate", `{"model":"m","prompt":"a"}`))
+	}
+	eventually(t, "no request waits for the end", func() bool { return life.children.Load() == 0 })
+	if life.born.Load() == 0 {
+		t.Error("no request waited for the end")
+	}
+}
+
+func TestReleaseTellsHowTheEngineIsLeft(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		engine int
+		fault  *fault
+		want   batching.Outcome
+	}{
+		{"a good answer", 200, nil, batching.Served},
+		{"too busy", 503, newFault(backendUnavailable, ""), batching.Overload},
+		{"too many", 429, newFault(rateLimited, ""), batching.Overload},
+		{"its own error", 500, newFault(backendError, ""), batching.Served},
+		{"broken off by us as garbage", 200, newFault(backendBadResponse, ""), batching.Canceled},
+	} {
+		c := &call{ctx: t.Context(), client: &client{}, fault: tt.fault, rec: Record{EngineStatus: tt.engine}}
+		if got := c.release(); got != tt.want {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+// deaf is a client's connection on which every flush fails.
+type deaf struct{ http.ResponseWriter }
+
+func (deaf) FlushError() error { return io.ErrClosedPipe }
+
+func TestAFlushMayFailOnAnotherGoroutine(t *testing.T) {
+	c := newClient(deaf{}, "a", time.Second)
+	var wait sync.WaitGroup
+	wait.Go(func() { _ = c.FlushError() })
+	_ = c.failure() // the race detector judges
+	wait.Wait()
+	if !errors.Is(c.failure(), io.ErrClosedPipe) {
+		t.Errorf("%v", c.failure())
+	}
 }

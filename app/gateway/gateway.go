@@ -63,7 +63,7 @@ type Options struct {
 	Scheduler Scheduler
 	Engines   Engines
 	Record    func(Record) // called once per scheduled request; must not block; nil = none
-	Health    func() any   // body of GET /health, marshalled as JSON; nil = {"status":"ok"}
+	Health    func() any   // body of GET /health, marshalled as JSON; nil = {"status":"ok"}, or "shutting down"
 	Listen    string       // our address with the actual port, for the Host check
 	Log       *slog.Logger // notes without bodies or keys; nil = none
 }
@@ -122,8 +122,8 @@ func (g *Gateway) Configure(l Limits) {
 	g.policy.Store(&policy{Limits: l.withDefaults(), guard: newGuard(g.port, l)})
 }
 
-// Drain makes every new request fail with 503 shutting_down. Those in the
-// gateway go on.
+// Drain makes every new request fail with 503 shutting_down, but for GET /health
+// and GET /api/version. Those in the gateway go on.
 func (g *Gateway) Drain() { g.draining.Store(true) }
 
 // errShutdown is the cause of a request that Interrupt ended.
@@ -162,7 +162,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.refuse(dialect, f)
 		return
 	}
-	if g.draining.Load() {
+	if g.draining.Load() && r.URL.Path != "/health" && r.URL.Path != "/api/version" {
 		c.refuse(dialect, newFault(shuttingDown, "carpool is shutting down"))
 		return
 	}

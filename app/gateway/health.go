@@ -13,7 +13,11 @@ func (c *call) serveHealth() {
 		c.client.refuse(c.dialect, newFault(methodNotAllowed, "405 method not allowed"))
 		return
 	}
-	var state any = map[string]string{"status": "ok"}
+	status := "ok"
+	if c.draining.Load() {
+		status = "shutting down"
+	}
+	var state any = map[string]string{"status": status}
 	if c.health != nil {
 		state = c.health()
 	}

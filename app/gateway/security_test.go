@@ -286,3 +286,14 @@ func FuzzOrigin(f *testing.F) {
 		t.Errorf("%q is let in", origin)
 	})
 }
+
+func TestVaryIsAddedToTheEngines(t *testing.T) {
+	r := newRig(t, http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		w.Header().Set("Vary", "Accept-Encoding")
+		says(typeJSON, "{}")(w, q)
+	}), Limits{}, batching.Settings{})
+	res := r.do("GET", "/api/tags", "", "Origin", "http://localhost:3000")
+	if got := strings.Join(res.Header["Vary"], ", "); text(t, res) == "" || got != "Accept-Encoding, Origin" {
+		t.Errorf("Vary: %q", got)
+	}
+}
