@@ -81,13 +81,15 @@ func (c *call) pass(target backends.Target, keep func(*http.Response), failed fu
 	proxy.ServeHTTP(c.client, c.in.WithContext(c.ctx))
 }
 
-// lastGood keeps the last good answer of each list of models, for the time in
-// which no engine is up. Simulated lists are not kept: they would outlive the
+// lastGood keeps the last good answer of each engine's lists of models, for the
+// time in which that engine is not up. Simulated lists are not kept: they would outlive the
 // demo.
 type lastGood struct {
 	mu    sync.Mutex
-	lists map[string]savedList
+	lists map[listKey]savedList
 }
+
+type listKey struct{ engine, path string }
 
 type savedList struct {
 	contentType string
@@ -97,49 +99,57 @@ type savedList struct {
 // maxList bounds a list that is kept, in bytes.
 const maxList = 4 << 20
 
-func (l *lastGood) save(path string, s savedList) {
+func (l *lastGood) save(k listKey, s savedList) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.lists == nil {
-		l.lists = map[string]savedList{}
+		l.lists = map[listKey]savedList{}
 	}
-	l.lists[path] = s
+	l.lists[k] = s
 }
 
-func (l *lastGood) load(path string) (savedList, bool) {
+func (l *lastGood) load(k listKey) (savedList, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s, ok := l.lists[path]
+	s, ok := l.lists[k]
 	return s, ok
 }
 
-// serveList passes a list of models on, or the last one while no engine is up.
+// serveList passes a list of models on, or the engine's last one while it is not
+// up. Where no engine is up at all, the first known one with a list counts.
 func (c *call) serveList() {
 	path := c.in.URL.Path
-	fall := func(f *fault) {
-		saved, ok := c.lists.load(path)
-		if !ok {
-			c.client.refuse(c.dialect, f)
-			return
-		}
-		c.client.Header().Set("Content-Type", saved.contentType)
-		_, _ = c.client.Write(saved.body) // a client that has gone needs no error
-	}
 	target, err := c.engines.Preferred()
-	if err != nil {
-		fall(faultOfResolve(err))
+	if err == nil {
+		c.pass(target, func(res *http.Response) { c.keepList(path, res) }, func(f *fault) { c.fallBack(path, f, target.Info) })
 		return
 	}
-	c.pass(target, func(res *http.Response) { c.keepList(path, res) }, fall)
+	c.fallBack(path, faultOfResolve(err), c.engines.Snapshot()...)
+}
+
+// fallBack answers with the last list of the first of these engines that has
+// one, else with f.
+func (c *call) fallBack(path string, f *fault, known ...backends.Info) {
+	for _, e := range known {
+		if saved, ok := c.lists.load(listKey{e.Name, path}); ok {
+			c.client.Header().Set("Content-Type", saved.contentType)
+			_, _ = c.client.Write(saved.body) // a client that has gone needs no error
+			return
+		}
+	}
+	c.client.refuse(c.dialect, f)
 }
 
 func (c *call) keepList(path string, res *http.Response) {
 	if res.StatusCode != http.StatusOK || c.in.Method != http.MethodGet || c.target.Simulated {
 		return
 	}
+	if res.Header.Get("Content-Encoding") != "" {
+		return // the next client may not read it
+	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxList+1))
 	if err == nil && len(body) <= maxList {
-		c.lists.save(path, savedList{res.Header.Get("Content-Type"), body})
+		c.lists.save(listKey{c.target.Name, path}, savedList{res.Header.Get("Content-Type"), body})
 	}
 	rest := io.Reader(res.Body)
 	if err != nil {

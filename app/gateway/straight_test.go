@@ -139,7 +139,7 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 func TestListsOutliveTheEngine(t *testing.T) {
 	r, engine := scripted(t, Limits{}, batching.Settings{})
-	r.engines.known = []backends.Info{{Version: "demo", Simulated: true}, {Version: "0.17.4"}}
+	r.engines.known = []backends.Info{{Name: "demo", Version: "demo", Simulated: true}, {Name: "ollama", Version: "0.17.4"}}
 	paths := []string{"/api/tags", "/v1/models"}
 	want := map[string]string{}
 	for _, path := range paths {
@@ -175,6 +175,27 @@ func TestListsOutliveTheEngine(t *testing.T) {
 		}
 		if res := r.do("GET", "/api/version", ""); text(t, res) != `{"version":"0.0.0"}` {
 			t.Error("version")
+		}
+	})
+	t.Run("ButNotThoseOfAnotherEngine", func(t *testing.T) {
+		r, engine := scripted(t, Limits{}, batching.Settings{})
+		_ = text(t, r.do("GET", "/api/tags", ""))
+		engine.Stop()
+		r.engines.target.Name = "other"
+		if res := r.do("GET", "/api/tags", ""); res.StatusCode != 503 || text(t, res) == "" {
+			t.Errorf("%d", res.StatusCode)
+		}
+	})
+	t.Run("ButNotThoseThatNotAllCanRead", func(t *testing.T) {
+		r := newRig(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "br")
+			_, _ = io.WriteString(w, "packed")
+		}), Limits{}, batching.Settings{})
+		r.engines.known = []backends.Info{{Name: "ollama"}}
+		_ = text(t, r.do("GET", "/api/tags", "", "Accept-Encoding", "br"))
+		r.engines.fail(backends.ErrNoEngine)
+		if res := r.do("GET", "/api/tags", ""); res.StatusCode != 503 || text(t, res) == "" {
+			t.Errorf("%d", res.StatusCode)
 		}
 	})
 	t.Run("AndSimulatedOnesAreForgotten", func(t *testing.T) {
