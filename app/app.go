@@ -21,6 +21,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"carpool/app/config"
+	"carpool/app/control"
 	"carpool/app/gateway"
 	"carpool/app/tuner"
 	"carpool/backends"
@@ -69,6 +70,7 @@ type App struct {
 	engines      *backends.Registry
 	scheduler    *batching.Scheduler
 	gateway      *gateway.Gateway
+	control      *control.Socket // nil: it cannot be opened, and the command line cannot steer
 	recorder     *recorder
 	live         live
 
@@ -112,6 +114,11 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	first := a.openHistory(ctx, c)
 	a.openParts(c, first)
 	a.commit()
+	// Open before anyone is told that Carpool runs, so that the command line
+	// never takes it for one that does not.
+	if a.control, err = control.Listen(ctx, o.StateDir); err != nil {
+		a.log.Error("control", "error", err)
+	}
 	return a, nil
 }
 

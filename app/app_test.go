@@ -202,14 +202,9 @@ func TestApp(t *testing.T) {
 		}
 		shown := make(chan struct{})
 		a.OnShow(func() { close(shown) })
-		// The socket opens a moment after the lock is taken.
-		until(t, a, "the control socket", func(app.Snapshot) bool {
-			err := control.Dial(o.StateDir).Show(t.Context())
-			if err != nil && !errors.Is(err, control.ErrNotRunning) {
-				t.Error(err)
-			}
-			return err == nil
-		})
+		if err := control.Dial(o.StateDir).Show(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		<-shown
 	})
 	t.Run("SaysWhoHasThePort", func(t *testing.T) {

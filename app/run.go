@@ -95,8 +95,11 @@ func (a *App) watchFile(ctx context.Context) {
 }
 
 func (a *App) serveControl(ctx context.Context) {
-	if err := control.Serve(ctx, a.options.StateDir, a); err != nil && ctx.Err() == nil {
-		a.log.Error("control socket", "error", err)
+	if a.control == nil {
+		return
+	}
+	if err := control.Serve(ctx, a.control, a); err != nil {
+		a.log.Error("control", "error", err)
 	}
 }
 

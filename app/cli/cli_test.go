@@ -132,9 +132,13 @@ func newInstance(t *testing.T) instance {
 // serve answers for the instance until the test ends.
 func (i instance) serve(f *fake) {
 	i.t.Helper()
+	socket, err := control.Listen(i.t.Context(), i.state)
+	if err != nil {
+		i.t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- control.Serve(ctx, i.state, f) }()
+	go func() { done <- control.Serve(ctx, socket, f) }()
 	i.t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {

@@ -60,9 +60,13 @@ func (f *fake) Summary(context.Context, storage.Query) (storage.Summary, error) 
 // serve runs a control socket until the test ends or stop is called.
 func serve(t *testing.T, dir string, s Surface[state]) (c *Client, stop func()) {
 	t.Helper()
+	socket, err := Listen(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- Serve(ctx, dir, s) }()
+	go func() { done <- Serve(ctx, socket, s) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
@@ -186,7 +190,7 @@ func TestServe(t *testing.T) {
 		if err := os.Chmod(dir, 0o777); err != nil {
 			t.Fatal(err)
 		}
-		if err := Serve(t.Context(), dir, Surface[state](&fake{})); err == nil || !strings.Contains(err.Error(), "every user may write") {
+		if _, err := Listen(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "every user may write") {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -38,17 +38,25 @@ const (
 	maxBody       = 64 << 10        // bytes
 )
 
-// Serve answers on the state folder's socket until ctx ends. It fails at once
-// if the socket cannot be made. A socket that a killed Carpool left behind is
-// replaced, so the caller must hold the folder's lock.
-func Serve[S any](ctx context.Context, stateDir string, s Surface[S]) error {
+// Socket is a state folder's open socket. Callers wait on it until Serve, which
+// also closes it.
+type Socket struct{ listener sameUser }
+
+// Listen opens the state folder's socket. One that a killed Carpool left behind
+// is replaced, so the caller must hold the folder's lock.
+func Listen(ctx context.Context, stateDir string) (*Socket, error) {
 	l, err := listen(ctx, stateDir)
 	if err != nil {
-		return fmt.Errorf("control socket: %w", err)
+		return nil, fmt.Errorf("control socket: %w", err)
 	}
+	return &Socket{sameUser{l}}, nil
+}
+
+// Serve answers on the socket until ctx ends.
+func Serve[S any](ctx context.Context, socket *Socket, s Surface[S]) error {
 	server := &http.Server{Handler: handler(s), ReadHeaderTimeout: headerTimeout}
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(sameUser{l}) }()
+	go func() { ended <- server.Serve(socket.listener) }()
 	select {
 	case err := <-ended:
 		return fmt.Errorf("control socket: %w", err)
