@@ -193,7 +193,7 @@ func TestRegistry(t *testing.T) {
 		inWorld(t, Options{OnReal: func() { real.Add(1) }}, func(w *world) {
 			w.run()
 			_ = w.serves(DemoModel, "demo")
-			wants(t, w.serves("llama3", ""), ErrUnknownModel, "llama3", "no engine was found", "carpool-demo (simulated)")
+			wants(t, w.serves("llama3", ""), ErrUnknownModel, "llama3", "until a real engine is found", "carpool-demo (simulated)")
 			target, err := w.Preferred()
 			if err != nil || !target.Simulated || !target.Active || target.Slots != 4 || target.Label != "Demo engine (simulated)" {
 				t.Errorf("target %+v, %v", target.Info, err)

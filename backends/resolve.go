@@ -179,7 +179,7 @@ func (r *Registry) onlyDemo(model string) error {
 	if r.url == "demo" {
 		return fmt.Errorf("model '%s' not found: %w; the demo engine was chosen, which has only %s (simulated); set engine.url for another", model, ErrUnknownModel, DemoModel)
 	}
-	return fmt.Errorf("model '%s' not found: %w; no engine was found, and only %s (simulated) answers: start Ollama, or set engine.url", model, ErrUnknownModel, DemoModel)
+	return fmt.Errorf("model '%s' not found: %w; until a real engine is found only %s (simulated) answers: start Ollama, or set engine.url", model, ErrUnknownModel, DemoModel)
 }
 
 func (e *engine) target() Target {
