@@ -22,7 +22,7 @@ type Request struct {
 	ErrorKind       string    `json:"error_kind"`
 	Status          int       `json:"status"`        // sent to the client; 499 = it left before
 	EngineStatus    int       `json:"engine_status"` // 0 = the engine was not asked or did not answer
-	PromptBytes     int64     `json:"prompt_bytes"`  // size of the request's body
+	PromptBytes     int64     `json:"prompt_bytes"`  // text of the prompt, without images
 	AnswerBytes     int64     `json:"answer_bytes"`
 	PromptTokens    *int64    `json:"prompt_tokens"`
 	OutputTokens    *int64    `json:"output_tokens"`

@@ -34,7 +34,7 @@ type Record struct {
 	ErrorKind       string // "" when ok
 	Status          int    // sent to the client; 499 = it left before
 	EngineStatus    int    // 0 = not asked or no answer
-	PromptBytes     int64
+	PromptBytes     int64  // text of the prompt, without images
 	AnswerBytes     int64
 	PromptTokens    int // -1 = not known
 	OutputTokens    int // -1 = not known
