@@ -20,6 +20,7 @@ type Limits struct {
 	Size     int           `json:"size"`     // static: batch size; fixed: most in flight. At least 1
 	Wait     time.Duration `json:"wait_ns"`  // static: longest wait for company
 	Parallel int           `json:"parallel"` // static: batches that may run at once. At least 1
+	Tokens   int           `json:"tokens"`   // most tokens held in flight, those still to come included; 0 = no bound
 	Reason   string        `json:"reason"`   // why the limits are what they are, for people
 }
 
@@ -58,4 +59,24 @@ type Settings struct {
 	ReservedOthers int           // places in the queue that a single app cannot take, at most half of it; 0 = none
 	MaxWait        time.Duration // longest time in the queue; 0 = no bound
 	CancelGrace    time.Duration // how long a canceled request stays counted; 0 = not at all
+
+	Order          Order
+	Weights        map[string]float64 // of apps, above 0; an app that is not listed has 1. Never changed after it was handed over
+	ReservedUrgent int                // places of each key that only urgent requests may take, at most all but one; 0 = none
+	Guard          time.Duration      // an app that waited so long without a turn goes next; 0 = 60 s
+	PrefixCredit   float64            // units out of turn for a prefix still in the engine's cache; 0 = none
+	ShortestFirst  bool               // inside one app, the shortest expected answer first
+	Pinned         map[string]bool    // models never given up for another one; never changed after it was handed over
+	ModelMaxWait   time.Duration      // longest wait for a model that is not loaded; 0 = 30 s
 }
+
+// Order is a rule for who goes next.
+type Order uint8
+
+const (
+	// Fair takes turns among apps by what they used, inside the model that is
+	// loaded. design.md has its rules.
+	Fair Order = iota
+	// Arrival is first come, first served inside a class of priority.
+	Arrival
+)

@@ -1,6 +1,9 @@
 package batching
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Key says which requests may share a batch: only those for the same model on
 // the same engine.
@@ -53,6 +56,36 @@ type Request struct {
 	PromptTokens int      // estimate; 0 = unknown
 	MaxTokens    int      // most tokens it may generate; 0 = unknown
 	Prefix       uint64   // hash of the shared prompt prefix; 0 = unknown
+	PrefixTokens int      // estimate of that prefix's length; 0 = unknown
+
+	// Supersede names what the request is about. While an earlier one of the same
+	// app with the same value waits, that one leaves with ErrSuperseded. "" = none.
+	Supersede string
+}
+
+// Report is what the engine told of a request at its end. Counts are -1 and
+// times 0 where it told nothing.
+type Report struct {
+	PromptTokens int // of the whole prompt
+	CachedTokens int // of those, found in the engine's cache
+	OutputTokens int
+
+	Total  time.Duration // from the engine's receipt to the end
+	Load   time.Duration // loading the model
+	Prompt time.Duration // reading the prompt
+	Eval   time.Duration // generating
+}
+
+// Untold is the report of an engine that tells nothing.
+func Untold() Report { return Report{PromptTokens: -1, CachedTokens: -1, OutputTokens: -1} }
+
+// Wait is how long the engine held the request in a queue of its own: what is
+// left of Total. False if the engine does not tell.
+func (r Report) Wait() (time.Duration, bool) {
+	if r.Total <= 0 || r.Eval <= 0 && r.Prompt <= 0 {
+		return 0, false
+	}
+	return max(0, r.Total-r.Load-r.Prompt-r.Eval), true
 }
 
 // Outcome tells how a released request ended, as far as the scheduler cares.
@@ -67,4 +100,7 @@ const (
 	// Overload means that the engine refused because it had too much to do. The
 	// core counts it as Served; it is for whoever moves the limits.
 	Overload
+	// Failed means that the engine could not be reached or broke off. The core
+	// counts it as Served.
+	Failed
 )

@@ -23,6 +23,7 @@ var (
 	ErrAppQueueFull = errors.New("app has too many waiting requests")
 	ErrQueueTimeout = errors.New("waited too long in the queue")
 	ErrClosed       = errors.New("scheduler is closed")
+	ErrSuperseded   = errors.New("a newer request took its place")
 )
 
 // Options are fixed for a scheduler's life. The zero value is ready to use.
@@ -30,6 +31,7 @@ type Options struct {
 	FirstBatch uint64      // id of the first batch; 0 = 1
 	Mark       func() any  // kept in Batch.Mark of each batch released; called under the lock, so it must be quick; nil = none
 	Ended      func(Batch) // hears of each batch that ended, outside the lock; must not block; nil = none
+	Observer   Observer    // nil = none
 }
 
 // Scheduler hands out leases. Its methods may be called from any goroutine. It

@@ -76,3 +76,51 @@ func checkLoop(c Config) error {
 	}
 	return nil
 }
+
+// checkStart accepts a number of requests or "table".
+func checkStart(v string) error {
+	if n, err := strconv.Atoi(v); v != "table" && (err != nil || n < 1 || n > 64 || strconv.Itoa(n) != v) {
+		return fmt.Errorf("%q is neither a number from 1 to 64 nor table", v)
+	}
+	return nil
+}
+
+// checkApp accepts an app's name.
+func checkApp(v string) error {
+	if strings.TrimSpace(v) != v || v == "" || strings.ContainsAny(v, "=,") {
+		return fmt.Errorf("%q is not an app's name", v)
+	}
+	return nil
+}
+
+// checkModel accepts a model's name.
+func checkModel(v string) error {
+	if v == "" || strings.ContainsAny(v, ", \t\r\n") {
+		return fmt.Errorf("%q is not a model's name, such as llama3.2:latest", v)
+	}
+	return nil
+}
+
+func checkAppKey(v string) error {
+	key, app := pair(v)
+	if key == "" || checkApp(app) != nil {
+		return fmt.Errorf("%q is not key=app", v)
+	}
+	return nil
+}
+
+func checkAppWeight(v string) error {
+	app, weight := pair(v)
+	if w, err := strconv.ParseFloat(weight, 64); checkApp(app) != nil || err != nil || !(w >= 0.1 && w <= 10) {
+		return fmt.Errorf("%q is not app=weight with a weight from 0.1 to 10", v)
+	}
+	return nil
+}
+
+func checkAppPriority(v string) error {
+	app, priority := pair(v)
+	if checkApp(app) != nil || priority != "urgent" && priority != "normal" && priority != "background" {
+		return fmt.Errorf("%q is not app=urgent, app=normal or app=background", v)
+	}
+	return nil
+}

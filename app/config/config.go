@@ -22,6 +22,9 @@ type Config struct {
 	Batching Batching `toml:"batching" json:"batching"`
 	Adaptive Adaptive `toml:"adaptive" json:"adaptive"`
 	Queue    Queue    `toml:"queue" json:"queue"`
+	Apps     Apps     `toml:"apps" json:"apps"`
+	Models   Models   `toml:"models" json:"models"`
+	Embed    Embed    `toml:"embeddings" json:"embeddings"`
 	Engine   Engine   `toml:"engine" json:"engine"`
 	GPU      GPU      `toml:"gpu" json:"gpu"`
 	History  History  `toml:"history" json:"history"`
@@ -54,14 +57,45 @@ type Batching struct {
 
 // Adaptive bounds the governor.
 type Adaptive struct {
-	Max int `toml:"max" json:"max"`
+	Start           string `toml:"start" json:"start"` // a number, or "table"
+	Min             int    `toml:"min" json:"min"`
+	Max             int    `toml:"max" json:"max"`
+	LatencyTargetMS int    `toml:"latency_target_ms" json:"latency_target_ms"` // per output token
 }
 
-// Queue bounds the waiting requests.
+// Queue bounds and orders the waiting requests.
 type Queue struct {
-	MaxWaiting     int `toml:"max_waiting" json:"max_waiting"`
-	ReservedOthers int `toml:"reserved_others" json:"reserved_others"`
-	MaxWaitS       int `toml:"max_wait_s" json:"max_wait_s"` // 0 = no bound
+	Order          string `toml:"order" json:"order"` // fair, arrival
+	MaxWaiting     int    `toml:"max_waiting" json:"max_waiting"`
+	ReservedOthers int    `toml:"reserved_others" json:"reserved_others"`
+	ReservedUrgent int    `toml:"reserved_urgent" json:"reserved_urgent"`
+	MaxWaitS       int    `toml:"max_wait_s" json:"max_wait_s"` // 0 = no bound
+	GuardS         int    `toml:"guard_s" json:"guard_s"`
+	PrefixCredit   int    `toml:"prefix_credit" json:"prefix_credit"`
+	ShortestFirst  bool   `toml:"shortest_first" json:"shortest_first"`
+	ShareIdentical bool   `toml:"share_identical" json:"share_identical"`
+}
+
+// Apps says who is who and how much each may have. Each item of the first three
+// is "name=value".
+type Apps struct {
+	Keys       []string `toml:"keys" json:"keys"`             // "API key=app"
+	Weights    []string `toml:"weights" json:"weights"`       // "app=weight", 0.1–10
+	Priorities []string `toml:"priorities" json:"priorities"` // "app=urgent, normal or background"
+	Supersede  []string `toml:"supersede" json:"supersede"`   // apps whose newer completion replaces the waiting one
+}
+
+// Models is about which model is loaded.
+type Models struct {
+	Pinned   []string `toml:"pinned" json:"pinned"`
+	MaxWaitS int      `toml:"max_wait_s" json:"max_wait_s"`
+}
+
+// Embed is about embedding calls.
+type Embed struct {
+	Merge    bool `toml:"merge" json:"merge"`
+	MaxMerge int  `toml:"max_merge" json:"max_merge"` // texts in one call
+	CacheMiB int  `toml:"cache_mib" json:"cache_mib"` // 0 = off
 }
 
 // Engine says where requests go.
@@ -72,7 +106,8 @@ type Engine struct {
 
 // GPU is about reading the GPU.
 type GPU struct {
-	SampleMS int `toml:"sample_ms" json:"sample_ms"`
+	SampleMS   int `toml:"sample_ms" json:"sample_ms"`
+	ReserveMiB int `toml:"reserve_mib" json:"reserve_mib"`
 }
 
 // History is about the SQLite file.

@@ -40,8 +40,8 @@ func TestSettings(t *testing.T) {
 			}
 			fields[p] = e.Key
 		}
-		if len(fields) != 27 {
-			t.Errorf("%d keys, Config has 27 fields", len(fields))
+		if len(fields) != 46 {
+			t.Errorf("%d keys, Config has 46 fields", len(fields))
 		}
 	})
 	t.Run("TheCopyIsTheCallers", func(t *testing.T) {
