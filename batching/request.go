@@ -57,6 +57,8 @@ type Request struct {
 	MaxTokens    int      // most tokens it may generate; 0 = unknown
 	Prefix       uint64   // hash of the shared prompt prefix; 0 = unknown
 	PrefixTokens int      // estimate of that prefix's length; 0 = unknown
+	Streams      bool     // its tokens are reported as they come
+	Embedding    bool     // it reads a prompt and generates nothing
 
 	// Supersede names what the request is about. While an earlier one of the same
 	// app with the same value waits, that one leaves with ErrSuperseded. "" = none.

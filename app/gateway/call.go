@@ -96,6 +96,8 @@ func (c *call) admit() *fault {
 		PromptTokens: int(c.sketch.prompt / bytesPerToken),
 		MaxTokens:    c.sketch.maxTokens,
 		Prefix:       c.sketch.prefix,
+		Streams:      c.sketch.stream,
+		Embedding:    c.route.embedding,
 	})
 	c.rec.Queued = time.Since(c.arrived)
 	if err != nil {
