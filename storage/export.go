@@ -60,6 +60,24 @@ var batchCSV = []column[Batch]{
 	{"gpu_utilization", func(b Batch) string { return optional(b.GPUUtilization, number) }},
 }
 
+var decisionCSV = []column[Decision]{
+	{"at", func(d Decision) string { return moment(d.At) }},
+	{"engine", func(d Decision) string { return text(d.Engine) }},
+	{"model", func(d Decision) string { return text(d.Model) }},
+	{"kind", func(d Decision) string { return text(d.Kind) }},
+	{"old_limit", func(d Decision) string { return optional(d.OldLimit, whole) }},
+	{"new_limit", func(d Decision) string { return optional(d.NewLimit, whole) }},
+	{"slots", func(d Decision) string { return optional(d.Slots, whole) }},
+	{"slots_by", func(d Decision) string { return text(d.SlotsBy) }},
+	{"token_budget", func(d Decision) string { return optional(d.TokenBudget, whole) }},
+	{"reason", func(d Decision) string { return text(d.Reason) }},
+	{"in_flight", func(d Decision) string { return optional(d.InFlight, whole) }},
+	{"waiting", func(d Decision) string { return optional(d.Waiting, whole) }},
+	{"gpu_memory_used_bytes", func(d Decision) string { return optional(d.GPUMemoryUsed, whole) }},
+	{"gpu_memory_total_bytes", func(d Decision) string { return optional(d.GPUMemoryTotal, whole) }},
+	{"gpu_utilization", func(d Decision) string { return optional(d.GPUUtilization, number) }},
+}
+
 // WriteRequestsCSV writes a header and the rows as CSV. An unknown value is an
 // empty cell. Text that a spreadsheet would take for a formula gets a leading
 // apostrophe.
@@ -68,11 +86,17 @@ func WriteRequestsCSV(w io.Writer, rows []Request) error { return writeCSV(w, re
 // WriteBatchesCSV writes a header and the rows as CSV, as WriteRequestsCSV does.
 func WriteBatchesCSV(w io.Writer, rows []Batch) error { return writeCSV(w, batchCSV, rows) }
 
+// WriteDecisionsCSV writes a header and the rows as CSV, as WriteRequestsCSV does.
+func WriteDecisionsCSV(w io.Writer, rows []Decision) error { return writeCSV(w, decisionCSV, rows) }
+
 // WriteRequestsJSON writes the rows as one JSON array; an unknown value is null.
 func WriteRequestsJSON(w io.Writer, rows []Request) error { return writeJSON(w, rows) }
 
 // WriteBatchesJSON writes the rows as one JSON array; an unknown value is null.
 func WriteBatchesJSON(w io.Writer, rows []Batch) error { return writeJSON(w, rows) }
+
+// WriteDecisionsJSON writes the rows as one JSON array; an unknown value is null.
+func WriteDecisionsJSON(w io.Writer, rows []Decision) error { return writeJSON(w, rows) }
 
 func writeCSV[T any](w io.Writer, columns []column[T], rows []T) error {
 	out := csv.NewWriter(w)

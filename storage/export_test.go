@@ -28,8 +28,14 @@ func TestExport(t *testing.T) {
 		"requests.json": func(w io.Writer) error { return WriteRequestsJSON(w, exportedRequests()) },
 		"batches.csv":   func(w io.Writer) error { return WriteBatchesCSV(w, []Batch{fullBatch(), {ID: 8, Started: noon}}) },
 		"batches.json":  func(w io.Writer) error { return WriteBatchesJSON(w, []Batch{fullBatch(), {ID: 8, Started: noon}}) },
-		"empty.csv":     func(w io.Writer) error { return WriteBatchesCSV(w, nil) },
-		"empty.json":    func(w io.Writer) error { return WriteBatchesJSON(w, nil) },
+		"decisions.csv": func(w io.Writer) error {
+			return WriteDecisionsCSV(w, []Decision{fullDecision(), {At: noon, Model: "=1+1"}})
+		},
+		"decisions.json": func(w io.Writer) error {
+			return WriteDecisionsJSON(w, []Decision{fullDecision(), {At: noon, Model: "=1+1"}})
+		},
+		"empty.csv":  func(w io.Writer) error { return WriteBatchesCSV(w, nil) },
+		"empty.json": func(w io.Writer) error { return WriteBatchesJSON(w, nil) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got bytes.Buffer
@@ -64,7 +70,7 @@ func TestExport(t *testing.T) {
 		for _, c := range []struct {
 			row     any
 			columns []string
-		}{{Request{}, names(requestCSV)}, {Batch{}, names(batchCSV)}} {
+		}{{Request{}, names(requestCSV)}, {Batch{}, names(batchCSV)}, {Decision{}, names(decisionCSV)}} {
 			var want []string
 			for _, f := range reflect.VisibleFields(reflect.TypeOf(c.row)) {
 				want = append(want, f.Tag.Get("json"))

@@ -22,6 +22,7 @@ func init() {
 	for i := uint64(1); err == nil; i++ {
 		s.AddBatch(Batch{ID: i, Started: noon})
 		s.AddRequest(Request{Batch: &i, Started: noon})
+		s.AddDecision(Decision{At: noon})
 		err = s.Flush(context.Background())
 		fmt.Println(i)
 	}
@@ -66,6 +67,9 @@ func TestRowsOnDiskSurviveAKill(t *testing.T) {
 		t.Errorf("last batch %d %v, the child was told of %d", last, err, told)
 	}
 	sum, err := s.Summary(t.Context(), Query{})
+	if got := len(decisions(t, s, Query{})); uint64(got) != last {
+		t.Errorf("%d decisions, last batch %d", got, last)
+	}
 	if err != nil || sum.Requests != sum.Batches || uint64(sum.Batches) != last {
 		t.Errorf("%+v %v, last batch %d", sum, err, last)
 	}

@@ -11,8 +11,8 @@ import (
 
 const defaultLimit = 10_000
 
-// Query selects rows that started in [Since, Until), newest first. Times are
-// kept to the millisecond: the bounds are widened to whole ones.
+// Query selects rows that started, or were decided, in [Since, Until), newest
+// first. Times are kept to the millisecond: the bounds are widened to whole ones.
 type Query struct {
 	Since time.Time // zero = from the beginning
 	Until time.Time // zero = to the end

@@ -32,6 +32,7 @@ func history(t *testing.T) string {
 	for i := range 500 {
 		s.AddRequest(fullRequest())
 		s.AddBatch(Batch{ID: uint64(i + 1), Started: noon})
+		s.AddDecision(fullDecision())
 	}
 	closeStore(t, s)
 	return path
@@ -114,12 +115,16 @@ func TestOpenMovesAsideWhatItCannotUse(t *testing.T) {
 				t.Errorf("%d rows in a new history", got)
 			}
 			s.AddRequest(fullRequest())
+			s.AddDecision(fullDecision())
 			flush(t, s)
 			closeStore(t, s)
 
 			s = openStore(t, Options{Path: path})
 			if got := len(requests(t, s, Query{})); got != 1 {
 				t.Errorf("%d rows after a restart", got)
+			}
+			if got := len(decisions(t, s, Query{})); got != 1 {
+				t.Errorf("%d decisions after a restart", got)
 			}
 			if st := s.State(); !st.OK || st.Problem != "" || len(movedAside(t, path)) != 1 {
 				t.Errorf("not sound after a restart: %+v", st)
@@ -167,6 +172,9 @@ func TestOpen(t *testing.T) {
 		}
 		if got := len(requests(t, s, Query{})); got != 500 {
 			t.Errorf("read %d rows", got)
+		}
+		if got := len(decisions(t, s, Query{})); got != 500 {
+			t.Errorf("read %d decisions", got)
 		}
 		if last, err := s.LastBatch(t.Context()); err != nil || last != 500 {
 			t.Errorf("last batch %d %v", last, err)
@@ -244,6 +252,13 @@ func TestOpen(t *testing.T) {
 			t.Fatal(err)
 		}
 		if plans := planOf(t, rows); !strings.Contains(plans, "USING INDEX request_started") || strings.Contains(plans, "TEMP B-TREE FOR ORDER BY") {
+			t.Errorf("plan: %s", plans)
+		}
+		rows, err = s.readers.Query("EXPLAIN QUERY PLAN "+selectDecisions, 0, 1, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if plans := planOf(t, rows); !strings.Contains(plans, "USING INDEX decision_at") || strings.Contains(plans, "TEMP B-TREE FOR ORDER BY") {
 			t.Errorf("plan: %s", plans)
 		}
 	})

@@ -16,6 +16,7 @@ const (
 var deleteOld = []string{
 	`DELETE FROM request WHERE seq IN (SELECT seq FROM request WHERE started < ? ORDER BY started LIMIT ?)`,
 	`DELETE FROM batch WHERE id IN (SELECT id FROM batch WHERE started < ? ORDER BY started LIMIT ?)`,
+	`DELETE FROM decision WHERE seq IN (SELECT seq FROM decision WHERE at < ? ORDER BY at LIMIT ?)`,
 }
 
 // purge deletes rows older than the retention, at first and once an hour.

@@ -146,6 +146,9 @@ func (s *Store) AddRequest(r Request) { s.add(r) }
 // Batch ids are unique on file: a second row with an id is dropped.
 func (s *Store) AddBatch(b Batch) { s.add(b) }
 
+// AddDecision queues a row; it never blocks. It is on disk at most 100 ms later.
+func (s *Store) AddDecision(d Decision) { s.add(d) }
+
 func (s *Store) add(r row) {
 	s.adding.RLock()
 	defer s.adding.RUnlock()

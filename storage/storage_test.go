@@ -37,6 +37,15 @@ func fullBatch() Batch {
 	}
 }
 
+func fullDecision() Decision {
+	return Decision{
+		At: noon, Engine: "ollama", Model: "llama3:8b", Kind: "limit", OldLimit: ptr(int64(4)), NewLimit: ptr(int64(5)),
+		Slots: ptr(int64(8)), SlotsBy: "engine wait", TokenBudget: ptr(int64(16384)), Reason: "4 streams seen at once, more are waiting",
+		InFlight: ptr(int64(4)), Waiting: ptr(int64(9)),
+		GPUMemoryUsed: ptr(int64(5 << 30)), GPUMemoryTotal: ptr(int64(24 << 30)), GPUUtilization: ptr(0.87),
+	}
+}
+
 func openStore(t testing.TB, o Options) *Store {
 	t.Helper()
 	if o.Path == "" {
@@ -86,6 +95,15 @@ func batches(t testing.TB, s *Store, q Query) []Batch {
 	return rows
 }
 
+func decisions(t testing.TB, s *Store, q Query) []Decision {
+	t.Helper()
+	rows, err := s.Decisions(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
 func ids(rows []Request) []string {
 	all := []string{}
 	for _, r := range rows {
@@ -127,6 +145,38 @@ func TestStore(t *testing.T) {
 		flush(t, s)
 		if got, want := batches(t, s, Query{}), []Batch{fullBatch(), bare}; !reflect.DeepEqual(got, want) {
 			t.Fatalf("got  %+v\nwant %+v", got, want)
+		}
+	})
+
+	t.Run("KeepsEveryFieldOfADecision", func(t *testing.T) {
+		requireEveryFieldSet(t, fullDecision())
+		s := openStore(t, Options{})
+		bare := Decision{At: noon, Kind: "merge", Reason: "slower than one by one"}
+		s.AddDecision(bare)
+		s.AddDecision(fullDecision())
+		flush(t, s)
+		if got, want := decisions(t, s, Query{}), []Decision{fullDecision(), bare}; !reflect.DeepEqual(got, want) {
+			t.Fatalf("got  %+v\nwant %+v", got, want)
+		}
+	})
+
+	t.Run("SelectsDecisionsOfARange", func(t *testing.T) {
+		s := openStore(t, Options{})
+		for i := range 5 {
+			s.AddDecision(Decision{At: noon.Add(time.Duration(i) * time.Second), Reason: fmt.Sprint(i)})
+		}
+		flush(t, s)
+		for want, q := range map[string]Query{
+			"43":  {Limit: 2},
+			"321": {Since: noon.Add(time.Second), Until: noon.Add(4 * time.Second)},
+		} {
+			var got string
+			for _, d := range decisions(t, s, q) {
+				got += d.Reason
+			}
+			if got != want {
+				t.Errorf("%+v: got %s, want %s", q, got, want)
+			}
 		}
 	})
 

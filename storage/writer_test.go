@@ -180,10 +180,12 @@ func TestRetention(t *testing.T) {
 		for i := range old {
 			s.AddRequest(Request{ID: "old", Started: now.Add(-25 * time.Hour)})
 			s.AddBatch(Batch{ID: uint64(i + 1), Started: now.Add(-25 * time.Hour)})
+			s.AddDecision(Decision{At: now.Add(-25 * time.Hour)})
 		}
 		s.AddRequest(Request{ID: "yesterday", Started: now.Add(-23*time.Hour - 30*time.Minute)})
 		s.AddRequest(Request{ID: "new", Started: now})
 		s.AddBatch(Batch{ID: old + 1, Started: now})
+		s.AddDecision(Decision{At: now, Reason: "new"})
 		closeStore(t, s)
 
 		s = openStore(t, Options{Path: path})
@@ -200,6 +202,9 @@ func TestRetention(t *testing.T) {
 		}
 		if got := batches(t, s, Query{}); len(got) != 1 || got[0].ID != old+1 {
 			t.Fatalf("at open: %d batches left", len(got))
+		}
+		if got := decisions(t, s, Query{}); len(got) != 1 || got[0].Reason != "new" {
+			t.Fatalf("at open: %d decisions left", len(got))
 		}
 		time.Sleep(time.Hour)
 		if got := ids(requests(t, s, Query{})); len(got) != 1 || got[0] != "new" {
