@@ -23,6 +23,14 @@ func (a *App) Batches(ctx context.Context, q storage.Query) ([]storage.Batch, er
 	return a.store.Batches(ctx, q)
 }
 
+// Decisions reads the history, newest first, rows of this moment included.
+func (a *App) Decisions(ctx context.Context, q storage.Query) ([]storage.Decision, error) {
+	if err := a.settle(ctx); err != nil {
+		return nil, err
+	}
+	return a.store.Decisions(ctx, q)
+}
+
 // Summary adds up a range of the history, rows of this moment included.
 func (a *App) Summary(ctx context.Context, q storage.Query) (storage.Summary, error) {
 	if err := a.settle(ctx); err != nil {

@@ -75,6 +75,15 @@ func (f *fake) Batches(context.Context, storage.Query) ([]storage.Batch, error) 
 		MaxWaitMS: 50, DurationMS: 61000, Tokens: 320}}, nil
 }
 
+func (f *fake) Decisions(context.Context, storage.Query) ([]storage.Decision, error) {
+	four, five, eight, budget := int64(4), int64(5), int64(8), int64(16384)
+	return []storage.Decision{
+		{At: moment0, Engine: "ollama", Model: "tiny", Kind: "limit", OldLimit: &four, NewLimit: &five, Slots: &eight, SlotsBy: "engine wait",
+			TokenBudget: &budget, Reason: "4 streams seen at once, more are waiting"},
+		{At: moment0, Engine: "ollama", Model: "embedder", Kind: "merge", Reason: "merged calls were slower: one by one from now on"},
+	}, nil
+}
+
 func (f *fake) Summary(context.Context, storage.Query) (storage.Summary, error) {
 	return storage.Summary{Requests: 1200, Released: 8, Batches: 1, Outcomes: map[string]int64{"ok": 1199, "error": 1}, PromptTokens: 5, OutputTokens: 40}, nil
 }
@@ -329,6 +338,22 @@ func TestHistory(t *testing.T) {
 	t.Run("ShowsBatches", func(t *testing.T) {
 		_, out, _ := i.carpool("history", "--batches")
 		golden(t, "batches.txt", inUTC(out))
+	})
+	t.Run("ShowsDecisions", func(t *testing.T) {
+		_, out, _ := i.carpool("history", "--decisions")
+		golden(t, "decisions.txt", inUTC(out))
+	})
+	t.Run("PrintsDecisionsAsCSV", func(t *testing.T) {
+		_, out, _ := i.carpool("history", "--decisions", "--csv")
+		rows, err := csv.NewReader(strings.NewReader(out)).ReadAll()
+		if err != nil || len(rows) != 3 || rows[0][0] != "at" || rows[1][5] != "5" || rows[2][5] != "" {
+			t.Errorf("got %q, %v", rows, err)
+		}
+	})
+	t.Run("ShowsOneKindAtATime", func(t *testing.T) {
+		if status, _, notes := i.carpool("history", "--decisions", "--batches"); status != 1 || !strings.Contains(notes, "batches decisions") {
+			t.Errorf("status %d, says %q", status, notes)
+		}
 	})
 	t.Run("PrintsCSVWithoutFormulas", func(t *testing.T) {
 		_, out, _ := i.carpool("history", "--csv")

@@ -19,6 +19,7 @@ type historyOptions struct {
 	since, until  string
 	limit         int
 	batches       bool
+	decisions     bool
 	asJSON, asCSV bool
 }
 
@@ -26,14 +27,16 @@ func (c *cli) historyCommand() *cobra.Command {
 	var o historyOptions
 	cmd := &cobra.Command{
 		Use:   "history",
-		Short: "Show past requests and batches",
+		Short: "Show past requests, batches and decisions",
 		Long: `Show past requests, newest first, and their sums: when, which app and model, how
-long they waited and ran. Prompts and answers are never kept.
+long they waited and ran. Prompts and answers are never kept. Decisions are what
+Carpool chose by itself, such as how many requests run at once, each with why.
 
 A time is a duration before now (90s, 15m, 1h, 7d), a date (2026-01-31), or a
 date with a time (2026-01-31T18:00:00Z; without a zone, your own).`,
 		Example: `  carpool history --since 1h
   carpool history --since 1h --batches
+  carpool history --since 1h --decisions
   carpool history --since 7d --csv --limit 0 > requests.csv
   carpool history --since 2026-01-31 --until 2026-02-01 --json`,
 		Args: cobra.NoArgs,
@@ -45,9 +48,11 @@ date with a time (2026-01-31T18:00:00Z; without a zone, your own).`,
 	f.StringVar(&o.until, "until", "", "end of the range, as a `time` (default now)")
 	f.IntVar(&o.limit, "limit", 100, "most `rows`; 0 = as many as Carpool gives at once, 10,000")
 	f.BoolVar(&o.batches, "batches", false, "show batches, not requests")
+	f.BoolVar(&o.decisions, "decisions", false, "show decisions, not requests")
 	f.BoolVar(&o.asJSON, "json", false, "print JSON, with the sums of the range")
 	f.BoolVar(&o.asCSV, "csv", false, "print CSV")
 	cmd.MarkFlagsMutuallyExclusive("json", "csv")
+	cmd.MarkFlagsMutuallyExclusive("batches", "decisions")
 	return cmd
 }
 
@@ -62,6 +67,13 @@ func (c *cli) history(ctx context.Context, o historyOptions) error {
 			return err
 		}
 		return printHistory(ctx, c, q, o, "batches", rows, batchRows)
+	}
+	if o.decisions {
+		rows, err := c.running().Decisions(ctx, q)
+		if err != nil {
+			return err
+		}
+		return printHistory(ctx, c, q, o, "decisions", rows, decisionRows)
 	}
 	rows, err := c.running().Requests(ctx, q)
 	if err != nil {
@@ -172,6 +184,29 @@ func batchRows(batches []storage.Batch) [][]string {
 			strconv.Itoa(b.Released), strconv.Itoa(b.Running), limit, spanMS(b.MaxWaitMS), spanMS(b.DurationMS), strconv.FormatInt(b.Tokens, 10)})
 	}
 	return rows
+}
+
+func decisionRows(decisions []storage.Decision) [][]string {
+	rows := [][]string{{"DECIDED", "MODEL", "ABOUT", "LIMIT", "SLOTS", "TOKENS", "WHY"}}
+	for _, d := range decisions {
+		limit := numberOr(d.NewLimit, "-")
+		if d.OldLimit != nil && d.NewLimit != nil && *d.OldLimit != *d.NewLimit {
+			limit = numberOr(d.OldLimit, "") + " → " + limit
+		}
+		slots := numberOr(d.Slots, "-")
+		if d.SlotsBy != "" {
+			slots += " (" + d.SlotsBy + ")"
+		}
+		rows = append(rows, []string{d.At.Local().Format(time.DateTime), d.Model, d.Kind, limit, slots, numberOr(d.TokenBudget, "-"), d.Reason})
+	}
+	return rows
+}
+
+func numberOr(n *int64, unknown string) string {
+	if n == nil {
+		return unknown
+	}
+	return humanize.Comma(*n)
 }
 
 func summaryText(s storage.Summary) string {

@@ -78,6 +78,12 @@ func (c *Client) Batches(ctx context.Context, q storage.Query) (rows []storage.B
 	return rows, err
 }
 
+// Decisions reads the history, newest first.
+func (c *Client) Decisions(ctx context.Context, q storage.Query) (rows []storage.Decision, err error) {
+	err = c.call(ctx, http.MethodGet, "/decisions?"+encode(q), nil, &rows)
+	return rows, err
+}
+
 // Summary adds up a range of the history.
 func (c *Client) Summary(ctx context.Context, q storage.Query) (s storage.Summary, err error) {
 	err = c.call(ctx, http.MethodGet, "/summary?"+encode(q), nil, &s)

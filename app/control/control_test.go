@@ -53,6 +53,9 @@ func (f *fake) Requests(_ context.Context, q storage.Query) ([]storage.Request, 
 func (f *fake) Batches(context.Context, storage.Query) ([]storage.Batch, error) {
 	return nil, errors.New("history is off")
 }
+func (f *fake) Decisions(context.Context, storage.Query) ([]storage.Decision, error) {
+	return []storage.Decision{{Kind: "limit", Reason: "4 streams seen at once"}}, nil
+}
 func (f *fake) Summary(context.Context, storage.Query) (storage.Summary, error) {
 	return storage.Summary{Requests: 7, Outcomes: map[string]int64{"ok": 7}}, nil
 }
@@ -126,6 +129,9 @@ func TestControl(t *testing.T) {
 		}
 		if !f.query.Since.Equal(q.Since) || !f.query.Until.IsZero() || f.query.Limit != 3 {
 			t.Errorf("asked for %+v, want %+v", f.query, q)
+		}
+		if rows, err := c.Decisions(ctx, q); err != nil || len(rows) != 1 || rows[0].Reason != "4 streams seen at once" || rows[0].Slots != nil {
+			t.Errorf("got %+v, %v", rows, err)
 		}
 		if s, err := c.Summary(ctx, q); err != nil || s.Requests != 7 || s.Outcomes["ok"] != 7 {
 			t.Errorf("got %+v, %v", s, err)

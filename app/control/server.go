@@ -27,6 +27,7 @@ type Surface[S any] interface {
 	Set(ctx context.Context, key, value string) error
 	Requests(ctx context.Context, q storage.Query) ([]storage.Request, error)
 	Batches(ctx context.Context, q storage.Query) ([]storage.Batch, error)
+	Decisions(ctx context.Context, q storage.Query) ([]storage.Decision, error)
 	Summary(ctx context.Context, q storage.Query) (storage.Summary, error)
 	Show() // brings the window to the front
 	Quit() // begins to drain; returns at once
@@ -126,6 +127,7 @@ func handler[S any](s Surface[S]) http.Handler {
 	mux.HandleFunc("GET /snapshot", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Snapshot(), nil) })
 	mux.HandleFunc("GET /requests", history(s.Requests))
 	mux.HandleFunc("GET /batches", history(s.Batches))
+	mux.HandleFunc("GET /decisions", history(s.Decisions))
 	mux.HandleFunc("GET /summary", history(s.Summary))
 	mux.HandleFunc("POST /set", func(w http.ResponseWriter, r *http.Request) {
 		var b setRequest
