@@ -14,8 +14,9 @@ type Kind string
 
 // The kinds.
 const (
-	KindOllama Kind = "ollama"
-	KindDemo   Kind = "demo"
+	KindOllama   Kind = "ollama"
+	KindLlamaCPP Kind = "llamacpp"
+	KindDemo     Kind = "demo"
 )
 
 // Health is what the last probe found.
@@ -37,22 +38,37 @@ type Model struct {
 	Family    string `json:"family,omitempty"` // "" = not told
 	Parameter string `json:"parameters,omitempty"`
 	Quant     string `json:"quantization,omitempty"`
+	Embedding bool   `json:"embedding"` // it only embeds; false = it does not, or not told
+	Slots     int    `json:"slots"`     // requests that may run at once whatever the engine's setting; 0 = as Info says
 }
 
 // Info is a copy of what is known of an engine. It may be stale.
 type Info struct {
-	Name      string    `json:"name"` // unique; Key.Engine and X-Carpool-Engine
-	Kind      Kind      `json:"kind"`
-	Label     string    `json:"label"`   // for people: "Ollama", "Demo engine (simulated)"
-	URL       string    `json:"url"`     // "" for the demo engine
-	Version   string    `json:"version"` // "" for the demo engine
-	Health    Health    `json:"health"`
-	Problem   string    `json:"problem,omitempty"` // in words, when not Up
-	Simulated bool      `json:"simulated"`
-	Active    bool      `json:"active"` // requests go here
-	Slots     int       `json:"slots"`  // requests it runs at once; 0 = not known
-	Models    []Model   `json:"models"`
-	Seen      time.Time `json:"seen,omitzero"` // last good probe
+	Name      string `json:"name"` // unique; Key.Engine and X-Carpool-Engine
+	Kind      Kind   `json:"kind"`
+	Label     string `json:"label"`   // for people: "Ollama", "Demo engine (simulated)"
+	URL       string `json:"url"`     // "" for the demo engine
+	Version   string `json:"version"` // "" for the demo engine
+	Health    Health `json:"health"`
+	Problem   string `json:"problem,omitempty"` // in words, when not Up
+	Simulated bool   `json:"simulated"`
+	Active    bool   `json:"active"` // requests go here
+	Slots     int    `json:"slots"`  // requests it says it runs at once; 0 = not told
+
+	// KVTokens is how many tokens all requests in it may hold together; 0 = not
+	// told. Where it is told, more than that ends requests.
+	KVTokens     int  `json:"kv_tokens"`
+	Preallocated bool `json:"preallocated"` // its memory does not grow with the requests in it
+
+	ParallelHint string `json:"parallel_hint,omitempty"` // what to change for more slots: "set OLLAMA_NUM_PARALLEL"
+
+	// Epoch grows when the engine comes up, again or at first, and when it came
+	// back as another version or with other slots: what was learned of it may no
+	// longer hold.
+	Epoch uint64 `json:"epoch"`
+
+	Models []Model   `json:"models"`
+	Seen   time.Time `json:"seen,omitzero"` // last good probe
 }
 
 // Target is where a request goes.

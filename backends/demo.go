@@ -121,7 +121,7 @@ func (d *Demo) Stats() DemoStats {
 func (d *Demo) info() Info {
 	return Info{
 		Name: string(KindDemo), Kind: KindDemo, Label: "Demo engine (simulated)",
-		Health: Up, Simulated: true, Slots: d.slots, Seen: time.Now(),
+		Health: Up, Simulated: true, Slots: d.slots, Preallocated: true, Epoch: 1, Seen: time.Now(),
 		Models: []Model{{
 			Name: DemoModel + ":latest", Loaded: true, Size: demoSize,
 			Family: demoDetails.Family, Parameter: demoDetails.ParameterSize, Quant: demoDetails.QuantizationLevel,

@@ -22,15 +22,20 @@ type maker struct {
 	// probe asks the engine what it is and has. It must not generate a token,
 	// load a model, or touch one that is not loaded.
 	probe func(ctx context.Context, c *http.Client, base *url.URL) (report, error)
+	// preallocated says that its memory does not grow with the requests in it.
+	preallocated bool
+	// parallelHint says what a person can change for more slots.
+	parallelHint string
 	// advice says what a person can do when the engine does not answer.
 	advice string
 }
 
 // report is what a probe finds.
 type report struct {
-	version string
-	models  []Model
-	slots   int // 0 = not told
+	version  string
+	models   []Model
+	slots    int // 0 = not told
+	kvTokens int // 0 = not told
 }
 
 var errIsCarpool = errors.New("this is Carpool's own address: set engine.url to the engine's")
@@ -39,6 +44,7 @@ var errIsCarpool = errors.New("this is Carpool's own address: set engine.url to 
 type engine struct {
 	candidate
 	self      bool // our own address, known without asking
+	found     bool // it has answered as its kind does
 	transport *http.Transport
 	client    *http.Client
 
@@ -59,7 +65,8 @@ func newEngine(name string, c candidate, self bool, t *http.Transport) *engine {
 				return &unexpected{"with a redirect, which is never followed"}
 			},
 		},
-		info: Info{Name: name, Kind: c.kind, Label: c.label, URL: c.String(), Health: Unknown, Problem: "not looked at yet"},
+		info: Info{Name: name, Kind: c.kind, Label: c.label, URL: c.String(), Health: Unknown, Problem: "not looked at yet",
+			Preallocated: c.preallocated, ParallelHint: c.parallelHint},
 		news: make(chan struct{}),
 	}
 }
@@ -91,13 +98,21 @@ func (e *engine) take(p probed) {
 		e.news = make(chan struct{})
 	}()
 	if p.err == nil {
-		e.failures = 0
+		e.failures, e.found = 0, true
 		e.next = p.at.Add(probeEvery)
+		if e.info.Health != Up || e.info.Version != p.report.version ||
+			e.info.Slots != p.report.slots || e.info.KVTokens != p.report.kvTokens {
+			e.info.Epoch++
+		}
 		e.info.Health, e.info.Problem, e.info.Seen = Up, "", p.at
-		e.info.Version, e.info.Models, e.info.Slots = p.report.version, p.report.models, p.report.slots
+		e.info.Version, e.info.Models = p.report.version, p.report.models
+		e.info.Slots, e.info.KVTokens = p.report.slots, p.report.kvTokens
 		return
 	}
 	e.failures++
+	if _, ok := errors.AsType[*notReady](p.err); ok {
+		e.found = true
+	}
 	latest := probeLatest
 	if !e.local() {
 		latest = probeRemote
@@ -117,13 +132,20 @@ func (e *engine) problem(err error) string {
 	if errors.Is(err, errIsCarpool) {
 		return err.Error()
 	}
+	who, advice := e.label+" at "+e.info.URL, e.advice
+	if wait, ok := errors.AsType[*notReady](err); ok {
+		return who + " " + wait.Error()
+	}
+	if e.guessed && !e.found {
+		who, advice = "the engine at "+e.info.URL, "start it"
+	}
 	what := "does not answer"
 	if isTimeout(err) {
 		what = "does not answer in time"
 	} else if status := new(unexpected); errors.As(err, &status) {
 		what = "answers, but " + status.Error()
 	}
-	return fmt.Sprintf("%s at %s %s: %s, or set engine.url", e.label, e.info.URL, what, e.advice)
+	return fmt.Sprintf("%s %s: %s, or set engine.url", who, what, advice)
 }
 
 // has returns whether the engine's list holds a model, exactly or with ":latest".
@@ -131,10 +153,21 @@ func (i Info) has(model string) bool {
 	return slices.ContainsFunc(i.Models, func(m Model) bool { return m.Name == model || m.Name == model+":latest" })
 }
 
+// serves reports whether a request for a model can succeed. llama-server answers
+// with the one model that it has whatever name it is asked for.
+func (i Info) serves(model string) bool {
+	return i.has(model) || i.Kind == KindLlamaCPP && len(i.Models) == 1
+}
+
 // unexpected is an answer that the kind of engine would not give.
 type unexpected struct{ what string }
 
 func (u *unexpected) Error() string { return u.what }
+
+// notReady is an engine that is there but cannot serve yet.
+type notReady struct{ what string }
+
+func (n *notReady) Error() string { return n.what }
 
 // notCarpool fails if the address is that of a Carpool, this one or another.
 // Its health page names it; an engine has none, or another one.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 
 	"github.com/ollama/ollama/api"
 )
@@ -20,6 +21,9 @@ var ollama = maker{
 	places: ollamaPlaces,
 	probe:  probeOllama,
 	advice: "start it with `ollama serve`",
+
+	preallocated: true,
+	parallelHint: "set OLLAMA_NUM_PARALLEL",
 }
 
 // ollamaPlaces are where its own programs look, and where it is by default.
@@ -56,12 +60,28 @@ func probeOllama(ctx context.Context, c *http.Client, base *url.URL) (report, er
 	r := report{version: version}
 	for _, m := range list.Models {
 		on, loaded := vram[m.Name]
+		family := m.Details.Family
 		r.models = append(r.models, Model{
 			Name: m.Name, Loaded: loaded, Size: m.Size, VRAM: on,
-			Family: m.Details.Family, Parameter: m.Details.ParameterSize, Quant: m.Details.QuantizationLevel,
+			Family: family, Parameter: m.Details.ParameterSize, Quant: m.Details.QuantizationLevel,
+			Embedding: strings.Contains(family, "bert"), Slots: ollamaSlots(family),
 		})
 	}
 	return r, nil
+}
+
+// ollamaSlots is 1 for the families that Ollama runs one request at a time
+// whatever OLLAMA_NUM_PARALLEL says: those that only embed, and those that it
+// does not trust with more. 0 = as it was set.
+func ollamaSlots(family string) int {
+	single := strings.Contains(family, "bert") || family == "mllama"
+	for _, prefix := range []string{"qwen3vl", "qwen35", "qwen3next", "lfm2", "nemotron_h"} {
+		single = single || strings.HasPrefix(family, prefix)
+	}
+	if single {
+		return 1
+	}
+	return 0
 }
 
 // understood marks errors that say: somebody is there, but not as expected.

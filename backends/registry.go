@@ -61,7 +61,7 @@ func NewRegistry(o Options) *Registry {
 	r := &Registry{
 		options: o,
 		dial:    dialEngine,
-		makers:  []maker{ollama},
+		makers:  []maker{ollama, llamacpp},
 		kick:    make(chan struct{}, 1),
 		ready:   make(chan struct{}),
 		url:     o.EngineURL,
@@ -165,6 +165,7 @@ func (r *Registry) plan() {
 type candidate struct {
 	maker
 	place
+	guessed bool // the address was set, and may be another kind's
 }
 
 // candidates lists where to look for what, best first. A place that was set is
@@ -181,7 +182,7 @@ func (r *Registry) candidates() []candidate {
 			wanted = m.places()
 		}
 		for _, s := range wanted {
-			c := candidate{m, parsePlace(s)}
+			c := candidate{m, parsePlace(s), r.url != "" && len(r.makers) > 1}
 			listed := slices.ContainsFunc(all, func(o candidate) bool { return o.is(c) })
 			if !listed && (r.url != "" || !c.isSelf(r.options.Self)) {
 				all = append(all, c)
@@ -220,6 +221,9 @@ func (r *Registry) due(now time.Time) (all []due, wake time.Duration) {
 		unknown = unknown || e.info.Health == Unknown
 		switch wait := e.next.Sub(now); {
 		case e.probing:
+		case e.info.Health != Unknown && r.known(e.place, e):
+			e.next = now.Add(probeEvery)
+			wake = min(wake, probeEvery)
 		case wait <= 0:
 			e.probing = true
 			all = append(all, due{e, e.info.Health != Up})
@@ -232,6 +236,14 @@ func (r *Registry) due(now time.Time) (all []due, wake time.Duration) {
 		close(r.ready)
 	}
 	return all, wake
+}
+
+// known reports whether another kind than e's is up at a place, so that there is
+// nothing to look for.
+func (r *Registry) known(p place, e *engine) bool {
+	return slices.ContainsFunc(r.engines, func(o *engine) bool {
+		return o != e && o.info.Health == Up && o.String() == p.String()
+	})
 }
 
 // apply takes over what a probe found. It reports whether this was the first

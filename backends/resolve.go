@@ -43,15 +43,15 @@ func (r *Registry) Preferred() (Target, error) {
 }
 
 // Snapshot returns all engines known, the active one first. An address where
-// nothing was ever found is not an engine; only while no engine is up, the first
-// one is listed to say what is missing.
+// nothing was ever found is not an engine; only while no engine is up, one of them
+// is listed to say what is missing.
 func (r *Registry) Snapshot() []Info {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var all []Info
-	up := r.up()
-	for i, e := range r.engines {
-		if e.info.Seen.IsZero() && (up != nil || i > 0) {
+	up, speaker := r.up(), r.speaker()
+	for _, e := range r.engines {
+		if e.info.Seen.IsZero() && (up != nil || e != speaker) {
 			continue
 		}
 		info := e.info
@@ -125,7 +125,7 @@ func (r *Registry) resolve(model string) (t Target, stale <-chan struct{}, err e
 	case isDemo:
 		return r.demoTarget(), nil, nil
 	case up != nil:
-		if !up.info.has(model) && time.Since(up.ended) > listFresh {
+		if !up.info.serves(model) && time.Since(up.ended) > listFresh {
 			up.next = time.Time{}
 			r.nudge()
 			stale = up.news
@@ -151,6 +151,20 @@ func (r *Registry) up() *engine {
 	return nil
 }
 
+// speaker is the candidate that says what is missing while no engine is up: the
+// first that was ever recognized, else the first.
+func (r *Registry) speaker() *engine {
+	for _, e := range r.engines {
+		if e.found {
+			return e
+		}
+	}
+	if len(r.engines) == 0 {
+		return nil
+	}
+	return r.engines[0]
+}
+
 // demoServes reports whether the settings let the demo engine answer.
 func (r *Registry) demoServes() bool {
 	switch {
@@ -168,7 +182,7 @@ func (r *Registry) demoReady() bool { return r.demoServes() && r.demo != nil && 
 
 // noEngine says why nothing serves and what to do.
 func (r *Registry) noEngine() error {
-	for _, e := range r.engines {
+	if e := r.speaker(); e != nil {
 		return fmt.Errorf("%w: %s", ErrNoEngine, e.info.Problem)
 	}
 	return fmt.Errorf("%w: start Ollama with `ollama serve`, or set engine.url", ErrNoEngine)

@@ -124,8 +124,11 @@ func (c *call) resolve() (backends.Target, error) {
 }
 
 // canonical is the engine's own spelling of a model's name, so that "m" and
-// "m:latest" share a batch.
+// "m:latest" share a batch, and so do all names of llama-server's one model.
 func canonical(t backends.Target, name string) string {
+	if t.Kind == backends.KindLlamaCPP && len(t.Models) == 1 {
+		return t.Models[0].Name
+	}
 	for _, m := range t.Models {
 		if m.Name == name+":latest" {
 			return m.Name

@@ -48,5 +48,5 @@ func (c *call) serve() {
 // passesUnknown reports whether an engine of this kind gets paths that we do
 // not know: only those whose every route may be reached from outside.
 func passesUnknown(k backends.Kind) bool {
-	return k == backends.KindOllama || k == backends.KindDemo
+	return k == backends.KindOllama || k == backends.KindLlamaCPP || k == backends.KindDemo
 }

@@ -1,0 +1,136 @@
+package backends
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+var llamacpp = maker{
+	kind:         KindLlamaCPP,
+	label:        "llama.cpp",
+	places:       func() []string { return nil }, // only where it was set
+	probe:        probeLlamaCPP,
+	advice:       "start it with `llama-server -m MODEL`",
+	preallocated: true,
+	parallelHint: "start llama-server with -np N",
+}
+
+// autoSlots is how many slots llama-server has where -np is not given. They then
+// share one pool of KV memory; with -np the pool is split among them.
+const autoSlots = 4
+
+// maxProbe bounds an answer to a probe, in bytes: chat templates can be long.
+const maxProbe = 4 << 20
+
+// llamaProps is what we read of GET /props.
+type llamaProps struct {
+	TotalSlots *int `json:"total_slots"` // absent in the router, which starts a server for each model
+	Defaults   struct {
+		Context int `json:"n_ctx"` // of one slot, in tokens
+	} `json:"default_generation_settings"`
+	Build    string `json:"build_info"`
+	Role     string `json:"role"` // "router"
+	Quant    string `json:"model_ftype"`
+	Sleeping bool   `json:"is_sleeping"`
+}
+
+// llamaModels is what we read of GET /v1/models.
+type llamaModels struct {
+	Data []struct {
+		ID   string `json:"id"`
+		Meta *struct {
+			Size       int64   `json:"size"`
+			Parameters float64 `json:"n_params"`
+		} `json:"meta"`
+		Status *struct {
+			Value string `json:"value"`
+		} `json:"status"` // only in the router
+	} `json:"data"`
+}
+
+// probeLlamaCPP reads the properties and the list. Neither wakes a server that
+// sleeps.
+func probeLlamaCPP(ctx context.Context, c *http.Client, base *url.URL) (report, error) {
+	var props llamaProps
+	if err := getJSON(ctx, c, base.JoinPath("props"), &props); err != nil {
+		return report{}, fmt.Errorf("properties: %w", err)
+	}
+	if props.TotalSlots == nil && props.Role != "router" {
+		return report{}, &unexpected{"not as llama.cpp does"}
+	}
+	var list llamaModels
+	if err := getJSON(ctx, c, base.JoinPath("v1", "models"), &list); err != nil {
+		return report{}, fmt.Errorf("list of models: %w", err)
+	}
+	r := report{version: props.Build}
+	if props.TotalSlots != nil {
+		r.slots, r.kvTokens = max(*props.TotalSlots, 0), props.pool()
+	}
+	for _, m := range list.Data {
+		model := Model{Name: m.ID, Loaded: !props.Sleeping, Quant: props.Quant}
+		if m.Status != nil {
+			model.Loaded = m.Status.Value == "loaded"
+		}
+		if m.Meta != nil {
+			model.Size, model.Parameter = m.Meta.Size, billions(m.Meta.Parameters)
+		}
+		r.models = append(r.models, model)
+	}
+	return r, nil
+}
+
+// pool is how many tokens the KV memory holds. The server does not tell whether
+// its slots share the context or each have their own, only how much one may
+// use. Any other number of slots than the default was asked for with -np, which
+// splits it; with the default number the smaller pool is assumed, since a shared
+// one that overflows ends every request in it.
+func (p *llamaProps) pool() int {
+	if *p.TotalSlots == autoSlots {
+		return max(p.Defaults.Context, 0)
+	}
+	return max(p.Defaults.Context, 0) * max(*p.TotalSlots, 0)
+}
+
+// billions is a number of parameters as Ollama writes it: "8.0B"; "" = not told.
+func billions(parameters float64) string {
+	switch {
+	case parameters >= 1e9:
+		return fmt.Sprintf("%.1fB", parameters/1e9)
+	case parameters > 0:
+		return fmt.Sprintf("%.0fM", parameters/1e6)
+	}
+	return ""
+}
+
+// getJSON asks for u and decodes the answer. It fails with notReady while the
+// server loads its model, with unexpected where the answer is of another kind.
+func getJSON(ctx context.Context, c *http.Client, u *url.URL, v any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return err
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxProbe))
+	if err != nil {
+		return err
+	}
+	switch {
+	case resp.StatusCode == http.StatusServiceUnavailable && strings.Contains(string(body), "Loading model"):
+		return &notReady{"is still loading its model"}
+	case resp.StatusCode != http.StatusOK:
+		return &unexpected{fmt.Sprintf("with status %d", resp.StatusCode)}
+	}
+	if json.Unmarshal(body, v) != nil {
+		return &unexpected{"not as llama.cpp does"}
+	}
+	return nil
+}
