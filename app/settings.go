@@ -96,6 +96,7 @@ func gatewayLimits(c config.Config) gateway.Limits {
 		MaxBody:        int64(c.Gateway.MaxBodyMiB) << 20,
 		FirstToken:     time.Duration(c.Gateway.FirstTokenTimeoutS) * time.Second,
 		Stall:          time.Duration(c.Gateway.StallTimeoutS) * time.Second,
+		EmbedCache:     int64(c.Embed.CacheMiB) << 20,
 	}
 }
 

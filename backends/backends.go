@@ -38,8 +38,9 @@ type Model struct {
 	Family    string `json:"family,omitempty"` // "" = not told
 	Parameter string `json:"parameters,omitempty"`
 	Quant     string `json:"quantization,omitempty"`
-	Embedding bool   `json:"embedding"` // it only embeds; false = it does not, or not told
-	Slots     int    `json:"slots"`     // requests that may run at once whatever the engine's setting; 0 = as Info says
+	Digest    string `json:"digest,omitempty"` // of its content; "" = not told
+	Embedding bool   `json:"embedding"`        // it only embeds; false = it does not, or not told
+	Slots     int    `json:"slots"`            // requests that may run at once whatever the engine's setting; 0 = as Info says
 }
 
 // Info is a copy of what is known of an engine. It may be stale.

@@ -65,6 +65,7 @@ func probeOllama(ctx context.Context, c *http.Client, base *url.URL) (report, er
 			Name: m.Name, Loaded: loaded, Size: m.Size, VRAM: on,
 			Family: family, Parameter: m.Details.ParameterSize, Quant: m.Details.QuantizationLevel,
 			Embedding: strings.Contains(family, "bert"), Slots: ollamaSlots(family),
+			Digest: m.Digest,
 		})
 	}
 	return r, nil

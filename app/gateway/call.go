@@ -35,8 +35,10 @@ type call struct {
 	watch    *watchdog
 	tap      *tap
 	rec      Record
-	fault    *fault // what ended it, if not the engine's own good answer
-	complete bool   // the answer was passed on to its end
+	embed    *embedCall  // nil = no call for vectors, or one that only the engine understands
+	scope    *cacheScope // where its vectors are kept; nil = nowhere
+	fault    *fault      // what ended it, if not the engine's own good answer
+	complete bool        // the answer was passed on to its end
 }
 
 // schedule serves a request that has to wait for its turn.
@@ -53,6 +55,9 @@ func (c *call) schedule() {
 			c.client.refuse(c.dialect, f)
 			return
 		}
+		if c.route.vectors != noVectors && c.in.URL.RawQuery == "" {
+			c.embed, _ = readEmbedCall(c.route.vectors, body)
+		}
 	} else {
 		// Some engines read compressed bodies. Such a call takes its turn like
 		// any other, under no model's name.
@@ -64,6 +69,13 @@ func (c *call) schedule() {
 	}
 	c.begin()
 	defer c.account()
+	if f := c.locate(); f != nil {
+		c.fail(f)
+		return
+	}
+	if c.recall() {
+		return
+	}
 	if f := c.admit(); f != nil {
 		c.fail(f)
 		return
@@ -80,14 +92,20 @@ func (c *call) begin() {
 	}
 }
 
-// admit finds the engine and waits for a lease.
-func (c *call) admit() *fault {
+// locate finds the engine.
+func (c *call) locate() *fault {
 	target, err := c.resolve()
 	if err != nil {
 		return c.orGone(faultOfResolve(err))
 	}
 	c.target = target
 	c.rec.Engine, c.rec.Simulated = target.Name, target.Simulated
+	return nil
+}
+
+// admit waits for a lease.
+func (c *call) admit() *fault {
+	target := c.target
 	lease, err := c.scheduler.Acquire(c.ctx, batching.Request{
 		Key:          batching.Key{Engine: target.Name, Model: canonical(target, c.sketch.model)},
 		ID:           c.id,
@@ -160,6 +178,7 @@ func (c *call) fail(f *fault) {
 // after a panic.
 func (c *call) account() {
 	c.settleFault()
+	c.remember()
 	if c.lease != nil {
 		c.countTokens()
 		c.lease.Release(c.release())

@@ -43,6 +43,7 @@ type Limits struct {
 	MaxBody        int64         // bytes of a scheduled request's body; 0 = 64 MiB
 	FirstToken     time.Duration // engine silent before the first token; 0 = 300 s
 	Stall          time.Duration // engine silent between bytes; 0 = 60 s
+	EmbedCache     int64         // bytes for embeddings computed before; 0 = none are kept
 }
 
 func (l Limits) withDefaults() Limits {
@@ -83,6 +84,7 @@ type Gateway struct {
 	end      context.CancelCauseFunc
 	memory   budget
 	lists    lastGood
+	cache    *embedCache
 
 	slowWrite, slowBody time.Duration // fixed, but for tests
 }
@@ -103,6 +105,7 @@ func New(o Options, l Limits) *Gateway {
 		port:      portOf(o.Listen),
 		log:       o.Log,
 		memory:    budget{most: maxBodies},
+		cache:     newEmbedCache(),
 		slowWrite: slowWrite,
 		slowBody:  slowBody,
 	}
@@ -120,6 +123,7 @@ func New(o Options, l Limits) *Gateway {
 // Configure changes the limits for requests that come after it.
 func (g *Gateway) Configure(l Limits) {
 	g.policy.Store(&policy{Limits: l.withDefaults(), guard: newGuard(g.port, l)})
+	g.cache.configure(l.EmbedCache)
 }
 
 // Drain makes every new request fail with 503 shutting_down, but for GET /health

@@ -196,6 +196,9 @@ func (c *call) judge(res *http.Response) error {
 		return newFault(backendBadResponse, "the engine answered with something that is not an answer")
 	}
 	c.tap = newTap(form, c.tokensCame)
+	if c.scope != nil {
+		c.tap.whole.most = maxVectors
+	}
 	a := &answer{call: c, src: res.Body, fixed: res.ContentLength >= 0}
 	if err := a.readAhead(); err != nil {
 		return err

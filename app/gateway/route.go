@@ -11,17 +11,18 @@ type route struct {
 	scheduled bool
 	prompts   []string // keys of which one has to be filled, else the call only loads or unloads; nil = always work
 	embedding bool     // generates no tokens
+	vectors   embedForm
 }
 
 // routes are the inference routes; every other path goes straight.
 var routes = map[string]route{
 	"/api/generate":        {scheduled: true, prompts: []string{"prompt"}},
 	"/api/chat":            {scheduled: true, prompts: []string{"messages"}},
-	"/api/embed":           {scheduled: true, embedding: true},
-	"/api/embeddings":      {scheduled: true, embedding: true},
+	"/api/embed":           {scheduled: true, embedding: true, vectors: nativeVectors},
+	"/api/embeddings":      {scheduled: true, embedding: true, vectors: legacyVector},
 	"/v1/chat/completions": {scheduled: true},
 	"/v1/completions":      {scheduled: true},
-	"/v1/embeddings":       {scheduled: true, embedding: true},
+	"/v1/embeddings":       {scheduled: true, embedding: true, vectors: openaiVectors},
 	"/v1/responses":        {scheduled: true},
 	"/v1/messages":         {scheduled: true},
 }

@@ -38,6 +38,10 @@ func (c *call) serveStraight() {
 		c.client.refuse(c.dialect, newFault(notFound, "404 page not found"))
 		return
 	}
+	if changesModels[c.in.URL.Path] {
+		c.cache.forget()
+		defer c.cache.forget() // and what was computed meanwhile
+	}
 	c.pass(target, nil, func(f *fault) { c.client.refuse(c.dialect, f) })
 }
 

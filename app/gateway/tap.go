@@ -163,6 +163,7 @@ func (t *tap) note(e event) {
 // document keeps of a JSON answer what is needed to read its counts: all of it
 // while it is short, else its end, where engines put them.
 type document struct {
+	most int // bytes kept; 0 = maxDocument
 	kept []byte
 	cut  bool
 }
@@ -173,7 +174,7 @@ const (
 )
 
 func (d *document) feed(p []byte) {
-	if len(d.kept)+len(p) > maxDocument {
+	if len(d.kept)+len(p) > max(d.most, maxDocument) {
 		d.cut = true
 		if len(p) > documentTail {
 			p = p[len(p)-documentTail:]

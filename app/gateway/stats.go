@@ -1,0 +1,9 @@
+package gateway
+
+// Stats are counts since the start, for people and for /metrics.
+type Stats struct {
+	Cache CacheStats `json:"cache"` // of embeddings
+}
+
+// Stats returns the counts since the start.
+func (g *Gateway) Stats() Stats { return Stats{Cache: g.cache.snapshot()} }
