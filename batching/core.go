@@ -135,8 +135,22 @@ func (c *Core) LeaveAll() []*Ticket {
 	return left
 }
 
-// End tells that a released ticket is done with. Only the first call counts.
-func (c *Core) End(now time.Time, t *Ticket, o Outcome) {
+// FirstToken tells that a released ticket has its first token. Only the first
+// call counts.
+func (c *Core) FirstToken(now time.Time, t *Ticket) {
+	t.firstToken.CompareAndSwap(0, now.UnixNano())
+}
+
+// SetEngine takes over what an engine tells of itself.
+func (c *Core) SetEngine(string, EngineState) {}
+
+// Charge puts units of work on an app's account that no ticket of its own has
+// done, as for its part of a merged call. A unit is a prompt token.
+func (c *Core) Charge(string, float64) {}
+
+// End tells that a released ticket is done with, and what the engine told of it.
+// Only the first call counts.
+func (c *Core) End(now time.Time, t *Ticket, o Outcome, _ Report) {
 	if t.state != running {
 		return
 	}

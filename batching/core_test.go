@@ -67,12 +67,12 @@ func TestCoreFixed(t *testing.T) {
 		if e := c.Step(at(0)); len(e.Released) != 2 {
 			t.Fatalf("released %d of 3 with a limit of 2", len(e.Released))
 		}
-		c.End(at(5), all[0], batching.Served)
+		c.End(at(5), all[0], batching.Served, batching.Untold())
 		e := c.Step(at(5))
 		if len(e.Released) != 1 || e.Released[0] != all[2] {
 			t.Fatalf("released %v", e.Released)
 		}
-		c.End(at(9), all[2], batching.Served)
+		c.End(at(9), all[2], batching.Served, batching.Untold())
 		if b := c.Step(at(9)).Ended; len(b) != 1 || b[0].Released != 1 || b[0].Running != 2 || b[0].Why != batching.FreeSlot || b[0].Duration != 4*time.Millisecond || b[0].MaxWait != 5*time.Millisecond {
 			t.Fatalf("ended %+v", b)
 		}
@@ -98,7 +98,7 @@ func TestCoreFixed(t *testing.T) {
 		}
 		got := ""
 		for next := running[0]; next != nil; {
-			c.End(at(10), next, batching.Served)
+			c.End(at(10), next, batching.Served, batching.Untold())
 			e := c.Step(at(10))
 			got += ids(e.Released)
 			next = nil
@@ -116,7 +116,7 @@ func TestCoreFixed(t *testing.T) {
 		c := batching.NewCore(s, batching.Options{})
 		all := arrive(t, c, at(0), 2, batching.Request{Key: key})
 		c.Step(at(0))
-		c.End(at(100), all[0], batching.Canceled)
+		c.End(at(100), all[0], batching.Canceled, batching.Untold())
 		e := c.Step(at(100))
 		if len(e.Released) != 0 || len(e.Ended) != 1 || e.Wake != at(2100) {
 			t.Fatalf("released %d, ended %d, wake %v", len(e.Released), len(e.Ended), e.Wake)
@@ -134,12 +134,12 @@ func TestCoreFixed(t *testing.T) {
 		c.Step(at(0))
 		c.Configure(fixed(1))
 		for i := range 3 {
-			c.End(at(i), all[i], batching.Served)
+			c.End(at(i), all[i], batching.Served, batching.Untold())
 			if e := c.Step(at(i)); len(e.Released) != 0 {
 				t.Fatalf("released above the new limit after end %d", i)
 			}
 		}
-		c.End(at(4), all[3], batching.Served)
+		c.End(at(4), all[3], batching.Served, batching.Untold())
 		if e := c.Step(at(4)); len(e.Released) != 1 {
 			t.Fatal("released nothing below the new limit")
 		}
@@ -163,7 +163,7 @@ func TestCoreStatic(t *testing.T) {
 			t.Fatalf("released %d", len(e.Released))
 		}
 		for _, r := range e.Released {
-			c.End(at(20), r, batching.Served)
+			c.End(at(20), r, batching.Served, batching.Untold())
 		}
 		if b := c.Step(at(20)).Ended; len(b) != 1 || b[0].Why != batching.Full || b[0].MeanWait != 20*time.Millisecond/3 {
 			t.Fatalf("ended %+v", b)
@@ -185,11 +185,11 @@ func TestCoreStatic(t *testing.T) {
 		if e := c.Step(at(0)); len(e.Released) != 2 {
 			t.Fatalf("released %d", len(e.Released))
 		}
-		c.End(at(10), all[0], batching.Served)
+		c.End(at(10), all[0], batching.Served, batching.Untold())
 		if e := c.Step(at(10)); len(e.Released) != 0 || !e.Wake.IsZero() {
 			t.Fatalf("released %d behind the barrier, wake %v", len(e.Released), e.Wake)
 		}
-		c.End(at(20), all[1], batching.Served)
+		c.End(at(20), all[1], batching.Served, batching.Untold())
 		if e := c.Step(at(20)); len(e.Released) != 2 {
 			t.Fatal("the barrier stayed")
 		}
@@ -219,7 +219,7 @@ func TestCoreOff(t *testing.T) {
 		if e := c.Step(at(0)); ids(e.Released) != "a" {
 			t.Fatalf("released %q", ids(e.Released))
 		}
-		c.End(at(1), a[0], batching.Served)
+		c.End(at(1), a[0], batching.Served, batching.Untold())
 		if e := c.Step(at(1)); ids(e.Released) != "b" {
 			t.Fatal("the next one did not follow")
 		}
@@ -230,12 +230,12 @@ func TestCoreOff(t *testing.T) {
 		c.Step(at(0))
 		c.Configure(mode(batching.Serial))
 		for i := range 3 {
-			c.End(at(i), all[i], batching.Served)
+			c.End(at(i), all[i], batching.Served, batching.Untold())
 		}
 		if e := c.Step(at(3)); len(e.Released) != 0 {
 			t.Fatal("released beside a running request")
 		}
-		c.End(at(4), all[3], batching.Served)
+		c.End(at(4), all[3], batching.Served, batching.Untold())
 		if e := c.Step(at(4)); len(e.Released) != 1 {
 			t.Fatal("released nothing on an idle engine")
 		}
@@ -309,10 +309,10 @@ func TestCoreTotals(t *testing.T) {
 	c := batching.NewCore(fixed(2), batching.Options{FirstBatch: 41})
 	all := arrive(t, c, at(0), 3, batching.Request{Key: key})
 	first := c.Step(at(0))
-	c.End(at(10), all[0], batching.Served)
+	c.End(at(10), all[0], batching.Served, batching.Untold())
 	c.Step(at(10))
-	c.End(at(30), all[1], batching.Served)
-	c.End(at(30), all[2], batching.Served)
+	c.End(at(30), all[1], batching.Served, batching.Untold())
+	c.End(at(30), all[2], batching.Served, batching.Untold())
 	e := c.Step(at(30))
 	if len(first.Released) != 2 || len(e.Ended) != 2 || e.Ended[0].ID != 41 || e.Ended[1].ID != 42 {
 		t.Fatalf("ended %+v", e.Ended)

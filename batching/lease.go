@@ -11,6 +11,8 @@ type Lease struct {
 	scheduler *Scheduler
 	ticket    *Ticket
 	batch     Batch
+	report    Report
+	first     atomic.Bool
 	released  atomic.Bool
 }
 
@@ -22,20 +24,29 @@ func (l *Lease) Waited() time.Duration { return l.ticket.Released.Sub(l.ticket.Q
 
 // FirstToken reports that the first token has arrived. Later calls do nothing.
 func (l *Lease) FirstToken() {
-	l.ticket.firstToken.CompareAndSwap(0, time.Now().UnixNano())
+	if l.first.CompareAndSwap(false, true) {
+		l.scheduler.firstToken(l.ticket)
+	}
 }
 
-// Tokens reports n more generated tokens. It takes no lock. A negative n
-// corrects an estimate once the engine has told the count.
+// Tokens reports n more generated tokens. It takes no lock of the scheduler. A
+// negative n corrects an estimate once the engine has told the count.
 func (l *Lease) Tokens(n int) {
-	l.ticket.tokens.Add(int64(n))
+	l.ticket.Generated(n)
 	l.scheduler.tokens.Add(int64(n))
+	if n > 0 && l.ticket.stream != nil {
+		l.ticket.stream.Tokens(time.Now(), n)
+	}
 }
+
+// Report keeps what the engine told, for Release. It is called by the one
+// goroutine that calls Release.
+func (l *Lease) Report(r Report) { l.report = r }
 
 // Release gives the place back. Only the first call counts, so it may be
 // deferred. A Canceled place stays taken for Settings.CancelGrace.
 func (l *Lease) Release(o Outcome) {
 	if l.released.CompareAndSwap(false, true) {
-		l.scheduler.end(l.ticket, o)
+		l.scheduler.end(l.ticket, o, l.report)
 	}
 }

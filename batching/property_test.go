@@ -54,8 +54,8 @@ func TestCoreKeepsItsLaws(t *testing.T) {
 			"end": func(t *rapid.T) {
 				if ticket := pick(t, m.runs); ticket != nil {
 					o := rapid.SampledFrom([]batching.Outcome{batching.Served, batching.Canceled, batching.Overload}).Draw(t, "outcome")
-					m.core.End(m.now, ticket, o)
-					m.core.End(m.now, ticket, o) // the second call must not count
+					m.core.End(m.now, ticket, o, batching.Untold())
+					m.core.End(m.now, ticket, o, batching.Untold()) // the second call must not count
 					delete(m.runs, ticket)
 					m.count.ended++
 					if o == batching.Canceled && m.set.CancelGrace > 0 {
@@ -212,7 +212,7 @@ func (m *model) check(t *rapid.T) {
 func (m *model) drain() {
 	for len(m.waits)+len(m.runs)+len(m.leaving) > 0 {
 		for ticket := range m.runs {
-			m.core.End(m.now, ticket, batching.Served)
+			m.core.End(m.now, ticket, batching.Served, batching.Untold())
 			delete(m.runs, ticket)
 			m.count.ended++
 		}

@@ -37,8 +37,9 @@ type Options struct {
 // Scheduler hands out leases. Its methods may be called from any goroutine. It
 // owns no goroutine; its one timer stops when nothing waits for a moment.
 type Scheduler struct {
-	ended  func(Batch)
-	tokens atomic.Int64
+	ended    func(Batch)
+	observer Observer
+	tokens   atomic.Int64
 
 	mu     sync.Mutex
 	core   *Core
@@ -50,7 +51,7 @@ type Scheduler struct {
 
 // New returns a scheduler that runs by s.
 func New(s Settings, o Options) *Scheduler {
-	sc := &Scheduler{core: NewCore(s, o), ended: o.Ended, idle: make(chan struct{})}
+	sc := &Scheduler{core: NewCore(s, o), ended: o.Ended, observer: o.Observer, idle: make(chan struct{})}
 	sc.timer = time.AfterFunc(time.Hour, sc.wake)
 	sc.timer.Stop()
 	return sc
@@ -81,7 +82,7 @@ func (s *Scheduler) Acquire(ctx context.Context, r Request) (*Lease, error) {
 	if t.err != nil {
 		return nil, t.err
 	}
-	return &Lease{scheduler: s, ticket: t, batch: t.batch}, nil
+	return &Lease{scheduler: s, ticket: t, batch: t.batch, report: Untold()}, nil
 }
 
 func (s *Scheduler) arrive(r Request) (*Ticket, error) {
@@ -108,12 +109,21 @@ func (s *Scheduler) leave(t *Ticket) bool {
 	return left
 }
 
-func (s *Scheduler) end(t *Ticket, o Outcome) {
+func (s *Scheduler) firstToken(t *Ticket) {
+	s.mu.Lock()
+	s.core.FirstToken(time.Now(), t)
+	s.mu.Unlock()
+}
+
+func (s *Scheduler) end(t *Ticket, o Outcome, r Report) {
 	s.mu.Lock()
 	now := time.Now()
-	s.core.End(now, t, o)
+	s.core.End(now, t, o, r)
 	s.live--
 	s.settle(now)
+	if t.stream != nil {
+		t.stream.Ended(now, o, r)
+	}
 }
 
 func (s *Scheduler) wake() {
@@ -127,6 +137,9 @@ func (s *Scheduler) settle(now time.Time) {
 	e := s.core.Step(now)
 	s.live += len(e.Released)
 	for _, t := range e.Released {
+		if s.observer != nil {
+			t.stream = s.observer.Released(now, t.Request)
+		}
 		close(t.ready)
 	}
 	for _, t := range e.Expired {
@@ -166,6 +179,28 @@ func (s *Scheduler) SetLimits(k Key, l Limits) {
 	s.mu.Lock()
 	s.core.SetLimits(k, l)
 	s.settle(time.Now())
+}
+
+// SetEngine takes over what an engine tells of itself, as often as it does.
+func (s *Scheduler) SetEngine(name string, e EngineState) {
+	s.mu.Lock()
+	s.core.SetEngine(name, e)
+	s.settle(time.Now())
+}
+
+// Charge puts units of work, in prompt tokens, on the account of an app whose
+// request another one's lease has served.
+func (s *Scheduler) Charge(app string, units float64) {
+	s.mu.Lock()
+	s.core.Charge(app, units)
+	s.mu.Unlock()
+}
+
+// Loads returns how busy each key with a waiting or running request is.
+func (s *Scheduler) Loads() []Load {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.core.Loads()
 }
 
 // Snapshot returns the state of every key with a waiting or running request.

@@ -249,7 +249,7 @@ func BenchmarkDecision(b *testing.B) {
 				if _, err := c.Arrive(now, request); err != nil {
 					b.Fatal(err)
 				}
-				c.End(now, running[0], batching.Served)
+				c.End(now, running[0], batching.Served, batching.Untold())
 				running = append(running[1:], c.Step(now).Released...)
 			}
 		})

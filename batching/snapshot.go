@@ -42,6 +42,22 @@ type Waiting struct {
 	Why      string    `json:"why"` // why it waits, in a few words
 }
 
+// Load is how busy a key is.
+type Load struct {
+	Key
+	Waiting  int
+	InFlight int // leaving ones included
+}
+
+// Loads are those of every key with a waiting or running request.
+func (c *Core) Loads() []Load {
+	loads := make([]Load, 0, len(c.order))
+	for _, q := range c.order {
+		loads = append(loads, Load{Key: q.key, Waiting: q.line.depth, InFlight: len(q.running)})
+	}
+	return loads
+}
+
 // Totals are counts since the start. The averages are 0 before the first batch.
 type Totals struct {
 	Batches          uint64  `json:"total_batches"`

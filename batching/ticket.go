@@ -25,9 +25,14 @@ type Ticket struct {
 	tokens     atomic.Int64
 
 	// The shell's half of the hand-over.
-	ready chan struct{}
-	err   error
+	ready  chan struct{}
+	err    error
+	stream Stream // nil without an observer
 }
+
+// Generated reports n more generated tokens. It may be called from any
+// goroutine; a negative n corrects an estimate.
+func (t *Ticket) Generated(n int) { t.tokens.Add(int64(n)) }
 
 // state is how far a ticket has come. It only ever grows.
 type state uint8
