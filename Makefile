@@ -9,7 +9,7 @@ export CGO_CFLAGS := -g -O2 -Wno-deprecated-declarations
 LINT_VERSION := v2.15.0
 LINT         := $(CACHE)/golangci-lint-$(LINT_VERSION)/golangci-lint
 
-.PHONY: help run build build-headless test desktop race lint bench e2e fuzz deps icons clean
+.PHONY: help run build build-headless test desktop race lint bench e2e fuzz mutants deps icons clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -56,6 +56,9 @@ fuzz: ## every decoder for FUZZTIME each
 	    $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(or $(FUZZTIME),30s) $$p || exit 1; \
 	  done; \
 	done
+
+mutants: ## plants each fault of testdata/mutants and sees the named test fail
+	.ci/mutants $(ONLY)
 
 deps: ## the system packages that building needs
 	.ci/deps build

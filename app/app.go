@@ -69,6 +69,7 @@ type App struct {
 	sampler      *gpu.Sampler
 	engines      *backends.Registry
 	scheduler    *batching.Scheduler
+	tuner        *tuner.Tuner
 	gateway      *gateway.Gateway
 	control      *control.Socket // nil: it cannot be opened, and the command line cannot steer
 	recorder     *recorder
@@ -182,10 +183,16 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 			}
 		},
 	})
+	a.tuner = tuner.New(c, tuner.Options{
+		Engines: a.engines.Snapshot,
+		GPU:     a.sampler.Last,
+		Decided: a.decided,
+	})
 	a.scheduler = batching.New(tuner.Settings(c), batching.Options{
 		FirstBatch: firstBatch,
 		Mark:       func() any { return a.sampler.Last() },
 		Ended:      a.recorder.batch,
+		Observer:   a.tuner,
 	})
 	a.gateway = gateway.New(gateway.Options{
 		Scheduler: a.scheduler,
@@ -195,6 +202,14 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 		Listen:    a.address(),
 		Log:       a.log,
 	}, gatewayLimits(c))
+}
+
+// decided notes a change of a limit, or of what is known of an engine.
+func (a *App) decided(d tuner.Decision) {
+	a.log.Info("limit", "engine", d.Engine, "model", d.Model, "from", d.OldLimit, "to", d.Limit,
+		"slots", d.Slots, "tokens", d.TokenBudget, "reason", d.Reason)
+	a.recorder.decision(d)
+	a.changed()
 }
 
 // address is what clients are told: 127.0.0.1 and the port bound.

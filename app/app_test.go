@@ -168,11 +168,11 @@ func TestApp(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		edit("version = 1\n[batching]\nmax_batch_size = 5\n")
+		edit("version = 1\n[batching]\nmode = \"fixed\"\nmax_batch_size = 5\n")
 		until(t, a, "size 5", func(s app.Snapshot) bool { return s.Limits.Size == 5 })
-		edit("version = 1\n[batching]\nmax_batch_size = many\n")
+		edit("version = 1\n[batching]\nmode = \"fixed\"\nmax_batch_size = many\n")
 		s := until(t, a, "a problem", func(s app.Snapshot) bool { return len(s.Problems) > 0 })
-		if s.Limits.Size != 5 || !strings.Contains(s.Problems[0], ":3:") {
+		if s.Limits.Size != 5 || !strings.Contains(s.Problems[0], ":4:") {
 			t.Errorf("size %d, problems %q", s.Limits.Size, s.Problems)
 		}
 		if err := a.Set(t.Context(), "batching.enabled", "false"); err == nil || !strings.Contains(err.Error(), "not saved") {
@@ -182,7 +182,7 @@ func TestApp(t *testing.T) {
 			t.Error("the toggle does not work while the file is broken")
 		}
 		edit("version = 1\n")
-		until(t, a, "no problem", func(s app.Snapshot) bool { return len(s.Problems) == 0 && s.Limits.Size == 8 })
+		until(t, a, "no problem", func(s app.Snapshot) bool { return len(s.Problems) == 0 && s.Limits.Size == 4 })
 	})
 	t.Run("EndsItsWatchers", func(t *testing.T) {
 		a, ended := run(t, options(t))

@@ -95,7 +95,7 @@ func TestFileChangedReadsTheFileThatIsThereNow(t *testing.T) {
 		t.Fatal(err)
 	}
 	old := a.saved
-	if err := a.Set(t.Context(), "batching.max_batch_size", "3"); err != nil {
+	if err := a.Set(t.Context(), "adaptive.start", "3"); err != nil {
 		t.Error(err)
 	}
 	a.fileChanged(old, nil) // what a watcher saw before the Set

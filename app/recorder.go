@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"carpool/app/gateway"
+	"carpool/app/tuner"
 	"carpool/batching"
 	"carpool/gpu"
 	"carpool/storage"
@@ -78,6 +79,29 @@ func (r *recorder) batch(b batching.Batch) {
 		row.GPUUtilization = reading.Utilization
 	}
 	r.store.AddBatch(row)
+}
+
+// decision writes one row. The tuner calls it for each change it made.
+func (r *recorder) decision(d tuner.Decision) {
+	if r.store == nil {
+		return
+	}
+	row := storage.Decision{
+		At: d.At, Engine: d.Engine, Model: d.Model, Kind: string(d.Kind),
+		NewLimit: known(d.Limit), SlotsBy: d.SlotsBy, Reason: d.Reason,
+		InFlight: known(d.InFlight), Waiting: known(d.Waiting),
+		GPUMemoryUsed: signed(d.MemoryUsed), GPUMemoryTotal: signed(d.MemoryTotal), GPUUtilization: d.Utilization,
+	}
+	if d.OldLimit > 0 {
+		row.OldLimit = known(d.OldLimit)
+	}
+	if d.Slots > 0 {
+		row.Slots = known(d.Slots)
+	}
+	if d.TokenBudget > 0 {
+		row.TokenBudget = known(d.TokenBudget)
+	}
+	r.store.AddDecision(row)
 }
 
 // firstTokens are the times to first token of the requests that ended in the

@@ -71,6 +71,7 @@ func (a *App) commit() {
 	a.sampler.SetInterval(time.Duration(c.GPU.SampleMS) * time.Millisecond)
 	a.engines.Configure(c.Engine.URL, c.Engine.Demo)
 	a.scheduler.Configure(tuner.Settings(c))
+	a.tuner.Configure(c)
 	a.gateway.Configure(gatewayLimits(c))
 	a.changed()
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"carpool/app/config"
+	"carpool/app/tuner"
 	"carpool/backends"
 	"carpool/batching"
 	"carpool/gpu"
@@ -21,7 +22,8 @@ type Snapshot struct {
 	Listen    []string              `json:"listen"`   // addresses bound
 	Endpoint  string                `json:"endpoint"` // "http://127.0.0.1:11435", to copy
 	Config    config.Config         `json:"config"`   // in force, overrides included
-	Limits    batching.Limits       `json:"limits"`   // for keys without their own
+	Limits    batching.Limits       `json:"limits"`   // of the model used last, else of one never used
+	Tuning    []tuner.State         `json:"tuning"`   // each engine and model used since the start
 	SizeKey   string                `json:"size_key"` // the setting that the mode takes its size from
 	Queues    []batching.QueueState `json:"queues"`
 	Batching  batching.Totals       `json:"batching"`

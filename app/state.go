@@ -16,8 +16,9 @@ func (a *App) Snapshot() Snapshot {
 		At: time.Now(), Started: a.started, Version: a.options.Version, PID: os.Getpid(),
 		Endpoint: "http://" + a.address(),
 		Config:   c,
-		Limits:   tuner.Settings(c).Limits,
-		SizeKey:  tuner.SizeKey,
+		Limits:   a.tuner.Limits(),
+		Tuning:   a.tuner.States(),
+		SizeKey:  tuner.SizeKey(c),
 		Queues:   a.scheduler.Snapshot(),
 		Batching: a.scheduler.Totals(),
 		TokensPS: a.live.lastRate(),
@@ -58,7 +59,7 @@ func (a *App) sample(now time.Time) Sample {
 	reading := a.sampler.Last()
 	return Sample{
 		At: now, Running: t.InFlight, Waiting: t.QueueDepth,
-		Limit:    tuner.Settings(*a.config.Load()).InFlight(),
+		Limit:    a.tuner.Limits().InFlight(),
 		TokensPS: a.live.rate(now, t.Tokens),
 		FirstP50: percentile(firsts, 0.50), FirstP95: percentile(firsts, 0.95),
 		MemoryUsed: reading.MemoryUsed, MemoryTotal: reading.MemoryTotal,

@@ -72,6 +72,10 @@ type Info struct {
 	Seen   time.Time `json:"seen,omitzero"` // last good probe
 }
 
+// Local reports whether the engine runs on this machine, and so on its GPU. The
+// demo engine runs on none.
+func (i Info) Local() bool { return i.URL != "" && parsePlace(i.URL).local() }
+
 // Target is where a request goes.
 type Target struct {
 	Info

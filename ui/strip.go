@@ -37,6 +37,11 @@ func noticeOf(s app.Snapshot, failed string) notice {
 	case s.Simulated:
 		return notice{"Simulated.", "No engine found, so answers come from the demo engine. Start Ollama, and Carpool takes it at once.", false}
 	}
+	for _, t := range s.Tuning {
+		if t.Advice != "" {
+			return notice{"Tip.", sentenceOf(t.Advice), false}
+		}
+	}
 	return notice{}
 }
 

@@ -32,7 +32,7 @@ var waits = []int{0, 1, 2, 5, 10, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500, 7
 type mode struct{ value, name, help string }
 
 var modes = []mode{
-	{"adaptive", "Adaptive", "Will find the size by itself; for now it is constant, as in Fixed."},
+	{"adaptive", "Adaptive", "Finds by itself how many the engine and the GPU carry, and says why."},
 	{"fixed", "Fixed", "A constant number run at once; a freed place is taken at once."},
 	{"static", "Static", "Requests go in groups that start together: when full, or after the wait."},
 }
@@ -112,7 +112,10 @@ func (t *tune) explain(enabled bool, offMode string) {
 		help = "Batching is off: one request at a time."
 	}
 	size, wait := "requests on the GPU for each model", "only static mode waits"
-	if chosen.value == "static" {
+	switch chosen.value {
+	case "adaptive":
+		size = "ceiling for each model; the size is found below it"
+	case "static":
 		size = "requests in a batch"
 		wait = "longest wait for a batch to fill"
 	}

@@ -25,13 +25,26 @@ type State struct {
 type Decision struct {
 	At time.Time
 	batching.Key
-	OldLimit, Limit int
+	Kind            Kind
+	OldLimit, Limit int // requests in flight
 	Slots           int // 0 = not known
 	SlotsBy         string
 	TokenBudget     int // 0 = no bound
 	Reason          string
+	InFlight        int // of the model, at the time
+	Waiting         int
 
 	// What the GPU showed at the time; nil = not known.
 	MemoryUsed, MemoryTotal *uint64 // bytes
 	Utilization             *float64
 }
+
+// Kind is what a decision is about.
+type Kind string
+
+// The kinds.
+const (
+	ByLimit  Kind = "limit"
+	BySlots  Kind = "slots"  // what is known of the engine
+	ByBudget Kind = "budget" // what bounds the tokens in flight
+)

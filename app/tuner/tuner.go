@@ -1,52 +1,305 @@
-// Package tuner turns settings and measurements into the scheduler's limits.
+// Package tuner joins what the scheduler cannot see: it turns settings into the
+// scheduler's rules, and what engines and the GPU show into limits, through one
+// governor (batching/adaptive) for each engine and model.
+//
+// The scheduler tells a Tuner of every request that runs (batching.Observer);
+// a Tuner tells the scheduler the limits. It never calls the scheduler while it
+// holds a lock that the scheduler may wait for.
 package tuner
 
 import (
-	"fmt"
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"sync"
 	"time"
 
 	"carpool/app/config"
+	"carpool/backends"
 	"carpool/batching"
+	"carpool/batching/adaptive"
+	"carpool/gpu"
 )
 
-// SizeKey is the setting that every mode takes its size from, adaptive within
-// adaptive.max: until the governor finds the size, it is constant there too.
-const SizeKey = "batching.max_batch_size"
+const (
+	tick     = 100 * time.Millisecond // while a request waits or runs
+	lookup   = time.Second            // between two looks at the engines
+	maxKeys  = 256                    // governors kept; of more, the one unused longest goes
+	mebibyte = 1 << 20
+)
 
-// Settings are the scheduler's rules under c, each with the reason that people
-// see.
-func Settings(c config.Config) batching.Settings {
-	return batching.Settings{
-		Limits:         limits(c.Batching, c.Adaptive.Max),
-		MaxWaiting:     c.Queue.MaxWaiting,
-		ReservedOthers: c.Queue.ReservedOthers,
-		MaxWait:        time.Duration(c.Queue.MaxWaitS) * time.Second,
-		CancelGrace:    time.Duration(c.Batching.CancelGraceMS) * time.Millisecond,
+// Scheduler is what a Tuner needs of batching.Scheduler.
+type Scheduler interface {
+	Loads() []batching.Load
+	SetLimits(k batching.Key, l batching.Limits)
+	SetEngine(name string, e batching.EngineState)
+}
+
+// Options are fixed for a Tuner's life.
+type Options struct {
+	Engines func() []backends.Info
+	GPU     func() gpu.Reading
+	Decided func(Decision) // hears of each change, from Run or Configure; must not block; nil = none
+}
+
+// Tuner moves the limits. Its methods may be called from any goroutine.
+type Tuner struct {
+	options Options
+	wake    chan struct{} // a request was released
+
+	// push is held from a decision until the scheduler has it, so that an older
+	// one never overtakes. mu is never held while the scheduler is called.
+	push      sync.Mutex
+	scheduler Scheduler // nil before Run
+	looked    time.Time
+	seen      time.Time                // of the last GPU reading passed on
+	engines   map[string]backends.Info // by name, as of the last look
+	pushed    map[batching.Key]batching.Limits
+
+	mu     sync.Mutex
+	config config.Config
+	keys   map[batching.Key]*governed
+}
+
+// New returns a tuner for c.
+func New(c config.Config, o Options) *Tuner {
+	return &Tuner{options: o, config: c, wake: make(chan struct{}, 1),
+		engines: map[string]backends.Info{}, pushed: map[batching.Key]batching.Limits{},
+		keys: map[batching.Key]*governed{}}
+}
+
+// Released implements batching.Observer.
+func (t *Tuner) Released(now time.Time, r batching.Request) batching.Stream {
+	g := t.governed(now, r.Key)
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+	return g.released(now, r)
+}
+
+// governed is the key's governor, made when it is first used.
+func (t *Tuner) governed(now time.Time, k batching.Key) *governed {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	g := t.keys[k]
+	if g == nil {
+		t.makeRoom()
+		c := governor(t.config, t.options.GPU())
+		g = &governed{key: k, governor: adaptive.New(now, c), decided: now, used: now}
+		t.keys[k] = g
+	}
+	return g
+}
+
+// makeRoom forgets the governor unused longest. Names come from clients, so
+// there is no end to them.
+func (t *Tuner) makeRoom() {
+	if len(t.keys) < maxKeys {
+		return
+	}
+	var oldest *governed
+	var at time.Time
+	for _, g := range t.keys {
+		g.mu.Lock()
+		if g.running == 0 && (oldest == nil || g.used.Before(at)) {
+			oldest, at = g, g.used
+		}
+		g.mu.Unlock()
+	}
+	if oldest != nil {
+		delete(t.keys, oldest.key)
 	}
 }
 
-func limits(b config.Batching, ceiling int) batching.Limits {
-	if !b.Enabled {
-		if b.OffMode == string(batching.Passthrough) {
-			return batching.Limits{Mode: batching.Passthrough, Reason: "batching is off: straight to the engine"}
+// Run moves s's limits until ctx ends. It must be called once.
+func (t *Tuner) Run(ctx context.Context, s Scheduler) error {
+	t.push.Lock()
+	t.scheduler = s
+	t.push.Unlock()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		wake := t.wake
+		if t.step(time.Now()) {
+			timer.Reset(tick)
+			wake = nil // not more often than each tick, however many are released
+		} else {
+			timer.Reset(lookup)
 		}
-		return batching.Limits{Mode: batching.Serial, Reason: "batching is off: one request at a time"}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-wake:
+		case <-timer.C:
+		}
 	}
-	l := batching.Limits{
-		Mode:     batching.Fixed,
-		Size:     b.MaxBatchSize,
-		Wait:     time.Duration(b.MaxBatchWaitMS) * time.Millisecond,
-		Parallel: b.MaxParallelBatches,
+}
+
+// Configure puts c in force, at once for every key.
+func (t *Tuner) Configure(c config.Config) {
+	t.push.Lock()
+	defer t.push.Unlock()
+	now := time.Now()
+	t.mu.Lock()
+	t.config = c
+	all := t.all()
+	t.mu.Unlock()
+	for _, g := range all {
+		g.configure(now, governor(c, t.options.GPU()))
 	}
-	switch b.Mode {
-	case "static":
-		l.Mode = batching.Static
-		l.Reason = fmt.Sprintf("static: batches of %d, or after %d ms", b.MaxBatchSize, b.MaxBatchWaitMS)
-	case "fixed":
-		l.Reason = fmt.Sprintf("fixed at %d", b.MaxBatchSize)
-	default:
-		l.Size = min(b.MaxBatchSize, ceiling)
-		l.Reason = fmt.Sprintf("adaptive, for now fixed at %d", l.Size)
+	if t.scheduler != nil {
+		_ = t.decide(now, c, all)
+	}
+}
+
+// all are the governors, in an order that repeats. The caller holds mu.
+func (t *Tuner) all() []*governed {
+	all := slices.Collect(maps.Values(t.keys))
+	slices.SortFunc(all, func(a, b *governed) int {
+		return cmp.Or(cmp.Compare(a.key.Engine, b.key.Engine), cmp.Compare(a.key.Model, b.key.Model))
+	})
+	return all
+}
+
+// step looks at engines and GPU, lets every governor decide, and reports
+// whether any request waits or runs.
+func (t *Tuner) step(now time.Time) (busy bool) {
+	t.push.Lock()
+	defer t.push.Unlock()
+	t.mu.Lock()
+	c, all := t.config, t.all()
+	t.mu.Unlock()
+	if now.Sub(t.looked) >= lookup {
+		t.looked = now
+		t.lookAtEngines(now, all)
+	}
+	t.lookAtGPU(now, all)
+	return t.decide(now, c, all)
+}
+
+// lookAtEngines passes on what the engines tell of themselves.
+func (t *Tuner) lookAtEngines(now time.Time, all []*governed) {
+	for _, e := range t.options.Engines() {
+		if e.Health != backends.Up {
+			continue
+		}
+		before, known := t.engines[e.Name]
+		t.engines[e.Name] = e
+		t.scheduler.SetEngine(e.Name, batching.EngineState{Loaded: loaded(e)})
+		restarted := known && before.Epoch != e.Epoch
+		for _, g := range all {
+			if g.key.Engine == e.Name {
+				g.look(now, e, restarted)
+			}
+		}
+	}
+}
+
+// loaded are the models that e says are loaded; nil if it does not say.
+func loaded(e backends.Info) []string {
+	if e.Kind != backends.KindOllama {
+		return nil
+	}
+	names := []string{}
+	for _, m := range e.Models {
+		if m.Loaded {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
+// lookAtGPU passes a new reading on to the models that run on this machine's GPU.
+func (t *Tuner) lookAtGPU(now time.Time, all []*governed) {
+	r := t.options.GPU()
+	if !r.At.After(t.seen) {
+		return
+	}
+	t.seen = r.At
+	for _, g := range all {
+		if e := t.engines[g.key.Engine]; e.Local() {
+			g.sample(now, memory(r))
+		}
+	}
+}
+
+// memory is what a governor takes of a reading.
+func memory(r gpu.Reading) adaptive.Memory {
+	m := adaptive.Memory{Utilization: -1, Others: -1}
+	if r.MemoryUsed != nil && r.MemoryTotal != nil {
+		m.Used, m.Total = float64(*r.MemoryUsed)/mebibyte, float64(*r.MemoryTotal)/mebibyte
+	}
+	if r.Utilization != nil {
+		m.Utilization = *r.Utilization
+	}
+	return m
+}
+
+// decide lets every governor decide and gives the scheduler what has changed.
+// The caller holds push.
+func (t *Tuner) decide(now time.Time, c config.Config, all []*governed) (busy bool) {
+	loads := map[batching.Key]batching.Load{}
+	for _, l := range t.scheduler.Loads() {
+		loads[l.Key] = l
+		busy = busy || l.Waiting > 0 || l.InFlight > 0
+	}
+	general := limits(c)
+	for _, g := range all {
+		d, change := g.decide(now, loads[g.key])
+		if l := limited(general, d); t.pushed[g.key] != l {
+			t.pushed[g.key] = l
+			t.scheduler.SetLimits(g.key, l)
+		}
+		if change != nil && t.options.Decided != nil {
+			r := t.options.GPU()
+			change.MemoryUsed, change.MemoryTotal, change.Utilization = r.MemoryUsed, r.MemoryTotal, r.Utilization
+			t.options.Decided(*change)
+		}
+	}
+	return busy
+}
+
+// limited are a key's limits under a decision. It moves nothing but those of
+// modes in which a freed place is refilled.
+func limited(general batching.Limits, d adaptive.Decision) batching.Limits {
+	l := general
+	if l.Mode == batching.Fixed {
+		l.Size, l.Tokens, l.Reason = d.Limit, d.Tokens, d.Reason
+	}
+	return l
+}
+
+// States are what is known of each engine and model, the one used last first.
+func (t *Tuner) States() []State {
+	now := time.Now()
+	t.mu.Lock()
+	c, all := t.config, t.all()
+	t.mu.Unlock()
+	general := limits(c)
+	states := make([]State, 0, len(all))
+	used := make(map[batching.Key]time.Time, len(all))
+	for _, g := range all {
+		d, at := g.last()
+		used[g.key] = at
+		states = append(states, g.state(now, limited(general, d).InFlight()))
+	}
+	slices.SortStableFunc(states, func(a, b State) int { return used[b.Key].Compare(used[a.Key]) })
+	return states
+}
+
+// Limits are those in force for the model used last, else for one never used.
+func (t *Tuner) Limits() batching.Limits {
+	t.mu.Lock()
+	c, all := t.config, t.all()
+	t.mu.Unlock()
+	l := limits(c)
+	var latest time.Time
+	for _, g := range all {
+		if d, at := g.last(); at.After(latest) && d.Limit > 0 {
+			latest, l = at, limited(limits(c), d)
+		}
 	}
 	return l
 }
