@@ -36,6 +36,7 @@ func TestTray_TogglesWhatTheEngineSees(t *testing.T) {
 	engine.SetModels("test")
 	w := s.newPanel()
 	c := s.open(engine.URL)
+	c.cli("set", "batching.mode=fixed")
 	p := s.icon(w)
 	on := p.picture()
 

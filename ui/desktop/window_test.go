@@ -152,6 +152,7 @@ func TestWindow_ChangesTheRunningScheduler(t *testing.T) {
 	engine := backendstest.New(t)
 	engine.SetModels("test")
 	c := s.open(engine.URL)
+	c.cli("set", "batching.mode=fixed")
 	win := c.window()
 	win.activate()
 
@@ -237,9 +238,7 @@ func TestScreenshots(t *testing.T) {
 	}
 	s := newSession(t)
 	c := s.open("demo")
-	for _, setting := range []string{"window.theme=dark", "batching.mode=fixed", "batching.max_batch_size=6"} {
-		c.cli("set", setting)
-	}
+	c.cli("set", "window.theme=dark")
 	win := c.window()
 	ctx, stop := context.WithCancel(t.Context())
 	endpoint := c.now().Endpoint
