@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"carpool/app/config"
+	"carpool/app/tuner"
 	"carpool/backends"
 	"carpool/batching"
 )
@@ -29,10 +31,27 @@ func TestSentence(t *testing.T) {
 }
 
 func TestBasis(t *testing.T) {
-	engines := []backends.Info{{Label: "Ollama", Version: "0.17.4", Active: true, Health: backends.Up, Slots: 4}}
-	got := basis(engines, batching.Limits{Reason: "fixed at 8"}, "127.0.0.1:11435")
-	if want := "Ollama 0.17.4 · 4 slots · fixed at 8 · 127.0.0.1:11435"; got != want {
-		t.Errorf("got %q, want %q", got, want)
+	ollama := backends.Info{Name: "ollama", Label: "Ollama", Version: "0.17.4", Active: true, Health: backends.Up}
+	for _, tt := range []struct {
+		name, mode string
+		told, seen int
+		want       string
+	}{
+		{"Fixed", "fixed", 4, 0, "Ollama 0.17.4 · 4 slots · fixed at 8 · 127.0.0.1:11435"},
+		{"SlotsThatWereSeen", "fixed", 0, 1, "Ollama 0.17.4 · 1 slot · fixed at 8 · 127.0.0.1:11435"},
+		{"Adaptive", "adaptive", 0, 0, "Ollama 0.17.4 · adaptive at 8 · 127.0.0.1:11435"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			e := ollama
+			e.Slots = tt.told
+			s := Snapshot{Config: config.Default(), Engines: []backends.Info{e},
+				Limits: batching.Limits{Size: 8, Reason: "fixed at 8"},
+				Tuning: []tuner.State{{Key: batching.Key{Engine: "other"}, Slots: 9}, {Key: batching.Key{Engine: "ollama"}, Slots: tt.seen}}}
+			s.Config.Batching.Mode = tt.mode
+			if got := basis(s, "127.0.0.1:11435"); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
 	}
 }
 

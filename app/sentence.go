@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 
+	"carpool/app/tuner"
 	"carpool/backends"
 	"carpool/batching"
 )
@@ -27,16 +28,38 @@ func sentence(t batching.Totals, tokensPS float64, serves bool) string {
 	return s
 }
 
-// basis says what the state rests on: "Ollama 0.17.4 · fixed at 8 · 127.0.0.1:11435".
-func basis(engines []backends.Info, l batching.Limits, address string) string {
+// basis says what the state rests on: "Ollama 0.17.4 · 4 slots · adaptive at 4 · 127.0.0.1:11435".
+func basis(s Snapshot, address string) string {
 	var parts []string
-	if e, ok := active(engines); ok {
+	if e, ok := active(s.Engines); ok {
 		parts = append(parts, strings.TrimSpace(e.Label+" "+e.Version))
-		if e.Slots > 0 {
-			parts = append(parts, fmt.Sprintf("%d slots", e.Slots))
+		if n := slots(e, s.Tuning); n > 0 {
+			parts = append(parts, counted(n, "slot", "slots"))
 		}
 	}
-	return strings.Join(append(parts, l.Reason, address), " · ")
+	rule := s.Limits.Reason
+	if b := s.Config.Batching; b.Enabled && b.Mode == "adaptive" {
+		rule = fmt.Sprintf("adaptive at %d", s.Limits.InFlight())
+	}
+	return strings.Join(append(parts, rule, address), " · ")
+}
+
+// slots is how many requests e runs at once, as it says or as it was seen to do
+// for the model used last; 0 = not known.
+func slots(e backends.Info, used []tuner.State) int {
+	for _, t := range used {
+		if t.Engine == e.Name && t.Slots > 0 {
+			return t.Slots
+		}
+	}
+	return e.Slots
+}
+
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // active is the engine that requests go to, if it is up.

@@ -36,7 +36,7 @@ func (a *App) Snapshot() Snapshot {
 	e, serves := active(s.Engines)
 	s.Simulated = serves && e.Simulated
 	s.Sentence = sentence(s.Batching, s.TokensPS, serves || !a.looked())
-	s.Basis = basis(s.Engines, s.Limits, a.address())
+	s.Basis = basis(s, a.address())
 	s.Problems = a.problems(s, serves)
 	return s
 }

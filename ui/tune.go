@@ -95,26 +95,30 @@ func (t *tune) show(s app.Snapshot, busy func(key string) bool) {
 	if !busy(keyWait) {
 		t.wait.set(b.MaxBatchWaitMS)
 	}
-	t.explain(b.Enabled, b.OffMode)
+	t.explain(s)
 }
 
-// explain says what the controls do in the mode that is chosen.
-func (t *tune) explain(enabled bool, offMode string) {
+// explain says what the controls do in the mode that is chosen, and in adaptive
+// mode what was found and why.
+func (t *tune) explain(s app.Snapshot) {
 	chosen := mode{}
 	if t.modes.chosen >= 0 {
 		chosen = modes[t.modes.chosen]
 	}
 	help := chosen.help
 	switch {
-	case !enabled && offMode == "passthrough":
+	case !s.Config.Batching.Enabled && s.Config.Batching.OffMode == "passthrough":
 		help = "Batching is off: everything goes straight to the engine."
-	case !enabled:
+	case !s.Config.Batching.Enabled:
 		help = "Batching is off: one request at a time."
 	}
 	size, wait := "requests on the GPU for each model", "only static mode waits"
 	switch chosen.value {
 	case "adaptive":
 		size = "ceiling for each model; the size is found below it"
+		if len(s.Tuning) > 0 && s.Config.Batching.Enabled {
+			size = fmt.Sprintf("ceiling; now %d: %s", s.Tuning[0].Limit, s.Tuning[0].Reason)
+		}
 	case "static":
 		size = "requests in a batch"
 		wait = "longest wait for a batch to fill"

@@ -130,8 +130,7 @@ func (w *Window) change(key, value string, final bool) {
 		delay = 0
 	}
 	w.setter.put(key, value, delay)
-	b := w.last.Config.Batching
-	w.page.tune.explain(b.Enabled, b.OffMode)
+	w.page.tune.explain(w.last)
 }
 
 // told hears how a setting went.
