@@ -23,6 +23,7 @@ import (
 	"carpool/app/config"
 	"carpool/app/control"
 	"carpool/app/gateway"
+	"carpool/app/metrics"
 	"carpool/app/tuner"
 	"carpool/backends"
 	"carpool/batching"
@@ -72,6 +73,7 @@ type App struct {
 	tuner        *tuner.Tuner
 	gateway      *gateway.Gateway
 	control      *control.Socket // nil: it cannot be opened, and the command line cannot steer
+	metrics      *metrics.Metrics
 	recorder     *recorder
 	live         live
 
@@ -167,7 +169,8 @@ func (a *App) openHistory(ctx context.Context, c config.Config) uint64 {
 }
 
 func (a *App) openParts(c config.Config, firstBatch uint64) {
-	a.recorder = &recorder{store: a.store}
+	a.metrics = metrics.New(metrics.Options{Version: a.options.Version, State: a.measured})
+	a.recorder = &recorder{store: a.store, metrics: a.metrics}
 	a.sampler = gpu.NewSampler(gpu.Open(), time.Duration(c.GPU.SampleMS)*time.Millisecond)
 	seen := filepath.Join(a.options.StateDir, "engine-seen")
 	_, err := os.Stat(seen)
@@ -192,13 +195,14 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 		FirstBatch: firstBatch,
 		Mark:       func() any { return a.sampler.Last() },
 		Ended:      a.recorder.batch,
-		Observer:   a.tuner,
+		Observer:   newLoads(a.tuner, func(k batching.Key) { a.metrics.Loaded(k.Engine, k.Model) }),
 	})
 	a.gateway = gateway.New(gateway.Options{
 		Scheduler: a.scheduler,
 		Engines:   a.engines,
 		Record:    a.recorder.request,
 		Health:    func() any { return a.Health() },
+		Metrics:   a.metrics,
 		Listen:    a.address(),
 		Log:       a.log,
 	}, gatewayLimits(c))

@@ -92,6 +92,17 @@ func client(t *testing.T) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
+// text reads an answer to its end.
+func text(t *testing.T, resp *http.Response) string {
+	t.Helper()
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
 const short = `{"model":"carpool-demo","prompt":"hi","options":{"num_predict":5}}`
 
 func TestApp(t *testing.T) {
@@ -134,6 +145,28 @@ func TestApp(t *testing.T) {
 		}
 		if h["status"] != "ok" || h["engine"].(map[string]any)["simulated"] != true || figures["mode"] != "adaptive" {
 			t.Errorf("%v", h)
+		}
+	})
+	t.Run("TellsPrometheus", func(t *testing.T) {
+		a := start(t, options(t))
+		_ = text(t, call(t.Context(), t, a, "/api/generate", short))
+		until(t, a, "the request has ended", func(s app.Snapshot) bool { return s.Batching.InFlight == 0 && s.Batching.Batches == 1 })
+		resp, err := client(t).Get(a.Snapshot().Endpoint + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := text(t, resp)
+		for _, want := range []string{
+			`outcome="ok"} 1`,
+			`carpool_tokens_total{direction="output",engine="demo",model="carpool-demo"} 5`,
+			`carpool_batch_size_count{engine="demo",model="carpool-demo"} 1`,
+			`carpool_queue_depth{engine="demo",model="carpool-demo"} 0`,
+			`carpool_engine_up{engine="demo",kind="demo"} 1`,
+			`carpool_build_info{version="test"} 1`,
+		} {
+			if !strings.Contains(got, want) {
+				t.Errorf("no %s in\n%s", want, got)
+			}
 		}
 	})
 	t.Run("PutsSettingsInForceAtOnceAndSavesThem", func(t *testing.T) {

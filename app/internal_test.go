@@ -1,10 +1,12 @@
 package app
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"carpool/app/config"
+	"carpool/app/metrics"
 	"carpool/app/tuner"
 	"carpool/backends"
 	"carpool/batching"
@@ -64,6 +66,45 @@ func TestLiveRateIsTheMeanOfTheLastSeconds(t *testing.T) {
 	}
 	if rates[0] != 0 || rates[1] != 10 || rates[5] != 10 || rates[8] != 4 || rates[11] != 0 {
 		t.Errorf("%v", rates)
+	}
+}
+
+func TestMeasuredModelsJoinsWhatIsKnownWithHowBusyItIs(t *testing.T) {
+	tiny, large := batching.Key{Engine: "ollama", Model: "tiny"}, batching.Key{Engine: "ollama", Model: "large"}
+	got := measuredModels([]tuner.State{{Key: tiny, Limit: 4, Slots: 2, TokenBudget: 99}},
+		[]batching.Load{{Key: large, Waiting: 1}, {Key: tiny, Waiting: 7, InFlight: 4}}, 8)
+	want := []metrics.Model{
+		{Engine: "ollama", Name: "tiny", Limit: 4, Slots: 2, TokenBudget: 99, Waiting: 7, InFlight: 4},
+		{Engine: "ollama", Name: "large", Limit: 8, Waiting: 1},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+// nobody hears of requests and does nothing.
+type nobody struct{}
+
+func (nobody) Released(time.Time, batching.Request) batching.Stream { return nobody{} }
+func (nobody) Tokens(time.Time, int)                                {}
+func (nobody) Ended(time.Time, batching.Outcome, batching.Report)   {}
+
+func TestLoadsCountsOneThatManyWaitedForOnce(t *testing.T) {
+	counted := map[string]int{}
+	l := newLoads(nobody{}, func(k batching.Key) { counted[k.Model]++ })
+	now := time.Now()
+	run := func(model string, at, load time.Duration) {
+		s := l.Released(now.Add(at), batching.Request{Key: batching.Key{Engine: "ollama", Model: model}})
+		s.Ended(now.Add(at+load+time.Second), batching.Served, batching.Report{Load: load})
+	}
+	run("tiny", 0, 6*time.Second)
+	run("tiny", time.Second, 5*time.Second)
+	run("tiny", 5*time.Second, time.Second)
+	run("tiny", 7*time.Second, 20*time.Millisecond)
+	run("large", time.Second, 9*time.Second)
+	run("tiny", 20*time.Second, 6*time.Second)
+	if counted["tiny"] != 2 || counted["large"] != 1 {
+		t.Errorf("counted %v", counted)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"carpool/app/gateway"
+	"carpool/app/metrics"
 	"carpool/app/tuner"
 	"carpool/batching"
 	"carpool/gpu"
@@ -12,9 +13,10 @@ import (
 )
 
 // recorder turns what happened into rows of the history, off the requests'
-// path, and keeps the first-token times of the last seconds for the charts.
+// path, counts it for /metrics, and keeps the first-token times of the last seconds for the charts.
 type recorder struct {
-	store *storage.Store // nil: the history is off or cannot be opened
+	store   *storage.Store // nil: the history is off or cannot be opened
+	metrics *metrics.Metrics
 
 	mu     sync.Mutex
 	firsts []firstToken // oldest first
@@ -30,6 +32,11 @@ const firstTokenWindow = 10 * time.Second
 
 // request writes one row. The gateway calls it once per scheduled request.
 func (r *recorder) request(rec gateway.Record) {
+	r.metrics.Request(metrics.Request{
+		App: rec.App, Engine: rec.Engine, Model: rec.Model, Outcome: string(rec.Outcome), Released: rec.Batch != 0,
+		PromptTokens: rec.PromptTokens, OutputTokens: rec.OutputTokens,
+		Queued: rec.Queued, FirstToken: rec.FirstToken, Total: rec.Total,
+	})
 	if rec.FirstToken > 0 {
 		now := time.Now()
 		r.mu.Lock()
@@ -63,6 +70,7 @@ func (r *recorder) request(rec gateway.Record) {
 
 // batch writes one row. The scheduler calls it for each batch that ended.
 func (r *recorder) batch(b batching.Batch) {
+	r.metrics.Batch(metrics.Batch{Engine: b.Engine, Model: b.Model, Size: b.Released, Running: b.Running})
 	if r.store == nil {
 		return
 	}
@@ -83,6 +91,7 @@ func (r *recorder) batch(b batching.Batch) {
 
 // decision writes one row. The tuner calls it for each change it made.
 func (r *recorder) decision(d tuner.Decision) {
+	r.metrics.Decided(string(d.Kind))
 	if r.store == nil {
 		return
 	}

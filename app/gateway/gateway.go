@@ -5,7 +5,7 @@
 // A scheduled request is read whole, judged, queued and proxied on the
 // goroutine that net/http gave it; the package starts none of its own. Every
 // other request goes straight to the engine. The package writes bytes of its
-// own only for its own errors and for GET /health. It keeps no prompt, no
+// own only for its own errors, GET /health and GET /metrics. It keeps no prompt, no
 // answer and no key. design.md says which file holds which rule.
 package gateway
 
@@ -65,6 +65,7 @@ type Options struct {
 	Engines   Engines
 	Record    func(Record) // called once per scheduled request; must not block; nil = none
 	Health    func() any   // body of GET /health, marshalled as JSON; nil = {"status":"ok"}, or "shutting down"
+	Metrics   http.Handler // answers GET /metrics; nil = 404
 	Listen    string       // our address with the actual port, for the Host check
 	Log       *slog.Logger // notes without bodies or keys; nil = none
 }
@@ -75,6 +76,7 @@ type Gateway struct {
 	engines   Engines
 	record    func(Record)
 	health    func() any
+	metrics   http.Handler
 	port      string
 	log       *slog.Logger
 
@@ -102,6 +104,7 @@ func New(o Options, l Limits) *Gateway {
 		engines:   o.Engines,
 		record:    o.Record,
 		health:    o.Health,
+		metrics:   o.Metrics,
 		port:      portOf(o.Listen),
 		log:       o.Log,
 		memory:    budget{most: maxBodies},
@@ -126,8 +129,8 @@ func (g *Gateway) Configure(l Limits) {
 	g.cache.configure(l.EmbedCache)
 }
 
-// Drain makes every new request fail with 503 shutting_down, but for GET /health
-// and GET /api/version. Those in the gateway go on.
+// Drain makes every new request fail with 503 shutting_down, but for GET /health,
+// /metrics and /api/version. Those in the gateway go on.
 func (g *Gateway) Drain() { g.draining.Store(true) }
 
 // errShutdown is the cause of a request that Interrupt ended.
@@ -166,7 +169,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.refuse(dialect, f)
 		return
 	}
-	if g.draining.Load() && r.URL.Path != "/health" && r.URL.Path != "/api/version" {
+	if g.draining.Load() && !servedWhileDraining(r.URL.Path) {
 		c.refuse(dialect, newFault(shuttingDown, "carpool is shutting down"))
 		return
 	}

@@ -8,9 +8,7 @@ import (
 
 // serveHealth answers GET /health with what Options.Health tells.
 func (c *call) serveHealth() {
-	if c.in.Method != http.MethodGet && c.in.Method != http.MethodHead {
-		c.client.Header().Set("Allow", "GET, HEAD")
-		c.client.refuse(c.dialect, newFault(methodNotAllowed, "405 method not allowed"))
+	if !c.onlyReads() {
 		return
 	}
 	status := "ok"
@@ -28,6 +26,26 @@ func (c *call) serveHealth() {
 		return
 	}
 	c.sendJSON(append(body, '\n'))
+}
+
+// serveMetrics answers GET /metrics with ours, never with the engine's.
+func (c *call) serveMetrics() {
+	switch {
+	case c.metrics == nil:
+		c.client.refuse(c.dialect, newFault(notFound, "404 page not found"))
+	case c.onlyReads():
+		c.metrics.ServeHTTP(c.client, c.in)
+	}
+}
+
+// onlyReads reports whether the call is a GET or HEAD, and refuses any other.
+func (c *call) onlyReads() bool {
+	if c.in.Method == http.MethodGet || c.in.Method == http.MethodHead {
+		return true
+	}
+	c.client.Header().Set("Allow", "GET, HEAD")
+	c.client.refuse(c.dialect, newFault(methodNotAllowed, "405 method not allowed"))
+	return false
 }
 
 // serveVersion passes the engine's version on. Clients take a failure here for

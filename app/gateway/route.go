@@ -34,6 +34,8 @@ func (c *call) serve() {
 	switch r := routes[path]; {
 	case path == "/health":
 		c.serveHealth()
+	case path == "/metrics":
+		c.serveMetrics()
 	case r.scheduled && method == http.MethodPost:
 		c.route = r
 		c.schedule()
@@ -44,6 +46,11 @@ func (c *call) serve() {
 	default:
 		c.serveStraight()
 	}
+}
+
+// servedWhileDraining reports whether a path is for those who watch us, to the end.
+func servedWhileDraining(path string) bool {
+	return path == "/health" || path == "/metrics" || path == "/api/version"
 }
 
 // passesUnknown reports whether an engine of this kind gets paths that we do

@@ -49,7 +49,7 @@ func TestHost(t *testing.T) {
 	engine := newCounter()
 	r := newRig(t, engine, Limits{AllowedHosts: []string{"carpool.home", "box:9999"}}, batching.Settings{})
 	_, port, _ := net.SplitHostPort(strings.TrimPrefix(r.url, "http://"))
-	routes := []string{"GET /", "HEAD /", "GET /health", "POST /api/chat", "GET /api/tags", "OPTIONS /v1/models", "POST /api/pull", "DELETE /nothing"}
+	routes := []string{"GET /", "HEAD /", "GET /health", "GET /metrics", "POST /api/chat", "GET /api/tags", "OPTIONS /v1/models", "POST /api/pull", "DELETE /nothing"}
 	tests := []struct {
 		host string
 		in   bool

@@ -230,6 +230,41 @@ func TestHealth(t *testing.T) {
 	}
 }
 
+func TestMetrics(t *testing.T) {
+	const figures = "carpool_limit 8\n"
+	engine := newCounter()
+	r := newRig(t, engine, Limits{}, batching.Settings{})
+	if res := r.do("GET", "/metrics", ""); res.StatusCode != 404 || text(t, res) == "" {
+		t.Errorf("without metrics: %d", res.StatusCode)
+	}
+	r.gateway.metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+		_, _ = w.Write([]byte(figures))
+	})
+	ours := func() {
+		t.Helper()
+		res := r.do("GET", "/metrics", "")
+		if got := text(t, res); got != figures || res.Header.Get("Content-Type") != "text/plain; version=0.0.4" || res.Header.Get("X-Request-Id") == "" {
+			t.Errorf("%q %v", got, res.Header)
+		}
+	}
+	ours()
+	if res := r.do("HEAD", "/metrics", ""); res.StatusCode != 200 || text(t, res) != "" {
+		t.Errorf("HEAD: %d", res.StatusCode)
+	}
+	if res := r.do("POST", "/metrics", ""); res.StatusCode != 405 || res.Header.Get("Allow") != "GET, HEAD" || text(t, res) == "" {
+		t.Errorf("POST: %d", res.StatusCode)
+	}
+	if res := r.do("GET", "/metrics", "", "Origin", "https://evil.example"); res.StatusCode != 403 || text(t, res) == "" {
+		t.Errorf("a foreign page: %d", res.StatusCode)
+	}
+	r.gateway.Drain()
+	ours()
+	if len(engine.hits) > 0 {
+		t.Error("the engine was asked")
+	}
+}
+
 func TestBody(t *testing.T) {
 	const most = 100 << 10
 	body := func(size int) string {

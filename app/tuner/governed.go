@@ -1,7 +1,6 @@
 package tuner
 
 import (
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -24,9 +23,8 @@ type governed struct {
 	slots    int       // as last told
 	used     time.Time // last release
 	facts    adaptive.Facts
-	label    string    // of the engine, for people
-	hint     string    // how to let it run more at once
-	binding  time.Time // when a request last waited at the limit
+	engine   backends.Info // as of the last look
+	binding  time.Time     // when a request last waited at the limit
 }
 
 // released opens a request's account with the governor.
@@ -84,10 +82,10 @@ func (g *governed) look(now time.Time, e backends.Info, restarted bool) {
 		g.governor.Reset(now, e.Label+" has restarted")
 	}
 	f := adaptive.Facts{Slots: e.Slots, KVTokens: e.KVTokens, Preallocated: e.Preallocated}
-	g.label, g.hint = e.Label, e.ParallelHint
+	g.engine = e
 	i := slices.IndexFunc(e.Models, func(m backends.Model) bool { return m.Name == g.key.Model })
 	if i >= 0 && e.Models[i].Slots > 0 {
-		f.Slots, g.hint = e.Models[i].Slots, "" // whatever the engine's setting
+		f.Slots = e.Models[i].Slots // whatever the engine's setting
 	}
 	if f != g.facts {
 		g.facts = f
@@ -151,17 +149,8 @@ func (g *governed) state(now time.Time, limit int) State {
 	s := State{Key: g.key, Limit: limit, Slots: st.Slots, SlotsBy: string(st.SlotsBy),
 		Reason: st.Reason, Phase: string(st.Phase), MiBPerToken: st.MiBPerToken,
 		TokenBudget: g.decision.Tokens, Decided: g.decided}
-	if st.Slots > 0 && limit >= st.Slots && !g.binding.IsZero() && now.Sub(g.binding) < adviceFor && g.hint != "" {
-		s.Advice = advice(g.label, st.Slots, g.hint)
+	if st.Slots > 0 && limit >= st.Slots && !g.binding.IsZero() && now.Sub(g.binding) < adviceFor {
+		s.Advice = g.engine.SlotsAdvice(g.key.Model, st.Slots)
 	}
 	return s
-}
-
-// advice is what to change when an engine's slots are what requests wait for.
-func advice(label string, slots int, hint string) string {
-	text := fmt.Sprintf("%s runs %d requests at once", label, slots)
-	if slots == 1 {
-		text = label + " runs one request at a time"
-	}
-	return text + ": " + hint
 }

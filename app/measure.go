@@ -1,0 +1,47 @@
+package app
+
+import (
+	"carpool/app/metrics"
+	"carpool/app/tuner"
+	"carpool/backends"
+	"carpool/batching"
+)
+
+// measured is what GET /metrics tells of this moment.
+func (a *App) measured() metrics.State {
+	var s metrics.State
+	for _, e := range a.engines.Snapshot() {
+		s.Engines = append(s.Engines, metrics.Engine{Name: e.Name, Kind: string(e.Kind), Up: e.Health == backends.Up})
+	}
+	s.Models = measuredModels(a.tuner.States(), a.scheduler.Loads(), a.tuner.Limits().InFlight())
+	if reading := a.sampler.Last(); reading.Available {
+		s.GPUs = []metrics.GPU{{Device: reading.Name, MemoryUsed: reading.MemoryUsed, MemoryTotal: reading.MemoryTotal,
+			Utilization: reading.Utilization}}
+	}
+	cache := a.gateway.Stats().Cache
+	s.Embeddings = metrics.Embeddings{CacheHits: cache.Hits, CacheMisses: cache.Misses, CacheBytes: uint64(cache.Bytes)}
+	return s
+}
+
+// measuredModels joins what is known of each engine and model with how busy it
+// is. A model whose first request still waits has no state yet, only the limit
+// of all such.
+func measuredModels(known []tuner.State, loads []batching.Load, limit int) []metrics.Model {
+	busy := make(map[batching.Key]batching.Load, len(loads))
+	for _, l := range loads {
+		busy[l.Key] = l
+	}
+	models := make([]metrics.Model, 0, len(known))
+	for _, s := range known {
+		l := busy[s.Key]
+		delete(busy, s.Key)
+		models = append(models, metrics.Model{Engine: s.Engine, Name: s.Model, Limit: s.Limit, Slots: s.Slots,
+			TokenBudget: s.TokenBudget, Waiting: l.Waiting, InFlight: l.InFlight})
+	}
+	for _, l := range loads {
+		if _, left := busy[l.Key]; left {
+			models = append(models, metrics.Model{Engine: l.Engine, Name: l.Model, Limit: limit, Waiting: l.Waiting, InFlight: l.InFlight})
+		}
+	}
+	return models
+}
