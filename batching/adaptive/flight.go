@@ -1,0 +1,115 @@
+package adaptive
+
+import "time"
+
+// request is one that was released and has not ended. They form a list in order
+// of release, which is the order in which an engine lets them in.
+type request struct {
+	id   uint64
+	work Work
+	prev *request
+	next *request
+
+	released time.Duration
+	place    int  // requests in flight right after its release, itself included
+	full     bool // it took the last place under the limit
+	alone    int  // Governor.stirred right after a release to streams that all had their first token; 0 = there were others
+
+	// The wait for its first token is measured in time in which the engine
+	// decoded, from here on. mayRun: a place got free while it was the first
+	// of those that waited for one, so from is that moment.
+	from   time.Duration
+	mayRun bool
+
+	streaming bool
+	first     time.Duration
+	last      time.Duration // of its last gap
+	tokens    int           // reported so far
+	burst     int           // tokens since last that count for the next gap
+	epoch     int           // of Governor.epoch, at last
+}
+
+// hidden means that nothing shows whether it runs.
+func (r *request) hidden() bool { return !r.work.Streams }
+
+// release puts a request at the end of the list.
+func (g *Governor) release(id uint64, w Work) *request {
+	r := g.spare
+	if r == nil {
+		r = &request{}
+	} else {
+		g.spare = r.next
+	}
+	*r = request{id: id, work: w, prev: g.newest, released: g.now, from: g.active}
+	if g.newest != nil {
+		g.newest.next = r
+	} else {
+		g.oldest = r
+	}
+	g.newest = r
+	g.flight[id] = r
+	r.place = len(g.flight) + g.leaving()
+	g.held += float64(w.Prompt)
+	if r.hidden() {
+		g.hiddens++
+	} else {
+		g.pending++
+	}
+	return r
+}
+
+// start counts a request as a stream.
+func (g *Governor) start(r *request) {
+	r.streaming, r.first, r.last = true, g.now, g.now
+	if r.hidden() {
+		r.work.Streams = true
+		g.hiddens--
+	} else {
+		g.pending--
+	}
+	g.streams++
+	g.epoch++
+	r.epoch = g.epoch
+	g.proven = max(g.proven, g.streams)
+	g.peak = max(g.peak, g.streams)
+}
+
+// remove takes a request out of the list.
+func (g *Governor) remove(r *request) {
+	delete(g.flight, r.id)
+	if r.prev != nil {
+		r.prev.next = r.next
+	} else {
+		g.oldest = r.next
+	}
+	if r.next != nil {
+		r.next.prev = r.prev
+	} else {
+		g.newest = r.prev
+	}
+	g.held -= float64(r.work.Prompt) + float64(r.tokens)*g.perChunk
+	switch {
+	case r.streaming:
+		g.streams--
+		g.epoch++
+	case r.hidden():
+		g.hiddens--
+	default:
+		g.pending--
+	}
+	if len(g.flight) == 0 {
+		g.held = 0
+	}
+	r.next, g.spare = g.spare, r
+}
+
+// grace is how long an engine may go on with a request whose client left.
+const grace = 3 * time.Second
+
+// leaving is how many canceled requests the engine may still work on.
+func (g *Governor) leaving() int {
+	for len(g.canceled) > 0 && g.now-g.canceled[0] > grace {
+		g.canceled = g.canceled[1:]
+	}
+	return len(g.canceled)
+}

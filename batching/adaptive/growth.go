@@ -1,0 +1,66 @@
+package adaptive
+
+import (
+	"fmt"
+	"time"
+)
+
+// top is the highest limit that may be reached now, slots aside.
+func (g *Governor) top() int {
+	top := g.config.Max
+	if g.blind() {
+		top = min(top, max(blindCeiling, g.config.Min))
+	}
+	if g.knee > 0 {
+		top = min(top, max(g.knee, g.config.Min))
+	}
+	return top
+}
+
+// mayGrow means that requests wait for nothing but the limit, the engine works,
+// and nothing else is being tried.
+func (g *Governor) mayGrow() bool {
+	return g.binding && !g.trial.on && g.now >= g.holdUntil && !g.crowded()
+}
+
+// crowded means that another program uses so much of the GPU that what is
+// measured now says little, and more of our work would hurt it.
+func (g *Governor) crowded() bool { return g.memory.others > .3 }
+
+// grow raises the limit once that many streams were seen.
+func (g *Governor) grow() {
+	if !g.mayGrow() || g.slots.probe.on || g.proven < g.limit {
+		return
+	}
+	if g.knee > 0 && g.boundTotal-g.kneeAt >= g.kneeWait && g.limit >= g.knee {
+		g.knee, g.kneeAt = g.knee+1, g.boundTotal
+	}
+	top := g.top()
+	if g.slots.n > 0 {
+		top = min(top, g.slots.n)
+	}
+	if g.limit >= top || g.tooSlow() {
+		return
+	}
+	if g.limit%8 == 0 && !g.level(g.limit).sure() && g.boundFor < 10*time.Second {
+		return
+	}
+	next, wait := g.limit+1, 2*time.Second
+	if g.startup {
+		wait = 100 * time.Millisecond
+		if g.limit < 4 {
+			next = 2 * g.limit
+		} else {
+			next = min(g.limit+max(1, g.limit/8), g.limit/8*8+8)
+		}
+	}
+	if g.boundFor >= wait {
+		g.set(min(next, top), fmt.Sprintf("%d ran at once, trying %d", g.limit, min(next, top)))
+	}
+}
+
+// tooSlow means that one more would take each stream far beyond the floor.
+func (g *Governor) tooSlow() bool {
+	q := g.level(g.limit).quartile
+	return q > 0 && seconds(q*float64(g.limit+1)/float64(g.limit)) > g.floor()*3/2
+}

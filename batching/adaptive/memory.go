@@ -1,0 +1,173 @@
+package adaptive
+
+import (
+	"math"
+	"time"
+)
+
+const (
+	assumedMiBPerToken = .5  // where the model's metadata are not known
+	caution            = 1.3 // memory per token is taken for this much more
+	poolShare          = .95 // of the engine's cache that may be filled
+	blindCeiling       = 4   // limit where memory can neither be seen nor is reserved
+	stale              = 15 * time.Second
+)
+
+// memory is what is known of the GPU: how full it is, and how much more each
+// token will take.
+type memory struct {
+	last    Memory
+	at      time.Duration // of last
+	tokens  float64       // whose prompt was read by then
+	seen    bool
+	samples int
+
+	// Exponentially weighted moments of used MiB over tokens held.
+	meanTokens, meanUsed, varTokens, cov float64
+
+	utilization float64 // mean of about 10 s; -1 = not known
+	others      float64
+	promptScale float64 // real prompt tokens per estimated one, at least 1
+}
+
+func newMemory() memory { return memory{utilization: -1, others: -1, promptScale: 1} }
+
+// Memory takes a reading of the GPU, about once a second.
+func (g *Governor) Memory(now time.Time, r Memory) {
+	g.at(now)
+	m := &g.memory
+	m.smooth(r)
+	if r.Total <= 0 {
+		return
+	}
+	held := g.resident()
+	if m.seen {
+		m.regress(r, held)
+	}
+	m.last, m.at, m.tokens, m.seen = r, g.now, held, true
+}
+
+// resident is the tokens that take memory by now: those of requests whose
+// prompt was read.
+func (g *Governor) resident() float64 {
+	sum := 0.
+	for r := g.oldest; r != nil; r = r.next {
+		if r.streaming || r.hidden() && g.now-r.released > 2*g.prompts.expected(r.work.Prompt) {
+			sum += float64(r.work.Prompt) + float64(r.tokens)*g.perChunk
+		}
+	}
+	return sum
+}
+
+// smooth follows the shares of time. Both are ready-made means of a part of a
+// second, so single ones say little.
+func (m *memory) smooth(r Memory) {
+	follow := func(mean *float64, v float64) {
+		switch {
+		case v < 0:
+			*mean = -1
+		case *mean < 0:
+			*mean = v
+		default:
+			*mean += .15 * (v - *mean)
+		}
+	}
+	follow(&m.utilization, r.Utilization)
+	follow(&m.others, r.Others)
+}
+
+// regress learns MiB per token. A reading near the card's end says nothing, as
+// no driver reports more than there is. A jump that tokens cannot explain is
+// another program, or the model itself: the line moves, its slope stays.
+func (m *memory) regress(r Memory, held float64) {
+	const weight = .05
+	if r.Total-r.Used < 256 {
+		return
+	}
+	if m.samples == 0 {
+		m.meanTokens, m.meanUsed = held, r.Used
+	}
+	m.samples++
+	slope, ok := m.slope()
+	most := 4. // MiB per token that a jump is told from, until it is known
+	if ok {
+		most = slope
+	}
+	more := held - m.tokens
+	if jump := r.Used - m.last.Used - slope*more; math.Abs(jump) > 256+most*math.Abs(more) {
+		m.meanUsed += jump
+	}
+	dt, du := held-m.meanTokens, r.Used-m.meanUsed
+	m.meanTokens += weight * dt
+	m.meanUsed += weight * du
+	m.varTokens = (1 - weight) * (m.varTokens + weight*dt*dt)
+	m.cov = (1 - weight) * (m.cov + weight*dt*du)
+}
+
+// slope is the measured MiB per token, false while there is too little to go by.
+func (m *memory) slope() (float64, bool) {
+	if m.samples < 8 || m.varTokens < 300*300 {
+		return 0, false
+	}
+	beta := m.cov / m.varTokens
+	if beta < .005 {
+		return 0, true
+	}
+	return beta, true
+}
+
+// mibPerToken is what one more token will take, and whether that was measured.
+func (g *Governor) mibPerToken() (mib float64, measured bool) {
+	if g.facts.Preallocated {
+		return 0, false
+	}
+	if beta, ok := g.memory.slope(); ok {
+		return beta, true
+	}
+	if g.facts.MiBPerToken > 0 {
+		return g.facts.MiBPerToken, false
+	}
+	return assumedMiBPerToken, false
+}
+
+// sighted means that a recent reading of the memory is there.
+func (g *Governor) sighted() bool { return g.memory.seen && g.now-g.memory.at < stale }
+
+// blind means that nothing protects the memory but a small limit.
+func (g *Governor) blind() bool {
+	return !g.facts.Preallocated && g.facts.KVTokens == 0 && !g.sighted()
+}
+
+// bound says what the tokens in flight are bound by.
+type bound uint8
+
+const (
+	unbound bound = iota
+	byCache       // the engine's cache
+	byCard        // the GPU's memory
+)
+
+// budget is the most tokens that may be in flight, those to come included.
+func (g *Governor) budget() (tokens int, by bound) {
+	m := &g.memory
+	if g.facts.KVTokens > 0 {
+		tokens, by = max(1, int(poolShare*float64(g.facts.KVTokens)/m.promptScale)), byCache
+	}
+	mib, _ := g.mibPerToken()
+	if mib == 0 || !g.sighted() {
+		return tokens, by
+	}
+	room := (m.last.Total - g.config.Reserve - m.last.Used) / (caution * mib)
+	if card := max(1, int(m.tokens+room)); by == unbound || card < tokens {
+		return card, byCard
+	}
+	return tokens, by
+}
+
+// learnPrompt compares an estimate with what the engine counted.
+func (m *memory) learnPrompt(estimate, real int) {
+	if estimate >= 16 && real >= 16 {
+		scale := min(max(float64(real)/float64(estimate), 1), 4)
+		m.promptScale += .05 * (scale - m.promptScale)
+	}
+}

@@ -1,0 +1,179 @@
+package adaptive
+
+import (
+	"fmt"
+	"time"
+)
+
+// slots is how many requests the engine runs at once, as far as that is known.
+// What an engine is given beyond that stands in a line of its own, out of reach
+// of our order.
+type slots struct {
+	n  int // 0 = not known
+	by SlotSource
+
+	firsts float64 // first tokens since the limit changed, of requests admitted at the full limit
+	probe  probe
+}
+
+// tellSlots takes what the engine itself said, which is better than what was
+// seen.
+func (g *Governor) tellSlots() {
+	n := g.facts.Slots
+	switch {
+	case n > 0:
+		g.slots.n, g.slots.by = n, Told
+		g.startup, g.trial.on, g.slots.probe.on = false, false, false
+		g.knee = 0
+		g.set(n, runsAtOnce(n))
+	case g.slots.by == Told:
+		g.slots.n, g.slots.by = 0, unknownSlots
+		g.startup = true
+	}
+}
+
+func runsAtOnce(n int) string { return fmt.Sprintf("engine runs %d at once", n) }
+
+// found takes a count that was seen, and stops growth there.
+func (g *Governor) found(n int, by SlotSource) {
+	n = max(n, g.streams, 1)
+	if g.slots.by == Told {
+		return
+	}
+	s := &g.slots
+	s.probe.rest(g.now)
+	if s.n != n {
+		s.n, s.by = n, by
+	}
+	g.startup = false
+	limit := g.limit
+	if g.trial.on {
+		g.trial.on, limit = false, g.trial.from
+	}
+	if limit = min(limit, n); limit != g.limit {
+		g.set(limit, runsAtOnce(n))
+	}
+}
+
+// more takes the sight of more requests at once than were thought possible.
+func (g *Governor) more(n int) {
+	if s := &g.slots; s.n > 0 && n > s.n && s.by != Told {
+		s.n = n
+		if g.limit < n && !g.trial.on && g.knee == 0 {
+			g.set(n, runsAtOnce(n))
+		}
+	}
+}
+
+// detectByOldest finds a request that waits for its first token although the
+// engine decodes all the time: it is not in a slot, so the slots are those that
+// were let in before it.
+func (g *Governor) detectByOldest() {
+	if g.pending == 0 || g.streams == 0 {
+		return
+	}
+	before, unread := g.leaving(), 0
+	for r := g.oldest; r != nil; r = r.next {
+		if !r.streaming && !r.hidden() {
+			unread += r.work.Prompt
+			if g.active-r.from > max(time.Second, 3*g.reading(unread)) {
+				if before > 0 {
+					g.found(before, ByFirstTokens)
+				}
+				return
+			}
+		}
+		before++
+	}
+}
+
+// reading is how long the engine takes for so many prompt tokens now.
+func (g *Governor) reading(tokens int) time.Duration {
+	return seconds(g.prompts.expected(tokens).Seconds() * max(1, g.speed.ratio))
+}
+
+// placeGotFree tells that a request ended: the first of those that wait for a
+// slot may have entered it, so its patience begins anew.
+func (g *Governor) placeGotFree() {
+	if g.pending == 0 {
+		return
+	}
+	for r := g.oldest; r != nil; r = r.next {
+		if !r.streaming && !r.hidden() && !r.mayRun {
+			r.mayRun, r.from = true, g.active
+			return
+		}
+	}
+}
+
+// detectByPeak finds that the limit was filled again and again, and yet fewer
+// ran at once. A first token weighs as much as it was likely that all were past
+// their prompts then.
+func (g *Governor) detectByPeak(r *request) {
+	if !r.full || g.hiddens > 0 || g.slots.probe.on {
+		return
+	}
+	limit := g.effective()
+	weight := 1.
+	for range min(limit-1, 64) {
+		weight *= 1 - g.prompts.busy()
+	}
+	g.slots.firsts += weight
+	enough := float64(max(12, limit))
+	if limit > 4 && g.proven >= limit-1 {
+		enough *= 2
+	}
+	if g.proven > 0 && g.proven < limit && g.slots.firsts >= enough {
+		g.found(g.proven, ByPeakStreams)
+	}
+}
+
+// detectByWait takes the engine's own word of how long it held a request back.
+// It is exact: with n in flight at its release, there were fewer than n slots,
+// unless that many were seen since.
+func (g *Governor) detectByWait(r *request, e End) {
+	if !e.Timed || e.LoadTime > reload {
+		return
+	}
+	if e.EngineWait <= max(250*time.Millisecond, e.PromptTime/2) {
+		if r.hidden() {
+			g.ran(r.place)
+		}
+		return
+	}
+	if r.place > 1 && g.lastSeen(r.place) < r.released {
+		if n := r.place - 1; g.slots.n == 0 || n < g.slots.n {
+			g.found(n, ByEngineWait)
+		} else if n == g.slots.n {
+			g.slots.by = ByEngineWait
+		}
+	}
+}
+
+// reload is the load time above which an engine really loaded the model.
+const reload = 500 * time.Millisecond
+
+// ran takes evidence that n requests of which not all are seen ran at once.
+func (g *Governor) ran(n int) {
+	n = min(n, g.effective())
+	g.proven = max(g.proven, n)
+	g.peak = max(g.peak, n)
+	g.more(n)
+}
+
+// saw notes that d streams run.
+func (g *Governor) saw(d int) {
+	for len(g.seen) <= d {
+		g.seen = append(g.seen, -1)
+	}
+	g.seen[d] = g.now
+}
+
+// lastSeen is when d or more streams last ran; negative = never.
+func (g *Governor) lastSeen(d int) time.Duration {
+	last := time.Duration(-1)
+	for ; d < len(g.seen); d++ {
+		last = max(last, g.seen[d])
+	}
+	return last
+}

@@ -1,0 +1,69 @@
+package adaptive
+
+import "time"
+
+// speed notices that the machine as a whole became slower or faster: it tracks
+// how gaps compare with those measured before for the same number of streams.
+type speed struct {
+	ratio float64 // lower quartile of gap / known gap; 1 = as before
+
+	// When the ratio left each of the bounds; negative = it has not.
+	slow, slower, faster time.Duration
+}
+
+func newSpeed() speed { return speed{ratio: 1, slow: -1, slower: -1, faster: -1} }
+
+func (s *speed) add(ratio float64) {
+	if ratio > s.ratio {
+		s.ratio *= 1.01
+	} else {
+		s.ratio *= .97
+	}
+}
+
+// changed means that gaps must not be learned: they belong to another speed.
+func (s *speed) changed() bool { return s.ratio < .7 || s.ratio > 1.4 }
+
+// lasted reports whether a condition has held for a time. since is its memory.
+func lasted(holds bool, since *time.Duration, now, want time.Duration) bool {
+	if !holds {
+		*since = -1
+		return false
+	}
+	if *since < 0 {
+		*since = now
+	}
+	return now-*since >= want
+}
+
+// watchSpeed follows a machine that became slower or faster. What was learned is
+// scaled, so a slow machine alone moves no limit. Much slower may also mean that
+// memory spills, which fewer requests could heal: that is tried.
+func (g *Governor) watchSpeed() {
+	s, r := &g.speed, g.speed.ratio
+	spill := lasted(r > 2 && g.binding, &s.slower, g.active, 1500*time.Millisecond)
+	slow := lasted(r > 1.3, &s.slow, g.active, 5*time.Second)
+	fast := lasted(r < .75, &s.faster, g.active, 5*time.Second)
+	switch {
+	case spill:
+		g.rescale(r)
+		if g.limit > 1 {
+			g.holdUntil = g.now + 30*time.Second
+			g.try(trialSpill, g.limit/2)
+		}
+	case slow:
+		g.rescale(r)
+	case fast:
+		g.rescale(r)
+		g.knee, g.kneeEvery = 0, kneeEvery
+	}
+}
+
+// rescale makes what was learned fit the present speed.
+func (g *Governor) rescale(r float64) {
+	for i := range g.levels {
+		g.levels[i].quartile *= r
+	}
+	g.best *= r
+	g.speed = newSpeed()
+}
