@@ -147,6 +147,28 @@ func TestApp(t *testing.T) {
 			t.Errorf("%v", h)
 		}
 	})
+	t.Run("TellsTheLimitOfEachModelAndWhy", func(t *testing.T) {
+		a := start(t, options(t))
+		_ = text(t, call(t.Context(), t, a, "/api/generate", short))
+		until(t, a, "a limit is known", func(s app.Snapshot) bool { return len(s.Tuning) == 1 && s.Tuning[0].Slots == 4 })
+		resp, err := client(t).Get(a.Snapshot().Endpoint + "/health")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var h struct {
+			Models []struct {
+				Engine, Model, Why string
+				Limit, Slots       int
+				SlotsBy            string `json:"slots_by"`
+			}
+		}
+		if err := json.Unmarshal([]byte(text(t, resp)), &h); err != nil || len(h.Models) != 1 {
+			t.Fatalf("%+v, %v", h, err)
+		}
+		if m := h.Models[0]; m.Engine != "demo" || m.Model != "carpool-demo:latest" || m.Limit != 4 || m.Slots != 4 || m.SlotsBy != "told" || m.Why == "" {
+			t.Errorf("%+v", m)
+		}
+	})
 	t.Run("TellsPrometheus", func(t *testing.T) {
 		a := start(t, options(t))
 		_ = text(t, call(t.Context(), t, a, "/api/generate", short))

@@ -13,6 +13,7 @@ type Health struct {
 	Carpool  string         `json:"carpool"` // version
 	Uptime   float64        `json:"uptime_s"`
 	Batching healthBatching `json:"batching"`
+	Models   []healthModel  `json:"models"` // used since the start, the last first
 	Engine   *healthEngine  `json:"engine"` // null while none serves
 	GPU      gpu.Reading    `json:"gpu"`
 	History  healthHistory  `json:"history"`
@@ -25,6 +26,19 @@ type healthBatching struct {
 	Limit   int    `json:"limit"` // in flight per model; 0 = no bound
 	Why     string `json:"why"`
 	batching.Totals
+}
+
+type healthModel struct {
+	Engine      string `json:"engine"`
+	Model       string `json:"model"`
+	Limit       int    `json:"limit"`        // in flight; 0 = no bound
+	Slots       int    `json:"slots"`        // requests the engine runs at once; 0 = not known
+	SlotsBy     string `json:"slots_by"`     // told, engine wait, first tokens, ""
+	TokenBudget int    `json:"token_budget"` // most tokens in flight; 0 = no bound
+	Running     int    `json:"running"`
+	Waiting     int    `json:"waiting"`
+	Why         string `json:"why"`
+	Advice      string `json:"advice"` // what would let more run at once; "" = nothing
 }
 
 type healthEngine struct {
@@ -56,6 +70,7 @@ func (a *App) Health() Health {
 		History:  healthHistory{OK: s.History.OK, Dropped: s.History.Dropped},
 		Problems: []string{},
 	}
+	h.Models = healthModels(s)
 	if e, ok := active(s.Engines); ok {
 		h.Engine = &healthEngine{Name: e.Name, Kind: e.Kind, Label: e.Label, Version: e.Version,
 			Health: e.Health, Simulated: e.Simulated, Slots: e.Slots, Models: len(e.Models)}
@@ -72,4 +87,19 @@ func (a *App) Health() Health {
 		h.Status = "shutting down"
 	}
 	return h
+}
+
+func healthModels(s Snapshot) []healthModel {
+	models := make([]healthModel, 0, len(s.Tuning))
+	for _, t := range s.Tuning {
+		m := healthModel{Engine: t.Engine, Model: t.Model, Limit: t.Limit, Slots: t.Slots, SlotsBy: t.SlotsBy,
+			TokenBudget: t.TokenBudget, Why: t.Reason, Advice: t.Advice}
+		for _, q := range s.Queues {
+			if q.Key == t.Key {
+				m.Running, m.Waiting = len(q.Running), q.Depth
+			}
+		}
+		models = append(models, m)
+	}
+	return models
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"carpool/app/config"
+	"carpool/app/gateway"
 	"carpool/app/tuner"
 	"carpool/backends"
 	"carpool/batching"
@@ -27,6 +28,7 @@ type Snapshot struct {
 	SizeKey   string                `json:"size_key"` // the setting that the mode takes its size from
 	Queues    []batching.QueueState `json:"queues"`
 	Batching  batching.Totals       `json:"batching"`
+	Gateway   gateway.Stats         `json:"gateway"`
 	TokensPS  float64               `json:"tokens_per_second"` // generated, mean of the last 5 s
 	Engines   []backends.Info       `json:"engines"`           // the active one first
 	GPU       gpu.Reading           `json:"gpu"`

@@ -21,6 +21,7 @@ func (a *App) Snapshot() Snapshot {
 		SizeKey:  tuner.SizeKey(c),
 		Queues:   a.scheduler.Snapshot(),
 		Batching: a.scheduler.Totals(),
+		Gateway:  a.gateway.Stats(),
 		TokensPS: a.live.lastRate(),
 		Engines:  a.engines.Snapshot(),
 		GPU:      a.sampler.Last(),

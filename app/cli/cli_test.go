@@ -18,6 +18,8 @@ import (
 	"carpool/app"
 	"carpool/app/config"
 	"carpool/app/control"
+	"carpool/app/gateway"
+	"carpool/app/tuner"
 	"carpool/backends"
 	"carpool/batching"
 	"carpool/gpu"
@@ -103,6 +105,13 @@ func busy() app.Snapshot {
 				Released: moment0.Add(-2 * time.Second), FirstToken: moment0.Add(-time.Second), Tokens: 12, MaxTokens: 100}},
 			Waiting: []batching.Waiting{{ID: "b", App: "editor", Queued: moment0.Add(-40 * time.Millisecond), Why: "8 are running"}},
 		}},
+		Tuning: []tuner.State{
+			{Key: batching.Key{Engine: "ollama", Model: "tiny"}, Limit: 1, Slots: 1, SlotsBy: "engine wait", TokenBudget: 16384,
+				Reason: "the engine runs one at a time", Phase: "steady",
+				Advice: "Ollama runs one request at a time (OLLAMA_NUM_PARALLEL is not set): set it to 4 and start Ollama again, so that more can share the GPU"},
+			{Key: batching.Key{Engine: "ollama", Model: "large"}, Reason: "batching is off: straight to the engine"},
+		},
+		Gateway:  gateway.Stats{Cache: gateway.CacheStats{Hits: 5, Misses: 7, Entries: 3, Bytes: 4096}},
 		Batching: batching.Totals{Requests: 1234, Batches: 456, AvgBatchSize: 2.7, AvgConcurrency: 3.14, AvgBatchDuration: 810, Tokens: 56789},
 		TokensPS: 61.4,
 		Engines: []backends.Info{

@@ -189,20 +189,20 @@ func batchRows(batches []storage.Batch) [][]string {
 func decisionRows(decisions []storage.Decision) [][]string {
 	rows := [][]string{{"DECIDED", "MODEL", "ABOUT", "LIMIT", "SLOTS", "TOKENS", "WHY"}}
 	for _, d := range decisions {
-		limit := numberOr(d.NewLimit, "-")
+		limit := countOr(d.NewLimit, "-")
 		if d.OldLimit != nil && d.NewLimit != nil && *d.OldLimit != *d.NewLimit {
-			limit = numberOr(d.OldLimit, "") + " → " + limit
+			limit = countOr(d.OldLimit, "") + " → " + limit
 		}
-		slots := numberOr(d.Slots, "-")
+		slots := countOr(d.Slots, "-")
 		if d.SlotsBy != "" {
 			slots += " (" + d.SlotsBy + ")"
 		}
-		rows = append(rows, []string{d.At.Local().Format(time.DateTime), d.Model, d.Kind, limit, slots, numberOr(d.TokenBudget, "-"), d.Reason})
+		rows = append(rows, []string{d.At.Local().Format(time.DateTime), d.Model, d.Kind, limit, slots, countOr(d.TokenBudget, "-"), d.Reason})
 	}
 	return rows
 }
 
-func numberOr(n *int64, unknown string) string {
+func countOr(n *int64, unknown string) string {
 	if n == nil {
 		return unknown
 	}

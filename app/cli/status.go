@@ -67,6 +67,10 @@ func statusText(s app.Snapshot) string {
 		b.WriteString("! " + p + "\n")
 	}
 	b.WriteString("\n" + table(facts(s)))
+	if rows := modelRows(s); len(rows) > 1 {
+		b.WriteString("\n" + table(rows))
+	}
+	b.WriteString(table(hintRows(s)))
 	if rows := runningRows(s); len(rows) > 1 {
 		b.WriteString("\n" + table(rows))
 	}
@@ -103,11 +107,16 @@ func facts(s app.Snapshot) [][]string {
 		rows = append(rows, []string{"Engine", "none"})
 	}
 	t := s.Batching
-	return append(rows,
+	rows = append(rows,
 		[]string{"GPU", gpuText(s)},
 		[]string{"Work", fmt.Sprintf("%s in %s since %s", counted(int64(t.Requests), "request", "requests"), counted(int64(t.Batches), "batch", "batches"), s.Started.Local().Format(time.DateTime))},
 		[]string{"", fmt.Sprintf("mean batch size %.1f, mean concurrency %.1f, mean batch duration %.0f ms", t.AvgBatchSize, t.AvgConcurrency, t.AvgBatchDuration)},
 		[]string{"Tokens", fmt.Sprintf("%s, now %.0f per second", humanize.Comma(int64(t.Tokens)), s.TokensPS)},
+	)
+	if saved := savedText(s); saved != "" {
+		rows = append(rows, []string{"Saved", saved})
+	}
+	return append(rows,
 		[]string{"History", historyText(s)},
 		[]string{"Settings", s.ConfigAt},
 		[]string{"Log", s.LogFile},
@@ -146,6 +155,55 @@ func historyText(s app.Snapshot) string {
 		text += fmt.Sprintf(", %s rows lost", humanize.Comma(int64(s.History.Dropped)))
 	}
 	return text
+}
+
+// savedText tells what the engine was spared; "" = nothing yet.
+func savedText(s app.Snapshot) string {
+	var parts []string
+	if c := s.Gateway.Cache; c.Hits > 0 {
+		parts = append(parts, fmt.Sprintf("%s answered from the cache (%s)", counted(int64(c.Hits), "embedding call", "embedding calls"),
+			humanize.IBytes(uint64(c.Bytes))))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// modelRows tell each engine and model used since the start: how many requests
+// may run, and why.
+func modelRows(s app.Snapshot) [][]string {
+	rows := [][]string{{"MODEL", "ENGINE", "LIMIT", "SLOTS", "TOKEN BUDGET", "RUNNING", "WAITING", "WHY"}}
+	for _, t := range s.Tuning {
+		running, waiting := 0, 0
+		for _, q := range s.Queues {
+			if q.Key == t.Key {
+				running, waiting = len(q.Running), q.Depth
+			}
+		}
+		slots := numberOr(t.Slots, "-")
+		if t.Slots > 0 && t.SlotsBy != "" {
+			slots += " (" + t.SlotsBy + ")"
+		}
+		rows = append(rows, []string{t.Model, t.Engine, numberOr(t.Limit, "none"), slots, numberOr(t.TokenBudget, "-"),
+			strconv.Itoa(running), strconv.Itoa(waiting), t.Reason})
+	}
+	return rows
+}
+
+// hintRows tell what would let an engine run more at once.
+func hintRows(s app.Snapshot) (rows [][]string) {
+	for _, t := range s.Tuning {
+		if t.Advice != "" {
+			rows = append(rows, []string{"Hint: " + t.Advice + " (" + t.Model + ")"})
+		}
+	}
+	return rows
+}
+
+// numberOr is n, or a word for 0.
+func numberOr(n int, zero string) string {
+	if n == 0 {
+		return zero
+	}
+	return humanize.Comma(int64(n))
 }
 
 func runningRows(s app.Snapshot) [][]string {

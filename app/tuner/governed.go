@@ -142,14 +142,14 @@ func (g *governed) last() (adaptive.Decision, time.Time) {
 // adviceFor is how long advice is given after requests had to wait.
 const adviceFor = 10 * time.Minute
 
-func (g *governed) state(now time.Time, limit int) State {
+func (g *governed) state(now time.Time, l batching.Limits) State {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	st := g.governor.State()
-	s := State{Key: g.key, Limit: limit, Slots: st.Slots, SlotsBy: string(st.SlotsBy),
-		Reason: st.Reason, Phase: string(st.Phase), MiBPerToken: st.MiBPerToken,
-		TokenBudget: g.decision.Tokens, Decided: g.decided}
-	if st.Slots > 0 && limit >= st.Slots && !g.binding.IsZero() && now.Sub(g.binding) < adviceFor {
+	s := State{Key: g.key, Limit: l.InFlight(), Slots: st.Slots, SlotsBy: string(st.SlotsBy),
+		Reason: l.Reason, Phase: string(st.Phase), MiBPerToken: st.MiBPerToken,
+		TokenBudget: l.Tokens, Decided: g.decided}
+	if st.Slots > 0 && s.Limit >= st.Slots && !g.binding.IsZero() && now.Sub(g.binding) < adviceFor {
 		s.Advice = g.engine.SlotsAdvice(g.key.Model, st.Slots)
 	}
 	return s

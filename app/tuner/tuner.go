@@ -283,7 +283,7 @@ func (t *Tuner) States() []State {
 	for _, g := range all {
 		d, at := g.last()
 		used[g.key] = at
-		states = append(states, g.state(now, limited(general, d).InFlight()))
+		states = append(states, g.state(now, limited(general, d)))
 	}
 	slices.SortStableFunc(states, func(a, b State) int { return used[b.Key].Compare(used[a.Key]) })
 	return states
