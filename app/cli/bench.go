@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,7 @@ type benchOptions struct {
 	bench.Options
 	sizes  []int
 	asJSON bool
+	suite  suiteOptions
 }
 
 func (c *cli) benchCommand() *cobra.Command {
@@ -27,13 +29,28 @@ time per request is known and which has as many slots as the batches can fill.
 It needs no engine, no GPU and no running Carpool, and touches none.
 
 With --sizes it adds a table: for each size n, 8 requests per slot in batches
-of n, against one at a time.`,
+of n, against one at a time.
+
+With --suite scheduling it measures the scheduler's order and the governor
+instead, in virtual time on a simulated GPU with fixed seeds, beside other
+policies, and says which of the figures asked for were met.`,
 		Example: `  carpool bench
   carpool bench --sizes 1,2,4,8,16
   carpool bench --requests 256 --parallel 8
-  carpool bench --mode fixed --size 16 --delay 20ms --json`,
+  carpool bench --mode fixed --size 16 --delay 20ms --json
+  carpool bench --suite scheduling --quick
+  carpool bench --suite scheduling --only slots8,dynmem
+  carpool bench --suite scheduling --write docs/benchmarks/scheduling.md`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return c.bench(cmd.Context(), o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case o.suite.name != "":
+				return c.benchSuite(cmd.Context(), o.suite, o.asJSON)
+			case o.suite.Quick, len(o.suite.Only) > 0, o.suite.write != "":
+				return errors.New("--quick, --only and --write need --suite")
+			}
+			return c.bench(cmd.Context(), o)
+		},
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
@@ -44,6 +61,10 @@ of n, against one at a time.`,
 	f.IntVar(&o.Parallel, "parallel", o.Parallel, "static: batches that run at once, 1–16")
 	f.DurationVar(&o.Delay, "delay", o.Delay, "the engine's time per request, 1ms–1m")
 	f.IntSliceVar(&o.sizes, "sizes", nil, "`list` of batch sizes to compare, e.g. 1,2,4,8,16")
+	f.StringVar(&o.suite.name, "suite", "", "`name` of a suite to run instead: scheduling")
+	f.BoolVar(&o.suite.Quick, "quick", false, "suite: one seed and shorter runs")
+	f.StringSliceVar(&o.suite.Only, "only", nil, "suite: `names` of its sections or scenarios")
+	f.StringVar(&o.suite.write, "write", "", "suite: write a Markdown report to `file`")
 	f.BoolVar(&o.asJSON, "json", false, "print JSON")
 	return cmd
 }

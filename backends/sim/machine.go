@@ -32,9 +32,17 @@ type Machine struct {
 
 	line    []Job  // waiting, the head first
 	running []*run // in order of entry
-	step    *step
+	step    step
 	uses    uint64  // of slots, counted at entry and at the end
 	events  []Event // not yet fetched
+	fetched []Event // the last Advance's, filled again after the next one
+	use     Use
+}
+
+// Use is what a machine has done since its start.
+type Use struct {
+	Busy    time.Duration // in steps
+	Spilled time.Duration // in steps that were slow because memory was over full
 }
 
 // model is one of Config.Models. A slot beyond limit takes no new run.
@@ -45,7 +53,9 @@ type model struct {
 }
 
 // step is one pass of the GPU: who decodes and who reads how much of a prompt.
+// Its slices are kept from pass to pass.
 type step struct {
+	active bool
 	end    time.Duration
 	decode []*run
 	read   []share
@@ -120,12 +130,11 @@ func (m *Machine) Cancel(now time.Duration, id uint64) bool {
 }
 
 // Advance brings the machine up to a time and returns what has happened since
-// the last call, in order.
+// the last call, in order. They hold until the next call of Advance.
 func (m *Machine) Advance(to time.Duration) []Event {
 	m.advance(to)
-	out := m.events
-	m.events = nil
-	return out
+	m.events, m.fetched = m.fetched[:0], m.events
+	return m.fetched
 }
 
 // Next returns when Advance will next return something, or false if nothing
@@ -151,12 +160,15 @@ func (m *Machine) Loaded() string {
 	return m.loaded.name
 }
 
+// Use returns what the machine has done so far. A step counts from its start.
+func (m *Machine) Use() Use { return m.use }
+
 // due returns when the state next changes by itself.
 func (m *Machine) due() (time.Duration, bool) {
 	switch {
 	case m.loading:
 		return m.loadEnd, true
-	case m.step != nil:
+	case m.step.active:
 		return m.step.end, true
 	case m.profile.Request > 0 && len(m.running) > 0:
 		return m.running[0].ends, true
@@ -176,7 +188,7 @@ func (m *Machine) advance(to time.Duration) {
 		case m.loading:
 			m.loading = false
 			m.emit(Event{Kind: Loaded, Model: m.loaded.name})
-		case m.step != nil:
+		case m.step.active:
 			m.finishStep()
 		default:
 			m.finish(0)
@@ -191,7 +203,7 @@ func (m *Machine) proceed() {
 	for !m.loading && len(m.line) > 0 {
 		head := m.models[m.line[0].Model]
 		if head != m.loaded {
-			if len(m.running) == 0 && m.step == nil {
+			if len(m.running) == 0 && !m.step.active {
 				m.load(head)
 			}
 			break
@@ -202,7 +214,7 @@ func (m *Machine) proceed() {
 		}
 		m.enter(s)
 	}
-	if m.step == nil && !m.loading && m.profile.Request == 0 && len(m.running) > 0 {
+	if !m.step.active && !m.loading && m.profile.Request == 0 && len(m.running) > 0 {
 		m.startStep()
 	}
 }
@@ -268,7 +280,8 @@ func (m *Machine) touch(s *slot) {
 }
 
 func (m *Machine) startStep() {
-	st := &step{}
+	st := &m.step
+	st.active, st.decode, st.read = true, st.decode[:0], st.read[:0]
 	context := 0
 	for _, r := range m.running {
 		if r.decoding() {
@@ -294,14 +307,15 @@ func (m *Machine) startStep() {
 	length := m.profile.step(len(st.decode), context, prompt)
 	if m.spilling() {
 		length = time.Duration(float64(length) * max(1, m.profile.Spill))
+		m.use.Spilled += length
 	}
+	m.use.Busy += length
 	st.end = m.now + length
-	m.step = st
 }
 
 func (m *Machine) finishStep() {
-	st := m.step
-	m.step = nil
+	st := &m.step
+	st.active = false
 	for _, r := range st.decode {
 		m.token(r)
 	}

@@ -1,0 +1,211 @@
+package scheduling
+
+import (
+	"slices"
+	"time"
+)
+
+// Result is what a run showed after its warm-up, or several runs of the same
+// scenario: then figures are means, counts of events are sums, extremes are
+// extremes, and there are no series.
+type Result struct {
+	Tokens float64 // output tokens per second that reached clients
+	Gap95  time.Duration
+
+	Limit        float64 // mean over time, of the first model
+	LimitChanges float64 // per minute
+	LimitMax     int
+	Limits       []LimitAt // from the start, warm-up included
+
+	Swaps           float64       // loads of a model, from the start
+	Evictions       int           // from the start
+	Spilled         time.Duration // from the start
+	Offered, Served float64       // requests per second
+	Attained        float64       // share of requests with a first token within 3 s and 100 ms per token
+	Saved           float64       // share of prompt tokens that the engine had in its cache
+
+	Requests  int         // ended, from the start
+	Apps      []AppResult // in order of first arrival
+	Finished  []time.Duration
+	PerSecond []int // tokens, from the start
+}
+
+// LimitAt is a limit and when it came into force.
+type LimitAt struct {
+	At    time.Duration
+	Limit int
+}
+
+// AppResult is what one app saw. A request that had no first token at the end
+// counts with the time it had waited by then.
+type AppResult struct {
+	App                       string
+	Requests                  int
+	First50, First95, Longest time.Duration // wait for the first token
+	Latency, Short95, Long95  time.Duration // whole latency: mean, and of answers up to and above 100 tokens
+}
+
+// observation gathers a run's figures.
+type observation struct {
+	warmUp, length   time.Duration
+	tokens           int
+	gaps             histogram
+	perSecond        []int
+	limits           []LimitAt
+	swaps, evictions int
+}
+
+func (o *observation) begin(s Scenario) {
+	o.warmUp, o.length = s.WarmUp, s.Length
+	o.perSecond = make([]int, int(s.Length/time.Second)+1)
+}
+
+// token counts a token before the request is brought up to date.
+func (o *observation) token(now time.Duration, r *request) {
+	o.perSecond[now/time.Second]++
+	if now < o.warmUp {
+		return
+	}
+	o.tokens++
+	if r.last >= 0 {
+		o.gaps.add(now - r.last)
+	}
+}
+
+func (o *observation) limit(now time.Duration, l int) { o.limits = append(o.limits, LimitAt{now, l}) }
+
+func (o *observation) result(w *world) Result {
+	span := (o.length - o.warmUp).Seconds()
+	r := Result{
+		Tokens: float64(o.tokens) / span, Gap95: o.gaps.quantile(.95),
+		Limits: o.limits, Swaps: float64(o.swaps), Evictions: o.evictions, Spilled: w.machine.Use().Spilled,
+		PerSecond: o.perSecond,
+	}
+	r.Limit, r.LimitChanges, r.LimitMax = o.limitFigures()
+	var offered, served, attained, prompt, cached int
+	for _, q := range w.requests {
+		if q.done >= 0 {
+			r.Requests++
+			r.Finished = append(r.Finished, q.done)
+			if q.done >= o.warmUp {
+				served++
+			}
+		}
+		if q.arrived < o.warmUp {
+			continue
+		}
+		offered++
+		if q.first >= 0 {
+			prompt += q.prompt
+			cached += q.cached
+		}
+		if q.attained() {
+			attained++
+		}
+	}
+	slices.Sort(r.Finished)
+	r.Offered, r.Served = float64(offered)/span, float64(served)/span
+	r.Attained = ratio(float64(attained), float64(offered))
+	r.Saved = ratio(float64(cached), float64(prompt))
+	r.Apps = o.apps(w.requests)
+	return r
+}
+
+// attained tells whether a request was answered as fast as one would like.
+func (r *request) attained() bool {
+	return r.done >= 0 && r.first-r.arrived <= 3*time.Second &&
+		(r.done-r.first) <= time.Duration(r.output-1)*100*time.Millisecond
+}
+
+// limitFigures are mean, changes per minute and maximum after the warm-up.
+func (o *observation) limitFigures() (mean, changes float64, most int) {
+	var area float64
+	for i, l := range o.limits {
+		until := o.length
+		if i+1 < len(o.limits) {
+			until = o.limits[i+1].At
+		}
+		if until <= o.warmUp {
+			continue
+		}
+		if l.At > o.warmUp {
+			changes++
+		}
+		area += float64(l.Limit) * (until - max(l.At, o.warmUp)).Seconds()
+		most = max(most, l.Limit)
+	}
+	span := (o.length - o.warmUp).Seconds()
+	return area / span, changes / span * 60, most
+}
+
+func (o *observation) apps(requests []*request) []AppResult {
+	var names []string
+	byApp := map[string][]*request{}
+	for _, r := range requests {
+		if r.arrived < o.warmUp {
+			continue
+		}
+		if byApp[r.sender.app] == nil {
+			names = append(names, r.sender.app)
+		}
+		byApp[r.sender.app] = append(byApp[r.sender.app], r)
+	}
+	var all []AppResult
+	for _, name := range names {
+		all = append(all, o.app(name, byApp[name]))
+	}
+	return all
+}
+
+func (o *observation) app(name string, requests []*request) AppResult {
+	var firsts, whole, short, long []time.Duration
+	for _, r := range requests {
+		first, done := r.first, r.done
+		if first < 0 {
+			first = o.length
+		}
+		if done < 0 {
+			done = o.length
+		}
+		firsts = append(firsts, first-r.arrived)
+		whole = append(whole, done-r.arrived)
+		if r.output <= 100 {
+			short = append(short, done-r.arrived)
+		} else {
+			long = append(long, done-r.arrived)
+		}
+	}
+	slices.Sort(firsts)
+	return AppResult{App: name, Requests: len(requests),
+		First50: quantile(firsts, .5), First95: quantile(firsts, .95), Longest: firsts[len(firsts)-1],
+		Latency: mean(whole), Short95: quantile(sorted(short), .95), Long95: quantile(sorted(long), .95)}
+}
+
+func ratio(a, b float64) float64 {
+	if b == 0 {
+		return 0
+	}
+	return a / b
+}
+
+func sorted(d []time.Duration) []time.Duration {
+	slices.Sort(d)
+	return d
+}
+
+// quantile returns the smallest value that at least the q-th part does not
+// exceed; 0 of nothing.
+func quantile(sorted []time.Duration, q float64) time.Duration {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
+}
+
+func mean(d []time.Duration) time.Duration {
+	var sum time.Duration
+	for _, x := range d {
+		sum += x
+	}
+	return sum / time.Duration(max(1, len(d)))
+}

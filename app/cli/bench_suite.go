@@ -1,0 +1,52 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"carpool/app/bench/scheduling"
+)
+
+// suiteOptions are the flags of `carpool bench --suite`.
+type suiteOptions struct {
+	scheduling.Options
+	name  string
+	write string // file for a Markdown report; "" = none
+}
+
+func (c *cli) benchSuite(ctx context.Context, o suiteOptions, asJSON bool) error {
+	if o.name != "scheduling" {
+		return fmt.Errorf("suite %q is not known; there is: scheduling", o.name)
+	}
+	begun := time.Now()
+	r, err := scheduling.Measure(ctx, o.Options)
+	if err != nil {
+		return err
+	}
+	c.note("measured in %s", span(time.Since(begun)))
+	if o.write != "" {
+		if err := writeReport(o.write, r); err != nil {
+			return fmt.Errorf("write report: %w", err)
+		}
+		c.note("written to %s", o.write)
+	}
+	if asJSON {
+		return c.printJSON(r)
+	}
+	return r.Text(c.stdout)
+}
+
+// writeReport replaces a file by the report.
+func writeReport(name string, r scheduling.Report) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	if err := r.Markdown(f); err != nil {
+		_ = f.Close()
+		return err
+	}
+	return f.Close()
+}
