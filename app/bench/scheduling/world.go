@@ -218,6 +218,7 @@ func (w *world) hear(events []sim.Event) {
 
 func (w *world) token(r *request) {
 	r.seen++
+	r.ticket.Generated(1)
 	if l := r.keyed.limiter; l != nil {
 		l.tokens(w.now, r, 1)
 	}
@@ -225,6 +226,7 @@ func (w *world) token(r *request) {
 	r.last = w.now
 	if r.first < 0 {
 		r.first = w.now
+		w.core.FirstToken(moment(w.now), r.ticket)
 	}
 }
 
@@ -232,7 +234,8 @@ func (w *world) end(r *request) {
 	r.done = w.now
 	k := r.keyed
 	k.inFlight--
-	w.core.End(moment(w.now), r.ticket, batching.Served)
+	w.core.End(moment(w.now), r.ticket, batching.Served,
+		batching.Report{PromptTokens: r.prompt, CachedTokens: r.cached, OutputTokens: r.output})
 	if k.limiter != nil {
 		k.limiter.ended(w.now, r)
 	}
