@@ -40,10 +40,12 @@ type queue struct {
 
 // Effects are what a Step decided.
 type Effects struct {
-	Released []*Ticket // may run now, in their order
-	Expired  []*Ticket // waited longer than Settings.MaxWait and were removed
-	Ended    []Batch   // batches whose last member has ended
-	Wake     time.Time // call Step again then at the latest; zero = only after an event
+	Released   []*Ticket // may run now, in their order
+	Expired    []*Ticket // waited longer than Settings.MaxWait and were removed
+	Superseded []*Ticket // left because a newer one took their place
+	Switched   []Switch  // models that took another one's place
+	Ended      []Batch   // batches whose last member has ended
+	Wake       time.Time // call Step again then at the latest; zero = only after an event
 }
 
 // NewCore returns an empty core that runs by s.
@@ -142,7 +144,7 @@ func (c *Core) FirstToken(now time.Time, t *Ticket) {
 }
 
 // SetEngine takes over what an engine tells of itself.
-func (c *Core) SetEngine(string, EngineState) {}
+func (c *Core) SetEngine(time.Time, string, EngineState) {}
 
 // Charge puts units of work on an app's account that no ticket of its own has
 // done, as for its part of a merged call. A unit is a prompt token.

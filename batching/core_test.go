@@ -121,7 +121,7 @@ func TestCoreFixed(t *testing.T) {
 		if len(e.Released) != 0 || len(e.Ended) != 1 || e.Wake != at(2100) {
 			t.Fatalf("released %d, ended %d, wake %v", len(e.Released), len(e.Ended), e.Wake)
 		}
-		if st := c.Snapshot(); !st[0].Running[0].Leaving {
+		if st := c.Snapshot(at(0)); !st[0].Running[0].Leaving {
 			t.Fatal("the snapshot does not show the request as leaving")
 		}
 		if e := c.Step(at(2100)); len(e.Released) != 1 {
@@ -329,7 +329,7 @@ func TestCoreSnapshotSaysWhyEachOneWaits(t *testing.T) {
 	c := batching.NewCore(fixed(1), batching.Options{})
 	arrive(t, c, at(0), batching.MaxListed+3, batching.Request{Key: key})
 	c.Step(at(0))
-	st := c.Snapshot()[0]
+	st := c.Snapshot(at(0))[0]
 	if st.Depth != batching.MaxListed+2 || len(st.Waiting) != batching.MaxListed {
 		t.Fatalf("depth %d, listed %d", st.Depth, len(st.Waiting))
 	}

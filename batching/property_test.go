@@ -223,7 +223,7 @@ func (m *model) drain() {
 	if c := m.count; c.arrived != c.released+c.left+c.expired || c.released != c.ended || uint64(c.batches) != m.core.Totals().Batches {
 		m.t.Fatalf("%+v, totals %+v", c, m.core.Totals())
 	}
-	if len(m.core.Snapshot()) != 0 {
+	if len(m.core.Snapshot(m.now)) != 0 {
 		m.t.Fatal("an idle core still holds queues")
 	}
 }

@@ -28,16 +28,18 @@ var (
 
 // Options are fixed for a scheduler's life. The zero value is ready to use.
 type Options struct {
-	FirstBatch uint64      // id of the first batch; 0 = 1
-	Mark       func() any  // kept in Batch.Mark of each batch released; called under the lock, so it must be quick; nil = none
-	Ended      func(Batch) // hears of each batch that ended, outside the lock; must not block; nil = none
-	Observer   Observer    // nil = none
+	FirstBatch uint64       // id of the first batch; 0 = 1
+	Mark       func() any   // kept in Batch.Mark of each batch released; called under the lock, so it must be quick; nil = none
+	Ended      func(Batch)  // hears of each batch that ended, outside the lock; must not block; nil = none
+	Switched   func(Switch) // hears of each model that took another one's place, outside the lock; must not block; nil = none
+	Observer   Observer     // nil = none
 }
 
 // Scheduler hands out leases. Its methods may be called from any goroutine. It
 // owns no goroutine; its one timer stops when nothing waits for a moment.
 type Scheduler struct {
 	ended    func(Batch)
+	switched func(Switch)
 	observer Observer
 	tokens   atomic.Int64
 
@@ -51,7 +53,7 @@ type Scheduler struct {
 
 // New returns a scheduler that runs by s.
 func New(s Settings, o Options) *Scheduler {
-	sc := &Scheduler{core: NewCore(s, o), ended: o.Ended, observer: o.Observer, idle: make(chan struct{})}
+	sc := &Scheduler{core: NewCore(s, o), ended: o.Ended, switched: o.Switched, observer: o.Observer, idle: make(chan struct{})}
 	sc.timer = time.AfterFunc(time.Hour, sc.wake)
 	sc.timer.Stop()
 	return sc
@@ -59,8 +61,8 @@ func New(s Settings, o Options) *Scheduler {
 
 // Acquire waits until r may run. The lease must be released.
 //
-// It fails with ErrQueueFull, ErrAppQueueFull, ErrQueueTimeout or ErrClosed, or
-// with the cause of ctx if that ended while r waited. If r was released first,
+// It fails with ErrQueueFull, ErrAppQueueFull, ErrQueueTimeout, ErrSuperseded or
+// ErrClosed, or with the cause of ctx if that ended while r waited. If r was released first,
 // the lease is returned although ctx has ended, so that every released request
 // has exactly one Release.
 func (s *Scheduler) Acquire(ctx context.Context, r Request) (*Lease, error) {
@@ -111,8 +113,9 @@ func (s *Scheduler) leave(t *Ticket) bool {
 
 func (s *Scheduler) firstToken(t *Ticket) {
 	s.mu.Lock()
-	s.core.FirstToken(time.Now(), t)
-	s.mu.Unlock()
+	now := time.Now()
+	s.core.FirstToken(now, t)
+	s.settle(now)
 }
 
 func (s *Scheduler) end(t *Ticket, o Outcome, r Report) {
@@ -146,6 +149,10 @@ func (s *Scheduler) settle(now time.Time) {
 		t.err = ErrQueueTimeout
 		close(t.ready)
 	}
+	for _, t := range e.Superseded {
+		t.err = ErrSuperseded
+		close(t.ready)
+	}
 	if e.Wake.IsZero() {
 		s.timer.Stop()
 	} else {
@@ -162,6 +169,11 @@ func (s *Scheduler) settle(now time.Time) {
 	if s.ended != nil {
 		for _, b := range e.Ended {
 			s.ended(b)
+		}
+	}
+	if s.switched != nil {
+		for _, w := range e.Switched {
+			s.switched(w)
 		}
 	}
 }
@@ -184,8 +196,9 @@ func (s *Scheduler) SetLimits(k Key, l Limits) {
 // SetEngine takes over what an engine tells of itself, as often as it does.
 func (s *Scheduler) SetEngine(name string, e EngineState) {
 	s.mu.Lock()
-	s.core.SetEngine(name, e)
-	s.settle(time.Now())
+	now := time.Now()
+	s.core.SetEngine(now, name, e)
+	s.settle(now)
 }
 
 // Charge puts units of work, in prompt tokens, on the account of an app whose
@@ -207,7 +220,7 @@ func (s *Scheduler) Loads() []Load {
 func (s *Scheduler) Snapshot() []QueueState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.core.Snapshot()
+	return s.core.Snapshot(time.Now())
 }
 
 // Totals returns the counts since the start.

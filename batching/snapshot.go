@@ -39,7 +39,10 @@ type Waiting struct {
 	App      string    `json:"app"`
 	Priority Priority  `json:"priority"`
 	Queued   time.Time `json:"queued"`
-	Why      string    `json:"why"` // why it waits, in a few words
+	Position int       `json:"position"` // 1 = the next of its engine, as things stand
+	Why      string    `json:"why"`      // why it waits, in a few words
+
+	Expected time.Duration `json:"expected_ns"` // a guess at how long still; 0 = unknown
 }
 
 // Load is how busy a key is.
@@ -72,7 +75,7 @@ type Totals struct {
 
 // Snapshot copies the state of every key with a waiting or running request, in
 // the order in which the keys became busy.
-func (c *Core) Snapshot() []QueueState {
+func (c *Core) Snapshot(time.Time) []QueueState {
 	states := make([]QueueState, 0, len(c.order))
 	for _, q := range c.order {
 		states = append(states, c.state(q))
