@@ -187,6 +187,18 @@ func TestTuner(t *testing.T) {
 			}
 		})
 	})
+	t.Run("BeginsAnewWhenTheEngineHasRestarted", func(t *testing.T) {
+		during(t, config.Default(), func(r *rig) {
+			r.run(llama, 0, 1)
+			after(1100 * time.Millisecond)
+			r.change(func() { r.engine.Epoch++ })
+			after(1100 * time.Millisecond)
+			d := r.decisions()
+			if len(d) == 0 || !strings.Contains(d[len(d)-1].Reason, "restarted") {
+				t.Errorf("decided %+v", d)
+			}
+		})
+	})
 	t.Run("AdvisesOnlyWhereTheSlotsAreWhatRequestsWaitFor", func(t *testing.T) {
 		during(t, config.Default(), func(r *rig) {
 			r.change(func() { r.engine.Slots = 1 })
@@ -215,4 +227,35 @@ func TestTuner(t *testing.T) {
 			}
 		})
 	})
+}
+
+func TestTunerReadsTheGPUOnlyForEnginesOnIt(t *testing.T) {
+	used, total := uint64(7900)<<20, uint64(8000)<<20
+	for _, tt := range []struct {
+		name   string
+		change func(e *backends.Info)
+		budget bool
+	}{
+		{"Local", func(*backends.Info) {}, true},
+		{"Elsewhere", func(e *backends.Info) { e.URL = "http://192.168.1.9:11434" }, false},
+		{"Simulated", func(e *backends.Info) { e.URL, e.Simulated = "", true }, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			during(t, config.Default(), func(r *rig) {
+				r.change(func() {
+					r.engine.Preallocated = false
+					tt.change(&r.engine)
+					r.reading = gpu.Reading{At: time.Now(), Available: true, MemoryUsed: &used, MemoryTotal: &total}
+				})
+				r.run(llama, 0, 1)
+				for range 20 {
+					after(time.Second)
+					r.change(func() { r.reading.At = time.Now() })
+				}
+				if got := r.scheduler.limit(llama).Tokens > 0; got != tt.budget {
+					t.Errorf("bounded by memory: %v, want %v", got, tt.budget)
+				}
+			})
+		})
+	}
 }
