@@ -114,6 +114,7 @@ func (c *call) admit() *fault {
 		PromptTokens: int(c.sketch.prompt / bytesPerToken),
 		MaxTokens:    c.sketch.maxTokens,
 		Prefix:       c.sketch.prefix,
+		PrefixTokens: int(c.sketch.prefixBytes / bytesPerToken),
 		Streams:      c.sketch.stream,
 		Embedding:    c.route.embedding,
 	})
@@ -181,6 +182,7 @@ func (c *call) account() {
 	c.remember()
 	if c.lease != nil {
 		c.countTokens()
+		c.lease.Report(c.report())
 		c.lease.Release(c.release())
 	}
 	r := &c.rec
@@ -244,7 +246,20 @@ func (c *call) release() batching.Outcome {
 	case c.ctx.Err() != nil, c.client.failure() != nil, c.fault.kind == backendBadResponse:
 		return batching.Canceled
 	}
+	switch c.fault.kind {
+	case backendUnavailable, backendDisconnected, backendTruncated, backendTimeout, insufficientMemory:
+		return batching.Failed
+	}
 	return batching.Served
+}
+
+// report is what the engine told, for the scheduler. What it tells before the end
+// is a part.
+func (c *call) report() batching.Report {
+	if c.tap == nil || !c.tap.ended {
+		return batching.Untold()
+	}
+	return c.tap.told
 }
 
 // countTokens puts the engine's own counts in the place of those of the tap.
@@ -254,12 +269,12 @@ func (c *call) countTokens() {
 		return
 	}
 	r := &c.rec
-	r.PromptTokens = t.prompt
+	r.PromptTokens = t.told.PromptTokens
 	switch {
 	case c.route.embedding:
 		r.OutputTokens = 0
-	case t.output >= 0 && t.ended: // before the end it is a part, or a zero
-		r.OutputTokens = t.output
+	case t.told.OutputTokens >= 0 && t.ended: // before the end it is a part, or a zero
+		r.OutputTokens = t.told.OutputTokens
 	case t.form != plain:
 		r.OutputTokens, r.TokensEstimated = t.tokens, true
 	}

@@ -1,22 +1,28 @@
 package gateway
 
+import (
+	"strconv"
+	"time"
+
+	"carpool/batching"
+)
+
 // event is what one piece of an answer says: a line of NDJSON, the data of one
 // SSE event, or a whole JSON answer. All dialects are read alike, because no
 // key means two things.
 type event struct {
-	tokens int    // pieces of generated text in it
-	prompt int    // tokens of the prompt, as told; -1 = not told
-	output int    // tokens generated, as told; -1 = not told
-	end    bool   // the last one of a whole answer
-	failed bool   // an error of the engine
-	reason string // its text
-	code   int    // its status, where the engine tells one; 0 = not told
+	tokens int             // pieces of generated text in it
+	told   batching.Report // counts and times of the engine's own
+	end    bool            // the last one of a whole answer
+	failed bool            // an error of the engine
+	reason string          // its text
+	code   int             // its status, where the engine tells one; 0 = not told
 }
 
 // readEvent reads JSON. Fields of other types than expected are passed over:
 // the client judges them, not the tap.
 func readEvent(text []byte) (event, error) {
-	r := eventReader{cursor: cursor{text: text}, event: event{prompt: -1, output: -1}}
+	r := eventReader{cursor: cursor{text: text}, event: event{told: batching.Untold()}}
 	err := r.object(r.field)
 	if err == nil {
 		err = r.cursor.end()
@@ -26,7 +32,7 @@ func readEvent(text []byte) (event, error) {
 
 // readFailure reads an object that is an error itself.
 func readFailure(text []byte) (event, error) {
-	r := eventReader{cursor: cursor{text: text}, event: event{prompt: -1, output: -1}}
+	r := eventReader{cursor: cursor{text: text}, event: event{told: batching.Untold()}}
 	err := r.failure()
 	return r.event, err
 }
@@ -45,11 +51,21 @@ func (r *eventReader) field(key []byte) error {
 	case "choices":
 		return r.each(r.choice)
 	case "usage":
-		return r.fields(r.usage)
+		return r.usage()
+	case "timings":
+		return r.timings()
 	case "prompt_eval_count":
-		return r.counted(&r.prompt)
+		return r.counted(&r.told.PromptTokens)
 	case "eval_count":
-		return r.counted(&r.output)
+		return r.counted(&r.told.OutputTokens)
+	case "total_duration":
+		return r.lasted(&r.told.Total, time.Nanosecond)
+	case "load_duration":
+		return r.lasted(&r.told.Load, time.Nanosecond)
+	case "prompt_eval_duration":
+		return r.lasted(&r.told.Prompt, time.Nanosecond)
+	case "eval_duration":
+		return r.lasted(&r.told.Eval, time.Nanosecond)
 	case "done":
 		if r.next() == 't' {
 			r.event.end = true
@@ -99,7 +115,7 @@ func (r *eventReader) pieceField(key []byte) error {
 			return err
 		}
 	case "usage":
-		return r.fields(r.usage)
+		return r.usage()
 	case "error":
 		return r.failure()
 	}
@@ -118,14 +134,67 @@ func (r *eventReader) choice() error {
 	})
 }
 
-func (r *eventReader) usage(key []byte) error {
-	switch string(key) {
-	case "prompt_tokens", "input_tokens":
-		return r.counted(&r.prompt)
-	case "completion_tokens", "output_tokens":
-		return r.counted(&r.output)
+// usage reads the counts of the APIs under /v1. Anthropic's tells what of the
+// prompt was cached apart from the rest of it, the others as a part.
+func (r *eventReader) usage() error {
+	input, read, kept := -1, -1, -1
+	err := r.fields(func(key []byte) error {
+		switch string(key) {
+		case "prompt_tokens", "input_tokens":
+			return r.counted(&input)
+		case "completion_tokens", "output_tokens":
+			return r.counted(&r.told.OutputTokens)
+		case "cache_read_input_tokens":
+			return r.counted(&read)
+		case "cache_creation_input_tokens":
+			return r.counted(&kept)
+		case "prompt_tokens_details", "input_tokens_details":
+			return r.fields(r.detail)
+		}
+		return r.skip()
+	})
+	if read >= 0 {
+		r.told.CachedTokens = read
+	}
+	if input >= 0 {
+		r.told.PromptTokens = input + max(read, 0) + max(kept, 0)
+	}
+	return err
+}
+
+func (r *eventReader) detail(key []byte) error {
+	if string(key) == "cached_tokens" {
+		return r.counted(&r.told.CachedTokens)
 	}
 	return r.skip()
+}
+
+// timings reads what llama.cpp puts beside every answer. Its prompt_n is what was
+// left of the prompt after the cache; usage, where it is told too, is the judge.
+func (r *eventReader) timings() error {
+	read, output := -1, -1
+	err := r.fields(func(key []byte) error {
+		switch string(key) {
+		case "prompt_n":
+			return r.counted(&read)
+		case "cache_n":
+			return r.counted(&r.told.CachedTokens)
+		case "predicted_n":
+			return r.counted(&output)
+		case "prompt_ms":
+			return r.lasted(&r.told.Prompt, time.Millisecond)
+		case "predicted_ms":
+			return r.lasted(&r.told.Eval, time.Millisecond)
+		}
+		return r.skip()
+	})
+	if r.told.PromptTokens < 0 && read >= 0 && r.told.CachedTokens >= 0 {
+		r.told.PromptTokens = read + r.told.CachedTokens
+	}
+	if r.told.OutputTokens < 0 {
+		r.told.OutputTokens = output
+	}
+	return err
 }
 
 // content notes generated text that is not empty.
@@ -146,6 +215,20 @@ func (r *eventReader) counted(n *int) error {
 	}
 	text, err := r.number()
 	*n = count(text)
+	return err
+}
+
+// longest bounds a time that an engine tells, so that sums of them hold.
+const longest = time.Duration(1) << 60
+
+// lasted reads a time in units; 0 where it is none.
+func (r *eventReader) lasted(d *time.Duration, unit time.Duration) error {
+	if b := r.next(); b != '-' && (b < '0' || b > '9') {
+		return r.skip()
+	}
+	text, err := r.number()
+	n, _ := strconv.ParseFloat(string(text), 64) // out of range gives ±Inf, which is clamped
+	*d = time.Duration(min(max(n*float64(unit), 0), float64(longest)))
 	return err
 }
 

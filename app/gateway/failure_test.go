@@ -392,6 +392,11 @@ func TestReleaseTellsHowTheEngineIsLeft(t *testing.T) {
 		{"too busy", 503, newFault(backendUnavailable, ""), batching.Overload},
 		{"too many", 429, newFault(rateLimited, ""), batching.Overload},
 		{"its own error", 500, newFault(backendError, ""), batching.Served},
+		{"out of memory", 500, newFault(insufficientMemory, ""), batching.Failed},
+		{"not there", 0, newFault(backendUnavailable, ""), batching.Failed},
+		{"not there in time", 0, newFault(backendTimeout, ""), batching.Failed},
+		{"gone", 0, newFault(backendDisconnected, ""), batching.Failed},
+		{"ended early", 200, newFault(backendTruncated, ""), batching.Failed},
 		{"broken off by us as garbage", 200, newFault(backendBadResponse, ""), batching.Canceled},
 	} {
 		c := &call{ctx: t.Context(), client: &client{}, fault: tt.fault, rec: Record{EngineStatus: tt.engine}}

@@ -12,13 +12,14 @@ import (
 
 // sketch is what scheduling reads of a request's body.
 type sketch struct {
-	model     string
-	stream    bool
-	maxTokens int    // most tokens it may generate; 0 = unknown
-	prompt    int64  // bytes of text, without images
-	prefix    uint64 // hash of system prompt and tools; 0 = none
-	filled    bool   // one of the route's prompts is not empty
-	tools     bool   // engines hold a tool call back until it is whole
+	model       string
+	stream      bool
+	maxTokens   int    // most tokens it may generate; 0 = unknown
+	prompt      int64  // bytes of text, without images
+	prefix      uint64 // hash of system prompt and tools; 0 = none
+	prefixBytes int64  // of prompt, what prefix is the hash of
+	filled      bool   // one of the route's prompts is not empty
+	tools       bool   // engines hold a tool call back until it is whole
 }
 
 // prefixSeed makes prefixes comparable within one run, and only there.
@@ -87,11 +88,11 @@ func (p *peeker) field(key []byte) error {
 		p.fill(key, start)
 		return err
 	case is(key, "system"), is(key, "instructions"):
-		err := p.measure()
+		err := p.measurePrefix()
 		p.systemSum = maphash.Bytes(prefixSeed, p.text[start:p.at])
 		return err
 	case is(key, "tools"):
-		err := p.measure()
+		err := p.measurePrefix()
 		p.tools = !isEmpty(p.text[start:p.at])
 		p.toolsSum = maphash.Bytes(prefixSeed, p.text[start:p.at])
 		return err
@@ -186,10 +187,11 @@ func (p *peeker) messages() error {
 	head := true
 	return p.array(func() error {
 		p.next()
-		start := p.at
+		start, before := p.at, p.prompt
 		err := p.measure()
 		if head = head && err == nil && isSystem(p.text[start:p.at]); head {
 			p.systemSum = bits.RotateLeft64(p.systemSum, 7) ^ maphash.Bytes(prefixSeed, p.text[start:p.at])
+			p.prefixBytes += p.prompt - before
 		}
 		return err
 	})
@@ -207,6 +209,14 @@ func isSystem(message []byte) bool {
 		return err
 	}) // measure has read the same text without fault
 	return system
+}
+
+// measurePrefix is measure for what belongs to the prefix.
+func (p *peeker) measurePrefix() error {
+	before := p.prompt
+	err := p.measure()
+	p.prefixBytes += p.prompt - before
+	return err
 }
 
 // measure steps over a value and adds its text to the prompt, images left out.

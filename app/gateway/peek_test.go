@@ -53,6 +53,22 @@ func TestPeek(t *testing.T) {
 			}
 		})
 	}
+	t.Run("MeasuresThePrefix", func(t *testing.T) {
+		for _, tt := range []struct {
+			path, body string
+			want       int64
+		}{
+			{"/api/chat", `{"messages":[{"role":"system","content":"1234"},{"role":"user","content":"12"},{"role":"system","content":"1"}],"tools":["12345"]}`, 6 + 4 + 5},
+			{"/v1/messages", `{"system":"12","messages":[{"role":"user","content":"12"}]}`, 2},
+			{"/v1/responses", `{"instructions":"123","input":"12"}`, 3},
+			{"/api/generate", `{"prompt":"12"}`, 0},
+		} {
+			s, f := peek([]byte(tt.body), dialectOf(tt.path), routes[tt.path])
+			if f != nil || s.prefixBytes != tt.want || s.prefixBytes > s.prompt || (s.prefix != 0) != (tt.want > 0) {
+				t.Errorf("%s: %+v", tt.body, s)
+			}
+		}
+	})
 	t.Run("RequestsOfOneAppShareAPrefix", func(t *testing.T) {
 		prefix := func(path, body string) uint64 {
 			s, f := peek([]byte(body), dialectOf(path), routes[path])

@@ -3,6 +3,9 @@ package gateway
 import (
 	"bytes"
 	"mime"
+	"time"
+
+	"carpool/batching"
 )
 
 // framing is how an answer is cut into events.
@@ -38,18 +41,17 @@ type tap struct {
 	whole document
 
 	events  int
-	tokens  int  // pieces counted
-	prompt  int  // tokens told by the engine; -1 = not told
-	output  int  // likewise
-	ended   bool // the end mark has come
-	unread  bool // the last event was too long to read
-	torn    bool // the answer ended within a line or an event
-	garbled bool // something that no client could read
+	tokens  int             // pieces counted
+	told    batching.Report // counts and times of the engine's own, the last of each
+	ended   bool            // the end mark has come
+	unread  bool            // the last event was too long to read
+	torn    bool            // the answer ended within a line or an event
+	garbled bool            // something that no client could read
 	failure *event
 }
 
 func newTap(form framing, onToken func(n int)) *tap {
-	t := &tap{form: form, onToken: onToken, prompt: -1, output: -1}
+	t := &tap{form: form, onToken: onToken, told: batching.Untold()}
 	switch form {
 	case ndjson:
 		t.lines.line = func(text []byte, whole bool) { t.take(nil, text, whole) }
@@ -83,7 +85,7 @@ func (t *tap) close() {
 		if text, all := t.whole.text(); all {
 			t.take(nil, text, true)
 		} else {
-			t.prompt, t.output = t.whole.counts()
+			t.learn(t.whole.told())
 		}
 		t.ended = true // its length or last chunk has told the end
 	case sse:
@@ -133,7 +135,7 @@ func (t *tap) word(name, data []byte) {
 	case t.form == sse && string(data) == "[DONE]":
 		t.ended = true
 	case string(name) == "error":
-		t.note(event{prompt: -1, output: -1, failed: true, reason: string(data)})
+		t.note(event{told: batching.Untold(), failed: true, reason: string(data)})
 	case t.form != sse && data[0] != '[':
 		t.garbled = true
 	}
@@ -146,17 +148,41 @@ func (t *tap) note(e event) {
 			t.onToken(e.tokens)
 		}
 	}
-	if e.prompt >= 0 {
-		t.prompt = e.prompt
-	}
-	if e.output >= 0 {
-		t.output = e.output
-	}
+	t.learn(e.told)
 	if e.end {
 		t.ended = true
 	}
 	if e.failed && t.failure == nil {
 		t.failure = &e
+	}
+}
+
+// learn puts what an event told in the place of what was told before.
+func (t *tap) learn(told batching.Report) {
+	for _, n := range [...]struct {
+		known *int
+		told  int
+	}{
+		{&t.told.PromptTokens, told.PromptTokens},
+		{&t.told.CachedTokens, told.CachedTokens},
+		{&t.told.OutputTokens, told.OutputTokens},
+	} {
+		if n.told >= 0 {
+			*n.known = n.told
+		}
+	}
+	for _, d := range [...]struct {
+		known *time.Duration
+		told  time.Duration
+	}{
+		{&t.told.Total, told.Total},
+		{&t.told.Load, told.Load},
+		{&t.told.Prompt, told.Prompt},
+		{&t.told.Eval, told.Eval},
+	} {
+		if d.told > 0 {
+			*d.known = d.told
+		}
 	}
 }
 
@@ -186,16 +212,17 @@ func (d *document) feed(p []byte) {
 
 func (d *document) text() (text []byte, all bool) { return d.kept, !d.cut }
 
-// counts looks for the token counts in the kept end. A quote inside a JSON
+// told looks for the counts and times in the kept end. A quote inside a JSON
 // string is escaped, so a bare key cannot be a part of the answer's own text.
-func (d *document) counts() (prompt, output int) {
-	r := eventReader{event: event{prompt: -1, output: -1}}
-	for _, key := range []string{"usage", "prompt_eval_count", "eval_count"} {
+func (d *document) told() batching.Report {
+	r := eventReader{event: event{told: batching.Untold()}}
+	for _, key := range []string{"usage", "timings", "prompt_eval_count", "eval_count",
+		"total_duration", "load_duration", "prompt_eval_duration", "eval_duration"} {
 		mark := []byte(`"` + key + `":`)
 		if i := bytes.LastIndex(d.kept, mark); i >= 0 {
 			r.cursor = cursor{text: d.kept[i+len(mark):]}
 			_ = r.field([]byte(key)) // a broken end tells no counts
 		}
 	}
-	return r.prompt, r.output
+	return r.event.told
 }

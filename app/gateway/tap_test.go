@@ -12,6 +12,7 @@ type summary struct {
 	Events, Tokens, Prompt, Output int
 	Ended, Garbled                 bool
 	Failure                        string
+	More                           string // what else the engine told
 }
 
 func summarize(form framing, chunks ...string) summary {
@@ -20,7 +21,13 @@ func summarize(form framing, chunks ...string) summary {
 		t.feed([]byte(c))
 	}
 	t.close()
-	s := summary{Events: t.events, Tokens: t.tokens, Prompt: t.prompt, Output: t.output, Ended: t.ended, Garbled: t.garbled}
+	s := summary{Events: t.events, Tokens: t.tokens, Prompt: t.told.PromptTokens, Output: t.told.OutputTokens, Ended: t.ended, Garbled: t.garbled}
+	if t.told.CachedTokens >= 0 {
+		s.More = fmt.Sprintf("%d cached ", t.told.CachedTokens)
+	}
+	if r := t.told; r.Total+r.Load+r.Prompt+r.Eval > 0 {
+		s.More += fmt.Sprintf("total %v load %v prompt %v eval %v", r.Total, r.Load, r.Prompt, r.Eval)
+	}
 	if t.failure != nil {
 		s.Failure = t.failure.reason + "!"
 	}
@@ -76,12 +83,31 @@ func TestTap(t *testing.T) {
 			`{"type":"content_block_delta","delta":{"type":"text_delta","text":"a"}}`, `{"type":"content_block_delta","delta":{"type":"input_json_delta","partial_json":"{"}}`,
 			`{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":2}}`, `{"type":"message_stop"}`),
 			summary{Events: 6, Tokens: 2, Prompt: 5, Output: 2, Ended: true}},
+		{"Ollama's times", ndjson, chatStream[0] + `{"done":true,"total_duration":9000000,"load_duration":1000000,"prompt_eval_count":3,"prompt_eval_duration":2000000,"eval_count":1,"eval_duration":4000000}` + "\n",
+			summary{Events: 2, Tokens: 1, Prompt: 3, Output: 1, Ended: true, More: "total 9ms load 1ms prompt 2ms eval 4ms"}},
+		{"times that are none", ndjson, `{"done":true,"total_duration":-1,"load_duration":1e999,"prompt_eval_duration":"x","eval_duration":null}` + "\n",
+			summary{Events: 1, Prompt: -1, Output: -1, Ended: true, More: fmt.Sprintf("total 0s load %v prompt 0s eval 0s", longest)}},
+		{"OpenAI's cache", sse, sseOf(`{"choices":[],"usage":{"prompt_tokens":40,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":32}}}`, `[DONE]`),
+			summary{Events: 2, Prompt: 40, Output: 2, Ended: true, More: "32 cached "}},
+		{"a cache that is not told", sse, sseOf(`{"choices":[],"usage":{"prompt_tokens":40,"completion_tokens":2,"prompt_tokens_details":null}}`, `[DONE]`),
+			summary{Events: 2, Prompt: 40, Output: 2, Ended: true}},
+		{"Responses' cache", sse, sseOf(`{"type":"response.completed","response":{"usage":{"input_tokens":30,"input_tokens_details":{"cached_tokens":0},"output_tokens":1}}}`),
+			summary{Events: 1, Prompt: 30, Output: 1, Ended: true, More: "0 cached "}},
+		{"Anthropic's cache is no part of its input", sse, sseOf(`{"type":"message_start","message":{"usage":{"input_tokens":5,"cache_read_input_tokens":90,"cache_creation_input_tokens":7,"output_tokens":0}}}`,
+			`{"type":"message_delta","usage":{"output_tokens":2}}`, `{"type":"message_stop"}`),
+			summary{Events: 3, Prompt: 102, Output: 2, Ended: true, More: "90 cached "}},
+		{"llama.cpp's times", sse, sseOf(`{"choices":[{"text":"a"}]}`, `{"choices":[],"timings":{"cache_n":20,"prompt_n":4,"prompt_ms":12.5,"predicted_n":2,"predicted_ms":40,"predicted_per_second":50}}`, `[DONE]`),
+			summary{Events: 3, Tokens: 1, Prompt: 24, Output: 2, Ended: true, More: "20 cached total 0s load 0s prompt 12.5ms eval 40ms"}},
+		{"its usage is the judge", plain, `{"timings":{"cache_n":20,"prompt_n":4,"predicted_n":3},"usage":{"prompt_tokens":25,"completion_tokens":2}}`,
+			summary{Events: 1, Prompt: 25, Output: 2, Ended: true, More: "20 cached "}},
+		{"what was left of a prompt is not all of it", plain, `{"timings":{"prompt_n":4,"predicted_n":3,"predicted_ms":1}}`,
+			summary{Events: 1, Prompt: -1, Output: 3, Ended: true, More: "total 0s load 0s prompt 0s eval 1ms"}},
 		{"a whole answer", plain, `{"model":"m","response":"abc","done":true,"prompt_eval_count":5,"eval_count":4}`,
 			summary{Events: 1, Tokens: 1, Prompt: 5, Output: 4, Ended: true}},
 		{"a large whole answer", plain, `{"data":[` + strings.Repeat(`0.25,`, 100_000) + `1],"usage":{"prompt_tokens":12,"total_tokens":12}}`,
 			summary{Prompt: 12, Output: -1, Ended: true}},
 		{"a large native one", plain, `{"embeddings":[` + strings.Repeat(`0.25,`, 100_000) + `1],"total_duration":3,"prompt_eval_count":8}`,
-			summary{Prompt: 8, Output: -1, Ended: true}},
+			summary{Prompt: 8, Output: -1, Ended: true, More: "total 3ns load 0s prompt 0s eval 0s"}},
 		{"a line too long to read", ndjson, `{"image":"` + strings.Repeat("x", maxLine) + `"}` + "\n" + `{"done":true}` + "\n",
 			summary{Events: 2, Prompt: -1, Output: -1, Ended: true}},
 		{"an event too long to read", sse, sseOf(`{"image":"`+strings.Repeat("x", maxLine)+`"}`, `[DONE]`),
@@ -134,12 +160,25 @@ func FuzzTap(f *testing.F) {
 	f.Add(uint8(1), []byte(sseOf(`{"choices":[{"text":"a"}]}`, `[DONE]`)), uint8(5))
 	f.Add(uint8(1), []byte("event: error\r\ndata: {\"message\":\"x\"}\r\n\r\n: p\n\nerror: a"), uint8(1))
 	f.Add(uint8(2), []byte(`{"usage":{"prompt_tokens":1}}`), uint8(2))
+	f.Add(uint8(0), []byte(`{"done":true,"total_duration":9,"load_duration":-1,"prompt_eval_duration":1e400,"eval_duration":2.5}`), uint8(4))
+	f.Add(uint8(1), []byte(sseOf(`{"timings":{"cache_n":1,"prompt_n":2,"prompt_ms":0.5,"predicted_n":3,"predicted_ms":-1}}`, `[DONE]`)), uint8(6))
+	f.Add(uint8(1), []byte(sseOf(`{"message":{"usage":{"input_tokens":1,"cache_read_input_tokens":2,"cache_creation_input_tokens":3}}}`)), uint8(7))
+	f.Add(uint8(2), []byte(`{"usage":{"prompt_tokens":9,"prompt_tokens_details":{"cached_tokens":4}}}`), uint8(8))
 	f.Fuzz(func(t *testing.T, form uint8, text []byte, size uint8) {
 		kind := []framing{ndjson, sse, plain}[form%3]
 		step := int(size)%17 + 1
 		var chunks []string
 		for rest := string(text); rest != ""; rest = rest[min(step, len(rest)):] {
 			chunks = append(chunks, rest[:min(step, len(rest))])
+		}
+		whole := newTap(kind, nil)
+		whole.feed(text)
+		whole.close()
+		if told := whole.told; min(told.PromptTokens, told.CachedTokens, told.OutputTokens) < -1 || min(told.Total, told.Load, told.Prompt, told.Eval) < 0 {
+			t.Errorf("told %+v", told)
+		}
+		if wait, ok := whole.told.Wait(); wait < 0 || ok && wait > whole.told.Total {
+			t.Errorf("waited %v of %+v", wait, whole.told)
 		}
 		if one, many := summarize(kind, string(text)), summarize(kind, chunks...); !reflect.DeepEqual(one, many) {
 			t.Errorf("whole %+v, in pieces of %d %+v", one, step, many)
