@@ -22,7 +22,7 @@ type Snapshot struct {
 	Basis     string                `json:"basis"`    // "Ollama 0.17.4 · fixed at 8 · 127.0.0.1:11435"
 	Listen    []string              `json:"listen"`   // addresses bound
 	Endpoint  string                `json:"endpoint"` // "http://127.0.0.1:11435", to copy
-	Config    config.Config         `json:"config"`   // in force, overrides included
+	Config    config.Config         `json:"config"`   // in force, overrides included, secrets masked
 	Limits    batching.Limits       `json:"limits"`   // of the model used last, else of one never used
 	Tuning    []tuner.State         `json:"tuning"`   // each engine and model used since the start
 	SizeKey   string                `json:"size_key"` // the setting that the mode takes its size from

@@ -15,7 +15,7 @@ func (a *App) Snapshot() Snapshot {
 	s := Snapshot{
 		At: time.Now(), Started: a.started, Version: a.options.Version, PID: os.Getpid(),
 		Endpoint: "http://" + a.address(),
-		Config:   c,
+		Config:   c.Masked(),
 		Limits:   a.tuner.Limits(),
 		Tuning:   a.tuner.States(),
 		SizeKey:  tuner.SizeKey(c),

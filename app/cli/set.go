@@ -70,7 +70,7 @@ func (c *cli) set(ctx context.Context, key, value string) error {
 		return err
 	}
 	s, _ := config.Lookup(key)
-	now, err := wanted.Get(key)
+	now, err := wanted.Masked().Get(key)
 	if err != nil {
 		return err
 	}

@@ -91,7 +91,7 @@ func (c *cli) config(ctx context.Context) (config.Config, error) {
 	for _, w := range warnings {
 		c.note("%s", w)
 	}
-	return file, err
+	return file.Masked(), err
 }
 
 func settingsText(all []settingValue) string {

@@ -22,6 +22,34 @@ func (a Apps) WeightOf() map[string]float64 {
 	return weights
 }
 
+// hidden stands for a secret that is not shown. As a key it is refused, so that
+// what was shown is never saved.
+const hidden = "***"
+
+// Masked returns c as it may be shown and handed around: without secrets. It is
+// not to be saved.
+func (c Config) Masked() Config {
+	for _, e := range table {
+		if items, ok := e.field(&c).(*[]string); ok && e.Secret {
+			shown := make([]string, len(*items))
+			for i, item := range *items {
+				shown[i] = e.shown(item)
+			}
+			*items = shown
+		}
+	}
+	return c
+}
+
+// shown is an item of a list, without its secret.
+func (e entry) shown(item string) string {
+	if !e.Secret {
+		return item
+	}
+	_, value := pair(item)
+	return hidden + "=" + value
+}
+
 // pairs reads items of the form name=value; of equal names the last counts.
 func pairs(items []string) map[string]string {
 	all := make(map[string]string, len(items))

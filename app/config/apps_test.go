@@ -2,6 +2,9 @@ package config_test
 
 import (
 	"maps"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"carpool/app/config"
@@ -21,6 +24,42 @@ func TestApps(t *testing.T) {
 	}
 	if got := a.PriorityOf(); !maps.Equal(got, map[string]string{"Indexer": "background"}) {
 		t.Errorf("priorities %v", got)
+	}
+}
+
+func TestKeysAreMasked(t *testing.T) {
+	c, err := config.Default().With("apps.keys", "c2VjcmV0==Editor, sk-1=Indexer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	masked := c.Masked()
+	if got, _ := masked.Get("apps.keys"); got != "***=Editor, ***=Indexer" {
+		t.Errorf("masked %q", got)
+	}
+	if got, _ := c.Get("apps.keys"); got != "c2VjcmV0==Editor, sk-1=Indexer" {
+		t.Errorf("masking changed its source: %q", got)
+	}
+	masked.Apps.Keys = c.Apps.Keys
+	if !masked.Equal(c) {
+		t.Error("masking changed other settings")
+	}
+}
+
+func TestErrorsNeverQuoteAKey(t *testing.T) {
+	for _, bad := range []string{"sk-secret", "sk-secret=", "sk-secret=a=", "ok=Editor, sk-secret", "sk-secret\xff=Editor", "***=Editor"} {
+		_, err := config.Default().With("apps.keys", bad)
+		if err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "carpool.toml")
+	for _, bad := range []string{`["sk-secret"]`, `"sk-secret=Editor"`, `["sk-secret=Editor", 1]`, `["sk-secret=Editor]`} {
+		if err := os.WriteFile(file, []byte("[apps]\nkeys = "+bad+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := config.Load(file); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", bad, err)
+		}
 	}
 }
 

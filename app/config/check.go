@@ -101,10 +101,15 @@ func checkModel(v string) error {
 	return nil
 }
 
+// checkAppKey accepts a key and its app. Its errors reach the log, so they never
+// quote a key.
 func checkAppKey(v string) error {
 	key, app := pair(v)
-	if key == "" || checkApp(app) != nil {
-		return fmt.Errorf("%q is not key=app", v)
+	switch {
+	case key == "" || checkApp(app) != nil:
+		return errors.New("an item is not key=app")
+	case key == hidden:
+		return fmt.Errorf("%s stands for a key that is not shown; give the key itself", hidden)
 	}
 	return nil
 }

@@ -15,11 +15,12 @@ type Setting struct {
 	Range   string   `json:"range"`   // "1–8192", "adaptive, fixed, static"
 	Min     int      `json:"min"`     // numbers only
 	Max     int      `json:"max"`
-	Unit    string   `json:"unit"`            // "ms"; "" = none
-	Values  []string `json:"values"`          // of a choice; nil = not a choice
-	Help    string   `json:"help"`            // one line
-	Restart bool     `json:"restart"`         // takes effect at the next start
-	Alias   string   `json:"alias,omitempty"` // the reference's name for it
+	Unit    string   `json:"unit"`             // "ms"; "" = none
+	Values  []string `json:"values"`           // of a choice; nil = not a choice
+	Help    string   `json:"help"`             // one line
+	Restart bool     `json:"restart"`          // takes effect at the next start
+	Alias   string   `json:"alias,omitempty"`  // the reference's name for it
+	Secret  bool     `json:"secret,omitempty"` // a list of "secret=value", shown masked
 }
 
 // entry is a row of the table: a setting, where it lives in Config and what
@@ -100,7 +101,7 @@ var table = []entry{
 
 	list("apps.keys", func(c *Config) *[]string { return &c.Apps.Keys }, checkAppKey,
 		"key=app",
-		"API keys that name an app; all other keys are passed on and say nothing."),
+		"API keys that name an app; all other keys say nothing. Keys pass on to the engine either way.").secret(),
 	list("apps.weights", func(c *Config) *[]string { return &c.Apps.Weights }, checkAppWeight,
 		"app=0.1–10",
 		"fair: shares of the GPU; an app with 2 gets twice as much as one with 1, the default."),
@@ -189,6 +190,11 @@ func (e entry) alias(name string) entry {
 	return e
 }
 
+func (e entry) secret() entry {
+	e.Secret = true
+	return e
+}
+
 // Settings lists every key, in the order of the file.
 func Settings() []Setting {
 	all := make([]Setting, len(table))
@@ -267,7 +273,7 @@ func (e entry) verify(v any) error {
 	case []string:
 		for _, item := range v {
 			if !utf8.ValidString(item) {
-				return fmt.Errorf("%q is not valid UTF-8", item)
+				return fmt.Errorf("%q is not valid UTF-8", e.shown(item))
 			}
 			if err := e.check(item); err != nil {
 				return err
