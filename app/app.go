@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -24,6 +25,7 @@ import (
 	"carpool/app/control"
 	"carpool/app/gateway"
 	"carpool/app/metrics"
+	"carpool/app/process"
 	"carpool/app/tuner"
 	"carpool/backends"
 	"carpool/batching"
@@ -71,6 +73,7 @@ type App struct {
 	engines      *backends.Registry
 	scheduler    *batching.Scheduler
 	tuner        *tuner.Tuner
+	processes    *process.Finder
 	gateway      *gateway.Gateway
 	control      *control.Socket // nil: it cannot be opened, and the command line cannot steer
 	metrics      *metrics.Metrics
@@ -197,6 +200,7 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 		Ended:      a.recorder.batch,
 		Observer:   newLoads(a.tuner, func(k batching.Key) { a.metrics.Loaded(k.Engine, k.Model) }),
 	})
+	a.processes = process.New()
 	a.gateway = gateway.New(gateway.Options{
 		Scheduler: a.scheduler,
 		Engines:   a.engines,
@@ -204,7 +208,10 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 		Health:    func() any { return a.Health() },
 		Metrics:   a.metrics,
 		Listen:    a.address(),
-		Log:       a.log,
+		Peer: func(client, server netip.AddrPort) gateway.Peer {
+			return a.processes.Ask(client, server)
+		},
+		Log: a.log,
 	}, gatewayLimits(c))
 }
 
@@ -238,6 +245,7 @@ func (a *App) Show() {
 func (a *App) newServer() *http.Server {
 	return &http.Server{
 		Handler:           a.gateway,
+		ConnContext:       a.gateway.ConnContext,
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,

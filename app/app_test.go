@@ -22,7 +22,13 @@ import (
 	"carpool/storage"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain is also the program that a test starts under another name.
+func TestMain(m *testing.M) {
+	if url := os.Getenv(askVariable); url != "" {
+		os.Exit(askAgainAndAgain(url))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // options are those of an app on a free port with folders of its own.
 func options(t *testing.T) app.Options {

@@ -28,6 +28,7 @@ func (a *App) Run(ctx context.Context) error {
 	parts.Go(func() error { return a.engines.Run(work) })
 	parts.Go(func() error { a.readGPU(work); return nil })
 	parts.Go(func() error { return a.tuner.Run(work, a.scheduler) })
+	parts.Go(func() error { a.processes.Run(work); return nil })
 	parts.Go(func() error { a.tick(work); return nil })
 	parts.Go(func() error { a.watchFile(work); return nil })
 	parts.Go(func() error { a.serveControl(work); return nil })

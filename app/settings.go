@@ -11,6 +11,7 @@ import (
 	"carpool/app/config"
 	"carpool/app/gateway"
 	"carpool/app/tuner"
+	"carpool/batching"
 )
 
 // Set changes one setting by key or alias, checks the whole, puts it in force
@@ -98,7 +99,20 @@ func gatewayLimits(c config.Config) gateway.Limits {
 		FirstToken:     time.Duration(c.Gateway.FirstTokenTimeoutS) * time.Second,
 		Stall:          time.Duration(c.Gateway.StallTimeoutS) * time.Second,
 		EmbedCache:     int64(c.Embed.CacheMiB) << 20,
+		Keys:           c.Apps.ByKey(),
+		Priorities:     priorities(c.Apps),
 	}
+}
+
+func priorities(a config.Apps) map[string]batching.Priority {
+	all := map[string]batching.Priority{}
+	for app, name := range a.PriorityOf() {
+		var p batching.Priority
+		if p.UnmarshalText([]byte(name)) == nil { // the settings were checked
+			all[app] = p
+		}
+	}
+	return all
 }
 
 func level(name string) slog.Level {

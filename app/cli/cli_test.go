@@ -239,12 +239,13 @@ func TestSet(t *testing.T) {
 		args        []string
 		asked, says string
 	}{
-		"KeyAndValueInOne": {[]string{"set", "batching.mode=static"}, "batching.mode=static", "batching.mode = static\n"},
-		"KeyThenValue":     {[]string{"set", "max_batch_size", "16"}, "max_batch_size=16", "batching.max_batch_size = 16\n"},
-		"AnEmptyValue":     {[]string{"set", "engine.url="}, "engine.url=", "engine.url =\n"},
-		"AValueWithEquals": {[]string{"set", "engine.url=http://h/a=b"}, "engine.url=http://h/a=b", "engine.url = http://h/a=b\n"},
-		"On":               {[]string{"on"}, "batching.enabled=true", "batching.enabled = true\n"},
-		"Off":              {[]string{"off"}, "batching.enabled=false", "batching.enabled = false\n"},
+		"KeyAndValueInOne":  {[]string{"set", "batching.mode=static"}, "batching.mode=static", "batching.mode = static\n"},
+		"KeyThenValue":      {[]string{"set", "max_batch_size", "16"}, "max_batch_size=16", "batching.max_batch_size = 16\n"},
+		"ASecretIsNotShown": {[]string{"set", "apps.keys=sk-1=Editor"}, "apps.keys=sk-1=Editor", "apps.keys = ***=Editor\n"},
+		"AnEmptyValue":      {[]string{"set", "engine.url="}, "engine.url=", "engine.url =\n"},
+		"AValueWithEquals":  {[]string{"set", "engine.url=http://h/a=b"}, "engine.url=http://h/a=b", "engine.url = http://h/a=b\n"},
+		"On":                {[]string{"on"}, "batching.enabled=true", "batching.enabled = true\n"},
+		"Off":               {[]string{"off"}, "batching.enabled=false", "batching.enabled = false\n"},
 	} {
 		t.Run("Takes"+name, func(t *testing.T) {
 			i, f := newInstance(t), &fake{snapshot: busy()}
@@ -300,6 +301,15 @@ func TestConfig(t *testing.T) {
 		_, out, notes := i.carpool("config", "adaptive")
 		if !strings.Contains(out, "adaptive.max = 7\n") || !strings.Contains(notes, "carpool.toml:4: unknown setting") {
 			t.Errorf("got %q, %q", out, notes)
+		}
+	})
+	t.Run("ShowsNoSecretOfTheFile", func(t *testing.T) {
+		other := newInstance(t)
+		if err := os.WriteFile(other.config, []byte("[apps]\nkeys = [\"sk-1=Editor\"]\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, out, _ := other.carpool("config", "apps.keys"); !strings.HasPrefix(out, "apps.keys = ***=Editor\n") {
+			t.Errorf("got %q", out)
 		}
 	})
 	t.Run("NamesTheLineOfAMistake", func(t *testing.T) {

@@ -85,9 +85,10 @@ func (c *call) schedule() {
 
 // begin opens the record.
 func (c *call) begin() {
+	app := c.policy.appOf(c.in)
 	c.rec = Record{
-		ID: c.id, Started: c.arrived.UTC(), App: appOf(c.in), Model: c.sketch.model,
-		Route: c.in.URL.Path, Dialect: c.dialect, Stream: c.sketch.stream, Priority: priorityOf(c.in),
+		ID: c.id, Started: c.arrived.UTC(), App: app, Model: c.sketch.model,
+		Route: c.in.URL.Path, Dialect: c.dialect, Stream: c.sketch.stream, Priority: c.policy.priorityOf(c.in, app),
 		PromptBytes: c.sketch.prompt, PromptTokens: -1, OutputTokens: -1,
 	}
 }

@@ -148,44 +148,6 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-func TestApp(t *testing.T) {
-	tests := []struct {
-		header, agent, want string
-	}{
-		{"Editor", "curl/8", "Editor"},
-		{"  Edi\tto\x00r ", "", "Editor"},
-		{strings.Repeat("ä", 40), "", strings.Repeat("ä", 32)},
-		{"", "curl/8.5.0", "curl"},
-		{"", "OpenAI/Python 1.99.0", "OpenAI"},
-		{"", "ollama-python/0.4 (x86_64 linux) Python/3.12", "ollama-python"},
-		{"", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) obsidian/1.5.3 Chrome/120.0 Electron/28.0 Safari/537.36", "obsidian"},
-		{"", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36", "Chrome"},
-		{"", "Mozilla/5.0 (X11; rv:1.2) Gecko/20100101 Firefox/120.0", "Firefox"},
-		{"", "", "192.0.2.1"},
-	}
-	for _, tt := range tests {
-		r := httptest.NewRequest("POST", "/", nil)
-		r.Header.Set("X-Carpool-App", tt.header)
-		r.Header.Set("User-Agent", tt.agent)
-		if got := appOf(r); got != tt.want {
-			t.Errorf("%q %q: %q, want %q", tt.header, tt.agent, got, tt.want)
-		}
-	}
-}
-
-func TestPriority(t *testing.T) {
-	for header, want := range map[string]batching.Priority{
-		"urgent": batching.Urgent, "High": batching.Urgent, "normal": batching.Normal, "": batching.Normal, "x": batching.Normal,
-		"background": batching.Background, "low": batching.Background,
-	} {
-		r := httptest.NewRequest("POST", "/", nil)
-		r.Header.Set("X-Carpool-Priority", header)
-		if got := priorityOf(r); got != want {
-			t.Errorf("%q: %v", header, got)
-		}
-	}
-}
-
 func TestRequestID(t *testing.T) {
 	for id, kept := range map[string]bool{
 		"abc-1_2.3:4": true, strings.Repeat("a", 128): true, strings.Repeat("a", 129): false, "": false, "a b": false, "a\nb": false, "é": false,

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -44,6 +45,9 @@ type Limits struct {
 	FirstToken     time.Duration // engine silent before the first token; 0 = 300 s
 	Stall          time.Duration // engine silent between bytes; 0 = 60 s
 	EmbedCache     int64         // bytes for embeddings computed before; 0 = none are kept
+
+	Keys       map[string]string            // the app that each API key names; all other keys say nothing
+	Priorities map[string]batching.Priority // of apps whose requests name none; 0 = normal
 }
 
 func (l Limits) withDefaults() Limits {
@@ -67,7 +71,10 @@ type Options struct {
 	Health    func() any   // body of GET /health, marshalled as JSON; nil = {"status":"ok"}, or "shutting down"
 	Metrics   http.Handler // answers GET /metrics; nil = 404
 	Listen    string       // our address with the actual port, for the Host check
-	Log       *slog.Logger // notes without bodies or keys; nil = none
+	// Peer begins to look for the program at the client's end of a connection; it
+	// must not block. It needs ConnContext in the http.Server. nil = nobody looks.
+	Peer func(client, server netip.AddrPort) Peer
+	Log  *slog.Logger // notes without bodies or keys; nil = none
 }
 
 // Gateway is an http.Handler.
@@ -77,6 +84,7 @@ type Gateway struct {
 	record    func(Record)
 	health    func() any
 	metrics   http.Handler
+	peer      func(client, server netip.AddrPort) Peer
 	port      string
 	log       *slog.Logger
 
@@ -95,6 +103,7 @@ type Gateway struct {
 type policy struct {
 	Limits
 	guard
+	identities
 }
 
 // New returns a gateway. It starts no goroutine.
@@ -105,6 +114,7 @@ func New(o Options, l Limits) *Gateway {
 		record:    o.Record,
 		health:    o.Health,
 		metrics:   o.Metrics,
+		peer:      o.Peer,
 		port:      portOf(o.Listen),
 		log:       o.Log,
 		memory:    budget{most: maxBodies},
@@ -125,7 +135,7 @@ func New(o Options, l Limits) *Gateway {
 
 // Configure changes the limits for requests that come after it.
 func (g *Gateway) Configure(l Limits) {
-	g.policy.Store(&policy{Limits: l.withDefaults(), guard: newGuard(g.port, l)})
+	g.policy.Store(&policy{Limits: l.withDefaults(), guard: newGuard(g.port, l), identities: newIdentities(l)})
 	g.cache.configure(l.EmbedCache)
 }
 
