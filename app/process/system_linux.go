@@ -1,6 +1,7 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/mdlayher/netlink"
@@ -110,7 +112,8 @@ func (s *sockets) search(pids []int32, inodes map[string]Ends, found map[Ends]in
 	}
 }
 
-// youngestFirst lists all processes; the high ids are mostly the young ones.
+// youngestFirst lists all processes, backwards from the one that was started
+// last.
 func youngestFirst() []int32 {
 	all, err := procfs.AllProcs()
 	if err != nil {
@@ -120,9 +123,28 @@ func youngestFirst() []int32 {
 	for i, p := range all {
 		pids[i] = int32(p.PID)
 	}
-	slices.Sort(pids)
-	slices.Reverse(pids)
-	return pids
+	slices.SortFunc(pids, func(a, b int32) int { return cmp.Compare(b, a) })
+	// Ids begin anew after the highest, so those above the last are the oldest.
+	last := lastStarted()
+	older := slices.IndexFunc(pids, func(p int32) bool { return p <= last })
+	if older < 0 {
+		return pids
+	}
+	return slices.Concat(pids[older:], pids[:older])
+}
+
+// lastStarted is the process id that was given last; 0 = not known.
+func lastStarted() int32 {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return 0
+	}
+	i := strings.LastIndexByte(string(text), ' ')
+	last, err := strconv.ParseInt(strings.TrimSpace(string(text[i+1:])), 10, 32)
+	if err != nil {
+		return 0
+	}
+	return int32(last)
 }
 
 // remember puts the processes found in front.

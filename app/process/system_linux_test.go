@@ -2,6 +2,8 @@ package process
 
 import (
 	"net"
+	"os"
+	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -22,6 +24,16 @@ func TestAnIPv6SocketReachesIPv4(t *testing.T) {
 	}
 	if got := f.Ask(ends(accept(t, l))).App(); got.Name == "" {
 		t.Error("not found")
+	}
+}
+
+func TestTheYoungestProcessIsLookedAtFirst(t *testing.T) {
+	l := listen(t, "127.0.0.1:0")
+	spawn(t, l, copyOf(t, "curl"))
+	pids := youngestFirst()
+	self := slices.Index(pids, int32(os.Getpid()))
+	if i := slices.Index(pids, lastStarted()); self < 1 || i > 0 {
+		t.Errorf("this one is at %d, the last one at %d", self, i)
 	}
 }
 
