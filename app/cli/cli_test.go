@@ -269,6 +269,24 @@ func TestSet(t *testing.T) {
 			}
 		})
 	}
+	t.Run("SaysWhichSizeTheModeUses", func(t *testing.T) {
+		i, s := newInstance(t), busy()
+		f := &fake{snapshot: s}
+		i.serve(f)
+		for mode, tc := range map[string]struct{ key, note string }{
+			"adaptive": {"max_batch_size", "adaptive.max"},
+			"fixed":    {"adaptive.max", "batching.max_batch_size"},
+		} {
+			s.Config.Batching.Mode = mode
+			f.snapshot = s
+			if _, _, notes := i.carpool("set", tc.key+"=3"); !strings.Contains(notes, tc.note) {
+				t.Errorf("%s: says %q", mode, notes)
+			}
+		}
+		if _, _, notes := i.carpool("set", "adaptive.min=3"); notes != "" {
+			t.Errorf("says %q of a size that counts", notes)
+		}
+	})
 	t.Run("SavesForTheNextStartWhenNothingRuns", func(t *testing.T) {
 		i := newInstance(t)
 		status, out, notes := i.carpool("set", "gateway.listen=127.0.0.1:8080")

@@ -86,7 +86,22 @@ func (c *cli) set(ctx context.Context, key, value string) error {
 	case s.Restart:
 		c.note("saved; it takes effect at the next start")
 	}
+	c.noteOtherSize(ctx, s.Key)
 	return c.print(strings.TrimRight(fmt.Sprintf("%s = %s", s.Key, now), " ") + "\n")
+}
+
+// noteOtherSize says so if the size just set is not the one of the mode.
+func (c *cli) noteOtherSize(ctx context.Context, key string) {
+	inForce, err := c.config(ctx)
+	if err != nil || !inForce.Batching.Enabled {
+		return
+	}
+	switch adaptive := inForce.Batching.Mode == "adaptive"; {
+	case adaptive && key == "batching.max_batch_size":
+		c.note("the mode is adaptive, which finds the size itself below adaptive.max; this one counts in the modes fixed and static")
+	case !adaptive && key == "adaptive.max":
+		c.note("the mode is %s, whose size is batching.max_batch_size; this one counts in the mode adaptive", inForce.Batching.Mode)
+	}
 }
 
 func (c *cli) setFile(key, value string) error {
