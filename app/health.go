@@ -37,8 +37,13 @@ type healthModel struct {
 	TokenBudget int    `json:"token_budget"` // most tokens in flight; 0 = no bound
 	Running     int    `json:"running"`
 	Waiting     int    `json:"waiting"`
-	Why         string `json:"why"`
-	Advice      string `json:"advice"` // what would let more run at once; "" = nothing
+
+	// ExpectedWait is in seconds, of the waiting request that is expected to wait
+	// the longest still; 0 = none waits, or not known.
+	ExpectedWait float64 `json:"expected_wait_s"`
+
+	Why    string `json:"why"`
+	Advice string `json:"advice"` // what would let more run at once; "" = nothing
 }
 
 type healthEngine struct {
@@ -97,6 +102,9 @@ func healthModels(s Snapshot) []healthModel {
 		for _, q := range s.Queues {
 			if q.Key == t.Key {
 				m.Running, m.Waiting = len(q.Running), q.Depth
+				for _, w := range q.Waiting {
+					m.ExpectedWait = max(m.ExpectedWait, w.Expected.Seconds())
+				}
 			}
 		}
 		models = append(models, m)

@@ -82,6 +82,23 @@ func TestMeasuredModelsJoinsWhatIsKnownWithHowBusyItIs(t *testing.T) {
 	}
 }
 
+func TestHealthModelsTellHowLongStill(t *testing.T) {
+	key := batching.Key{Engine: "ollama", Model: "tiny"}
+	got := healthModels(Snapshot{
+		Tuning: []tuner.State{{Key: key, Limit: 1, Slots: 1, SlotsBy: "engine wait", Reason: "why", Advice: "what to do"}},
+		Queues: []batching.QueueState{
+			{Key: batching.Key{Engine: "ollama", Model: "other"}, Depth: 9},
+			{Key: key, Running: make([]batching.Running, 1), Depth: 3,
+				Waiting: []batching.Waiting{{Expected: 2 * time.Second}, {Expected: 5 * time.Second}, {}}},
+		},
+	})
+	want := []healthModel{{Engine: "ollama", Model: "tiny", Limit: 1, Slots: 1, SlotsBy: "engine wait",
+		Running: 1, Waiting: 3, ExpectedWait: 5, Why: "why", Advice: "what to do"}}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
 // nobody hears of requests and does nothing.
 type nobody struct{}
 

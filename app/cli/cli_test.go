@@ -103,7 +103,8 @@ func busy() app.Snapshot {
 			Key: batching.Key{Engine: "ollama", Model: "tiny"}, Limit: 8, Depth: 3,
 			Running: []batching.Running{{ID: "a", App: "chat\x1b[2J", Batch: 7, Queued: moment0.Add(-3 * time.Second),
 				Released: moment0.Add(-2 * time.Second), FirstToken: moment0.Add(-time.Second), Tokens: 12, MaxTokens: 100}},
-			Waiting: []batching.Waiting{{ID: "b", App: "editor", Queued: moment0.Add(-40 * time.Millisecond), Why: "8 are running"}},
+			Waiting: []batching.Waiting{{ID: "b", App: "editor", Queued: moment0.Add(-40 * time.Millisecond), Position: 1, Expected: 2500 * time.Millisecond, Why: "8 are running"},
+				{ID: "c", App: "bot", Priority: batching.Background, Queued: moment0.Add(-time.Second), Why: "after 1 other"}},
 		}},
 		Tuning: []tuner.State{
 			{Key: batching.Key{Engine: "ollama", Model: "tiny"}, Limit: 1, Slots: 1, SlotsBy: "engine wait", TokenBudget: 16384,

@@ -229,10 +229,15 @@ func runningRows(s app.Snapshot) [][]string {
 }
 
 func waitingRows(s app.Snapshot) [][]string {
-	rows := [][]string{{"WAITING", "APP", "PRIORITY", "FOR", "WHY"}}
+	rows := [][]string{{"WAITING", "APP", "PRIORITY", "POSITION", "FOR", "EXPECTED", "WHY"}}
 	for _, q := range s.Queues {
 		for _, w := range q.Waiting {
-			rows = append(rows, []string{q.Model, w.App, w.Priority.String(), span(s.At.Sub(w.Queued)), w.Why})
+			expected := "-"
+			if w.Expected > 0 {
+				expected = "in " + span(w.Expected)
+			}
+			rows = append(rows, []string{q.Model, w.App, w.Priority.String(), numberOr(w.Position, "-"),
+				span(s.At.Sub(w.Queued)), expected, w.Why})
 		}
 	}
 	return rows
