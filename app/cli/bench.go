@@ -62,7 +62,7 @@ policies, and says which of the figures asked for were met.`,
 	f.DurationVar(&o.Delay, "delay", o.Delay, "the engine's time per request, 1ms–1m")
 	f.IntSliceVar(&o.sizes, "sizes", nil, "`list` of batch sizes to compare, e.g. 1,2,4,8,16")
 	f.StringVar(&o.suite.name, "suite", "", "`name` of a suite to run instead: scheduling")
-	f.BoolVar(&o.suite.Quick, "quick", false, "suite: one seed and shorter runs")
+	f.BoolVar(&o.suite.Quick, "quick", false, "suite: few seeds and shorter runs")
 	f.StringSliceVar(&o.suite.Only, "only", nil, "suite: `names` of its sections or scenarios")
 	f.StringVar(&o.suite.write, "write", "", "suite: write a Markdown report to `file`")
 	f.BoolVar(&o.asJSON, "json", false, "print JSON")

@@ -8,10 +8,7 @@ import (
 )
 
 // governed is Carpool's own controller. The scenario's facts are all it knows.
-type governed struct {
-	governor *adaptive.Governor
-	reason   string
-}
+type governed struct{ governor *adaptive.Governor }
 
 // reserve is memory.reserve_mb as delivered.
 const reserve = 512

@@ -36,7 +36,7 @@ const maxTokens = 2048
 var (
 	standard = Mix{ShortShare: .5, Short: 40, Long: 350, Prompt: 600}
 	long     = Mix{ShortShare: .3, Short: 60, Long: 500, Prompt: 1500}
-	light    = Mix{ShortShare: 1, Short: 60, Long: 60, Prompt: 300}
+	lightMix = Mix{ShortShare: 1, Short: 60, Long: 60, Prompt: 300}
 )
 
 // size is one request's lengths.

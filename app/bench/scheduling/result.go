@@ -25,6 +25,7 @@ type Result struct {
 	Saved           float64       // share of prompt tokens that the engine had in its cache
 
 	Requests  int         // ended, from the start
+	Largest   int         // tokens of the longest request that was released
 	Apps      []AppResult // in order of first arrival
 	Finished  []time.Duration
 	PerSecond []int // tokens, from the start
@@ -41,9 +42,14 @@ type LimitAt struct {
 type AppResult struct {
 	App                       string
 	Requests                  int
+	Last                      time.Duration // end of the last one answered
 	First50, First95, Longest time.Duration // wait for the first token
 	Latency, Short95, Long95  time.Duration // whole latency: mean, and of answers up to and above 100 tokens
+	Waits                     []Wait        // for first tokens, in order of arrival
 }
+
+// Wait is how long a request that arrived at a time waited for its first token.
+type Wait struct{ Arrived, For time.Duration }
 
 // observation gathers a run's figures.
 type observation struct {
@@ -84,6 +90,9 @@ func (o *observation) result(w *world) Result {
 	r.Limit, r.LimitChanges, r.LimitMax = o.limitFigures()
 	var offered, served, attained, prompt, cached int
 	for _, q := range w.requests {
+		if q.released >= 0 {
+			r.Largest = max(r.Largest, q.prompt+q.output)
+		}
 		if q.done >= 0 {
 			r.Requests++
 			r.Finished = append(r.Finished, q.done)
@@ -159,7 +168,10 @@ func (o *observation) apps(requests []*request) []AppResult {
 
 func (o *observation) app(name string, requests []*request) AppResult {
 	var firsts, whole, short, long []time.Duration
+	var waits []Wait
+	var last time.Duration
 	for _, r := range requests {
+		last = max(last, r.done)
 		first, done := r.first, r.done
 		if first < 0 {
 			first = o.length
@@ -168,6 +180,7 @@ func (o *observation) app(name string, requests []*request) AppResult {
 			done = o.length
 		}
 		firsts = append(firsts, first-r.arrived)
+		waits = append(waits, Wait{r.arrived, first - r.arrived})
 		whole = append(whole, done-r.arrived)
 		if r.output <= 100 {
 			short = append(short, done-r.arrived)
@@ -176,7 +189,7 @@ func (o *observation) app(name string, requests []*request) AppResult {
 		}
 	}
 	slices.Sort(firsts)
-	return AppResult{App: name, Requests: len(requests),
+	return AppResult{App: name, Requests: len(requests), Last: last, Waits: waits,
 		First50: quantile(firsts, .5), First95: quantile(firsts, .95), Longest: firsts[len(firsts)-1],
 		Latency: mean(whole), Short95: quantile(sorted(short), .95), Long95: quantile(sorted(long), .95)}
 }

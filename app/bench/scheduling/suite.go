@@ -13,7 +13,7 @@ import (
 
 // Options say what to measure.
 type Options struct {
-	Quick bool     // one seed and shorter runs, for a first look and for CI
+	Quick bool     // few seeds and shorter runs, for a first look and for CI
 	Only  []string // names of sections or of controller scenarios; none = all
 }
 
@@ -33,6 +33,18 @@ type part struct {
 func parts() []part {
 	return []part{
 		{"controllers", (*suite).controllers},
+		{"cold-start", (*suite).coldStart},
+		{"changes", (*suite).changes},
+		{"utilization", (*suite).utilization},
+		{"pool", (*suite).pool},
+		{"memory", (*suite).memory},
+		{"engines", (*suite).tuned},
+		{"held-out", (*suite).heldOut},
+		{"flood", (*suite).flood},
+		{"models", (*suite).models},
+		{"prefixes", (*suite).prefixes},
+		{"shortest-first", (*suite).shortestFirst},
+		{"starvation", (*suite).starvation},
 	}
 }
 
@@ -57,7 +69,7 @@ func Measure(ctx context.Context, o Options) (Report, error) {
 	}
 	s := &suite{Options: o, seeds: []uint64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}}
 	if o.Quick {
-		s.seeds = s.seeds[:1]
+		s.seeds = s.seeds[:3]
 	}
 	s.report.Quick, s.report.Seeds = o.Quick, s.seeds
 	for _, p := range parts() {
@@ -114,23 +126,19 @@ func each(ctx context.Context, n int, work func(i int)) error {
 	return all.Wait()
 }
 
-// grid runs every scenario under every policy with every seed and returns the
-// joined results, by scenario and policy.
-func grid(ctx context.Context, scenarios []Scenario, policies []Policy, seeds []uint64) ([][]Result, error) {
-	runs := make([]Result, len(scenarios)*len(policies)*len(seeds))
-	err := each(ctx, len(runs), func(i int) {
-		seed, rest := i%len(seeds), i/len(seeds)
-		runs[i] = Run(scenarios[rest/len(policies)], policies[rest%len(policies)], seeds[seed])
-	})
-	if err != nil {
-		return nil, err
-	}
-	joined := make([][]Result, len(scenarios))
-	for i := range scenarios {
-		for j := range policies {
-			at := (i*len(policies) + j) * len(seeds)
-			joined[i] = append(joined[i], summarize(runs[at:at+len(seeds)]))
+// grid runs every scenario under every policy with every seed: the results by
+// scenario, policy and seed.
+func grid(ctx context.Context, scenarios []Scenario, policies []Policy, seeds []uint64) ([][][]Result, error) {
+	results := make([][][]Result, len(scenarios))
+	for i := range results {
+		results[i] = make([][]Result, len(policies))
+		for j := range results[i] {
+			results[i][j] = make([]Result, len(seeds))
 		}
 	}
-	return joined, nil
+	err := each(ctx, len(scenarios)*len(policies)*len(seeds), func(n int) {
+		i, j, k := n/len(seeds)/len(policies), n/len(seeds)%len(policies), n%len(seeds)
+		results[i][j][k] = Run(scenarios[i], policies[j], seeds[k])
+	})
+	return results, err
 }

@@ -23,6 +23,7 @@ func summarize(runs []Result) Result {
 		s.Attained += r.Attained / float64(n)
 		s.Saved += r.Saved / float64(n)
 		s.Requests += r.Requests
+		s.Largest = max(s.Largest, r.Largest)
 	}
 	for _, app := range runs[0].Apps {
 		s.Apps = append(s.Apps, summarizeApp(app.App, runs))
@@ -36,6 +37,7 @@ func summarizeApp(name string, runs []Result) AppResult {
 	for _, r := range runs {
 		a := r.App(name)
 		s.Requests += a.Requests
+		s.Last = max(s.Last, a.Last)
 		s.First50 += a.First50 / n
 		s.First95 += a.First95 / n
 		s.Longest = max(s.Longest, a.Longest)

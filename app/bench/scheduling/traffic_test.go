@@ -15,7 +15,7 @@ func TestMixHasItsMeans(t *testing.T) {
 		mix    Mix
 		output float64 // mean
 	}{
-		{"standard", standard, 195}, {"long", long, .3*60 + .7*500}, {"light", light, 60},
+		{"standard", standard, 195}, {"long", long, .3*60 + .7*500}, {"light", lightMix, 60},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			const n = 200_000
@@ -43,7 +43,7 @@ func TestMixHasItsMeans(t *testing.T) {
 }
 
 func TestForesight(t *testing.T) {
-	m := light
+	m := lightMix
 	m.Foresight = Exact
 	if d := (sizes{mix: m, rng: rng(0)}).draw(); d.told != d.output {
 		t.Errorf("told %d of an answer of %d", d.told, d.output)
@@ -61,12 +61,12 @@ func TestForesight(t *testing.T) {
 
 func TestArrivals(t *testing.T) {
 	one := func(a Arrivals, from time.Duration) pace {
-		return a.senders(Traffic{From: from, Mix: light, Arrivals: a}, rng)[0].pace
+		return a.senders(Traffic{From: from, Mix: lightMix, Arrivals: a}, rng)[0].pace
 	}
 
 	t.Run("Closed", func(t *testing.T) {
 		c := Closed{16, .5}
-		all := c.senders(Traffic{Mix: light}, rng)
+		all := c.senders(Traffic{Mix: lightMix}, rng)
 		if len(all) != 16 {
 			t.Fatalf("%d clients", len(all))
 		}
