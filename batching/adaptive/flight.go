@@ -19,6 +19,7 @@ type request struct {
 	// decoded, from here on. mayRun: a place got free while it was the first
 	// of those that waited for one, so from is that moment.
 	from   time.Duration
+	read   int // of Governor.read, at from
 	mayRun bool
 
 	streaming bool
@@ -40,7 +41,7 @@ func (g *Governor) release(id uint64, w Work) *request {
 	} else {
 		g.spare = r.next
 	}
-	*r = request{id: id, work: w, prev: g.newest, released: g.now, from: g.active}
+	*r = request{id: id, work: w, prev: g.newest, released: g.now, from: g.active, read: g.read}
 	if g.newest != nil {
 		g.newest.next = r
 	} else {
@@ -68,6 +69,7 @@ func (g *Governor) start(r *request) {
 		g.pending--
 	}
 	g.streams++
+	g.read += r.work.Prompt
 	g.epoch++
 	r.epoch = g.epoch
 	g.proven = max(g.proven, g.streams)

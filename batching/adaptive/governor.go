@@ -20,6 +20,7 @@ type Governor struct {
 	pending        int      // those whose first token will be seen
 	hiddens        int      // the others
 	held           float64  // tokens
+	read           int      // prompt tokens of all requests that had a first token
 	epoch          int      // of streams: changes with their number
 	canceled       []time.Duration
 	stirred        int // changes with every release and end
@@ -99,7 +100,7 @@ func (g *Governor) Reset(now time.Time, reason string) {
 		downAt: g.now, downEvery: downEvery, kneeEvery: kneeEvery, changed: true,
 	}
 	for r := g.oldest; r != nil; r = r.next {
-		r.from, r.alone = 0, 0
+		r.from, r.read, r.alone = 0, g.read, 0
 	}
 	g.epoch++
 	if reason != "" {
@@ -192,6 +193,8 @@ func (g *Governor) Tokens(now time.Time, id uint64, n int) {
 func (g *Governor) firstToken(r *request) {
 	if r.alone == g.stirred {
 		g.prompts.sample(r.work.Prompt, g.now-r.released)
+	} else if !r.mayRun {
+		g.prompts.atLeast(g.read-r.read+r.work.Prompt, g.now-r.released)
 	}
 	g.start(r)
 	g.saw(g.streams)

@@ -16,13 +16,15 @@ const (
 // memory is what is known of the GPU: how full it is, and how much more each
 // token will take.
 type memory struct {
-	last    Memory
-	at      time.Duration // of last
-	tokens  float64       // whose prompt was read by then
-	seen    bool
-	samples int
+	last   Memory
+	at     time.Duration // of last
+	tokens float64       // whose prompt was read by then
+	seen   bool
 
-	// Exponentially weighted moments of used MiB over tokens held.
+	// Exponentially weighted moments of used MiB over tokens held, from readings
+	// at which no prompt was half read.
+	samples                              int
+	lastTokens, lastUsed                 float64
 	meanTokens, meanUsed, varTokens, cov float64
 
 	utilization float64 // mean of about 10 s; -1 = not known
@@ -41,7 +43,7 @@ func (g *Governor) Memory(now time.Time, r Memory) {
 		return
 	}
 	held := g.resident()
-	if m.seen {
+	if g.pending == 0 && g.hiddens == 0 {
 		m.regress(r, held)
 	}
 	m.last, m.at, m.tokens, m.seen = r, g.now, held, true
@@ -86,17 +88,19 @@ func (m *memory) regress(r Memory, held float64) {
 	}
 	if m.samples == 0 {
 		m.meanTokens, m.meanUsed = held, r.Used
+	} else {
+		slope, ok := m.slope()
+		most := 4. // MiB per token that a jump is told from, until it is known
+		if ok {
+			most = slope
+		}
+		more := held - m.lastTokens
+		if jump := r.Used - m.lastUsed - slope*more; math.Abs(jump) > 256+most*math.Abs(more) {
+			m.meanUsed += jump
+		}
 	}
 	m.samples++
-	slope, ok := m.slope()
-	most := 4. // MiB per token that a jump is told from, until it is known
-	if ok {
-		most = slope
-	}
-	more := held - m.tokens
-	if jump := r.Used - m.last.Used - slope*more; math.Abs(jump) > 256+most*math.Abs(more) {
-		m.meanUsed += jump
-	}
+	m.lastTokens, m.lastUsed = held, r.Used
 	dt, du := held-m.meanTokens, r.Used-m.meanUsed
 	m.meanTokens += weight * dt
 	m.meanUsed += weight * du

@@ -70,7 +70,7 @@ func (g *Governor) awaitProbe() {
 		}
 	case r == nil:
 		g.endProbe(unclear)
-	case g.active-r.from > max(time.Second, 3*g.reading(g.unread())):
+	case g.overdue(r, g.unread()):
 		g.endProbe(failed)
 	case g.now-p.began > probeLongest:
 		g.endProbe(failed)

@@ -35,6 +35,17 @@ func (p *prompts) sample(tokens int, took time.Duration) {
 	p.rate += weight * (rate - p.rate)
 }
 
+// atLeast takes a time in which so many tokens were read, and perhaps more was
+// done: a lower bound.
+func (p *prompts) atLeast(tokens int, took time.Duration) {
+	if tokens < 64 || took <= 0 {
+		return
+	}
+	if rate := float64(tokens) / took.Seconds(); rate > p.rate {
+		p.rate += .3 * (rate - p.rate)
+	}
+}
+
 // ended takes a stream that ended by itself.
 func (p *prompts) ended(tokens int, writing time.Duration) {
 	p.ends++

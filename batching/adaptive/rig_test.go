@@ -144,6 +144,8 @@ type call struct {
 	tokens         int
 }
 
+var debug func(time.Duration, policy, adaptive.Memory, int, int, adaptive.Decision)
+
 var start = time.Unix(1_700_000_000, 0)
 
 // run plays a scenario under a policy: first come, first served, gated by the
@@ -299,6 +301,9 @@ func run(s scenario, p policy) outcome {
 				out.spilled += now - lastSpill
 			}
 			lastSpill = now
+			if debug != nil {
+				debug(now, p, reading, len(flight), len(waiting), decision)
+			}
 		}
 		if now >= tick {
 			tick += 100 * time.Millisecond

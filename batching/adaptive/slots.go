@@ -41,6 +41,9 @@ func (g *Governor) found(n int, by SlotSource) {
 		return
 	}
 	s := &g.slots
+	if s.probe.on {
+		g.endProbe(failed)
+	}
 	s.probe.rest(g.now)
 	if s.n != n {
 		s.n, s.by = n, by
@@ -76,7 +79,7 @@ func (g *Governor) detectByOldest() {
 	for r := g.oldest; r != nil; r = r.next {
 		if !r.streaming && !r.hidden() {
 			unread += r.work.Prompt
-			if g.active-r.from > max(time.Second, 3*g.reading(unread)) {
+			if g.overdue(r, unread) {
 				if before > 0 {
 					g.found(before, ByFirstTokens)
 				}
@@ -85,6 +88,13 @@ func (g *Governor) detectByOldest() {
 		}
 		before++
 	}
+}
+
+// overdue means that a request had more than time enough for its first token:
+// twice what it takes to read its prompt and all that were read before it since
+// it was let in. unread is the tokens still to read, its own included.
+func (g *Governor) overdue(r *request, unread int) bool {
+	return g.active-r.from > max(time.Second, 2*g.reading(unread+g.read-r.read))
 }
 
 // reading is how long the engine takes for so many prompt tokens now.
@@ -100,7 +110,7 @@ func (g *Governor) placeGotFree() {
 	}
 	for r := g.oldest; r != nil; r = r.next {
 		if !r.streaming && !r.hidden() && !r.mayRun {
-			r.mayRun, r.from = true, g.active
+			r.mayRun, r.from, r.read = true, g.active, g.read
 			return
 		}
 	}
