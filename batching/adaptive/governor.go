@@ -49,6 +49,7 @@ type learned struct {
 	lastToken time.Duration // of any stream
 
 	ticked     time.Duration
+	filled     time.Duration // last time that the limit was full
 	bound      time.Duration // last time that requests waited at the full limit
 	binding    bool
 	boundFor   time.Duration // since the limit changed
@@ -96,7 +97,7 @@ func (g *Governor) Reset(now time.Time, reason string) {
 	g.at(now)
 	g.learned = learned{
 		startup: true, speed: newSpeed(), prompts: newPrompts(), memory: newMemory(), perChunk: 1,
-		ticked: g.now, bound: -time.Hour, lastToken: -time.Hour, starved: -1, cutAt: -1,
+		ticked: g.now, bound: -time.Hour, filled: -time.Hour, lastToken: -time.Hour, starved: -1, cutAt: -1,
 		downAt: g.now, downEvery: downEvery, kneeEvery: kneeEvery, changed: true,
 	}
 	for r := g.oldest; r != nil; r = r.next {
@@ -327,9 +328,12 @@ func (g *Governor) steer() {
 func (g *Governor) watchLoad(waiting, inFlight int) {
 	dt := min(g.now-g.ticked, time.Second)
 	g.ticked = g.now
-	alive := g.now-g.lastToken < g.pause()
-	if waiting > 0 && inFlight >= g.effective() {
-		g.bound = g.now
+	alive := g.alive()
+	if inFlight >= g.effective() {
+		g.filled = g.now
+		if waiting > 0 {
+			g.bound = g.now
+		}
 	}
 	// Between an end and the next release the limit is not full for a moment.
 	g.binding = waiting > 0 && alive && g.now-g.bound <= 150*time.Millisecond
@@ -345,6 +349,9 @@ func (g *Governor) watchLoad(waiting, inFlight int) {
 		g.starved = g.now
 	}
 }
+
+// alive means that the engine decodes.
+func (g *Governor) alive() bool { return g.now-g.lastToken < g.pause() }
 
 // effective is the limit in force.
 func (g *Governor) effective() int {

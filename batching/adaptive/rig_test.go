@@ -170,6 +170,11 @@ func run(s scenario, p policy) outcome {
 		last     time.Duration
 		changes  []float64
 	)
+	// A sender draws from its own source, so that policies meet the same requests.
+	senders := make([]*rand.Rand, max(s.clients, 1))
+	for i := range senders {
+		senders[i] = rand.New(rand.NewPCG(s.seed, uint64(i)+100))
+	}
 	for at := range s.change {
 		changes = append(changes, at)
 	}
@@ -271,7 +276,7 @@ func run(s scenario, p policy) outcome {
 				p.Ended(start.Add(e.At), e.Job, end)
 				out.done++
 				if c.client >= 0 {
-					heap.Push(&due, arrival{now + seconds(s.think*r.ExpFloat64()), c.client})
+					heap.Push(&due, arrival{now + seconds(s.think*senders[c.client].ExpFloat64()), c.client})
 				}
 				decided = true
 			}
@@ -280,7 +285,7 @@ func run(s scenario, p policy) outcome {
 			a := heap.Pop(&due).(arrival)
 			nextID++
 			c := &call{id: nextID, client: a.client}
-			c.prompt, c.output = s.mix.draw(r)
+			c.prompt, c.output = s.mix.draw(senders[max(a.client, 0)])
 			waiting = append(waiting, c)
 			if a.client < 0 {
 				heap.Push(&due, arrival{now + seconds(r.ExpFloat64()/s.rate), -1})

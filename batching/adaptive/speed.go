@@ -49,7 +49,11 @@ func (g *Governor) watchSpeed() {
 		g.rescale(r)
 		if g.limit > 1 {
 			g.holdUntil = g.now + 30*time.Second
-			g.try(trialSpill, g.limit/2)
+			d := g.limit
+			if !g.level(d).known() {
+				d = g.streams
+			}
+			g.try(trialSpill, d, g.limit/2)
 		}
 	case slow:
 		g.rescale(r)

@@ -32,18 +32,11 @@ type trial struct {
 	gap      float64 // seconds per token of one stream before
 }
 
-// try cuts the limit to n, if there is anything to compare with.
-func (g *Governor) try(kind trialKind, n int) {
+// try cuts the limit to n, to compare it with the speed of d streams.
+func (g *Governor) try(kind trialKind, d, n int) {
 	n = max(n, g.config.Min, 1)
-	if n >= g.limit || g.trial.on {
-		return
-	}
-	d := g.limit
-	if !g.level(d).known() {
-		d = g.streams
-	}
 	rate := g.rate(d)
-	if rate == 0 {
+	if n >= g.limit || g.trial.on || rate == 0 {
 		return
 	}
 	g.trial = trial{on: true, kind: kind, from: g.limit, to: n, began: g.now, rate: rate, gap: g.level(d).quartile}
@@ -126,38 +119,53 @@ func (g *Governor) undo(reason string) {
 
 // trim looks every two seconds whether fewer at once would be better.
 func (g *Governor) trim() {
-	if g.now-g.trimmed < 2*time.Second || !g.binding {
+	if g.now-g.trimmed < 2*time.Second {
 		return
 	}
 	g.trimmed = g.now
-	l := g.level(g.limit)
-	if !l.sure() {
+	d := g.used()
+	if d == 0 || !g.level(d).sure() {
 		g.slowChecks, g.floorChecks = 0, 0
 		return
 	}
 	best, at := 0., 0
-	for d := 1; d < g.limit; d++ {
-		if g.levels[d].sure() && g.rate(d) > best {
-			best = g.rate(d)
+	for i := 1; i < d; i++ {
+		if g.levels[i].sure() && g.rate(i) > best {
+			best = g.rate(i)
 		}
 	}
-	for d := 1; d < g.limit; d++ {
-		if g.levels[d].sure() && g.rate(d) >= .975*best {
-			at = d
+	for i := 1; i < d; i++ {
+		if g.levels[i].sure() && g.rate(i) >= .975*best {
+			at = i
 		}
 	}
-	count(&g.slowChecks, best > 0 && g.rate(g.limit) < .95*best)
-	count(&g.floorChecks, seconds(l.quartile) > g.floor())
+	count(&g.slowChecks, best > 0 && g.rate(d) < .95*best)
+	count(&g.floorChecks, seconds(g.levels[d].quartile) > g.floor())
 	switch {
 	case g.slowChecks >= 3:
 		g.slowChecks = 0
-		g.try(trialRate, at)
+		g.try(trialRate, d, at)
 	case g.floorChecks >= 2:
 		g.floorChecks = 0
-		g.try(trialFloor, g.limit-max(1, g.limit/8))
-	case g.limit >= 6 && !g.startup && g.now-g.downAt >= g.downEvery:
-		g.try(trialDown, g.limit*3/4)
+		g.try(trialFloor, d, d-max(1, d/8))
+	case d >= 6 && !g.startup && g.now-g.downAt >= g.downEvery:
+		g.try(trialDown, d, d*3/4)
 	}
+}
+
+// used is the number of streams that the engine is made to run: the limit while
+// it is full, those that run while tokens hold the others back, 0 while there is
+// too little to do.
+func (g *Governor) used() int {
+	switch {
+	case !g.alive():
+		return 0
+	case g.now-g.filled <= 2*time.Second:
+		return g.limit
+	case g.starved >= 0:
+		return min(g.streams, g.limit)
+	}
+	return 0
 }
 
 // count counts checks in a row.
