@@ -8,6 +8,7 @@ import (
 const (
 	assumedMiBPerToken = .5  // where the model's metadata are not known
 	caution            = 1.3 // memory per token is taken for this much more
+	cautionSure        = 1.1 // the same where readings lie on a line
 	poolShare          = .95 // of the engine's cache that may be filled
 	blindCeiling       = 4   // limit where memory can neither be seen nor is reserved
 	stale              = 15 * time.Second
@@ -23,9 +24,11 @@ type memory struct {
 
 	// Exponentially weighted moments of used MiB over tokens held, from readings
 	// at which no prompt was half read.
-	samples                              int
-	lastTokens, lastUsed                 float64
-	meanTokens, meanUsed, varTokens, cov float64
+	samples                                       int
+	beta                                          float64 // MiB per token, once measured
+	measured                                      bool
+	lastTokens, lastUsed                          float64
+	meanTokens, meanUsed, varTokens, varUsed, cov float64
 
 	utilization float64 // mean of about 10 s; -1 = not known
 	others      float64
@@ -105,19 +108,31 @@ func (m *memory) regress(r Memory, held float64) {
 	m.meanTokens += weight * dt
 	m.meanUsed += weight * du
 	m.varTokens = (1 - weight) * (m.varTokens + weight*dt*dt)
+	m.varUsed = (1 - weight) * (m.varUsed + weight*du*du)
 	m.cov = (1 - weight) * (m.cov + weight*dt*du)
+	m.learnSlope()
 }
 
 // slope is the measured MiB per token, false while there is too little to go by.
-func (m *memory) slope() (float64, bool) {
+// Once measured it holds while the tokens in flight hardly move.
+func (m *memory) slope() (float64, bool) { return m.beta, m.measured }
+
+func (m *memory) learnSlope() {
 	if m.samples < 8 || m.varTokens < 300*300 {
-		return 0, false
+		return
 	}
-	beta := m.cov / m.varTokens
-	if beta < .005 {
-		return 0, true
+	m.beta, m.measured = m.cov/m.varTokens, true
+	if m.beta < .005 {
+		m.beta = 0
 	}
-	return beta, true
+}
+
+// caution is the factor by which a token may take more than expected.
+func (m *memory) caution() float64 {
+	if m.samples >= 30 && m.varTokens >= 300*300 && m.cov*m.cov > .98*m.varTokens*m.varUsed {
+		return cautionSure
+	}
+	return caution
 }
 
 // mibPerToken is what one more token will take, and whether that was measured.
@@ -161,7 +176,7 @@ func (g *Governor) budget() (tokens int, by bound) {
 	if mib == 0 || !g.sighted() {
 		return tokens, by
 	}
-	room := (m.last.Total - g.config.Reserve - m.last.Used) / (caution * mib)
+	room := (m.last.Total - g.config.Reserve - m.last.Used) / (m.caution() * mib)
 	if card := max(1, int(m.tokens+room)); by == unbound || card < tokens {
 		return card, byCard
 	}
