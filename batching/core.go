@@ -15,27 +15,38 @@ type Core struct {
 	own      map[Key]Limits // limits set for single keys
 	queues   map[Key]*queue // only those with a waiting or running request
 	order    []*queue       // the same in order of first arrival, so that equal runs are equal
+	engines  map[string]*engine
+	ledger   ledger
+	topics   map[topic]*Ticket // waiting requests that a newer one may supersede
 	mark     func() any
 
 	nextBatch  uint64
 	nextTicket uint64
-	waiting    int            // over all keys
-	places     int            // taken over all keys, leaving ones included
-	perApp     map[string]int // waiting requests of each app
+	waiting    int // over all keys
+	places     int // taken over all keys, leaving ones included
 
 	totals     Totals
 	runningSum uint64 // sum over released requests of Batch.Running
 	endedCount uint64
 	endedSum   time.Duration
-	justEnded  []Batch // since the last Step
+	gathered   Effects // since the last Step
 }
 
 // queue is the state of one key.
 type queue struct {
 	key     Key
+	engine  *engine
+	model   *model
 	line    line
 	running []*Ticket // released and still counted, in order of release
 	active  int       // batches with a counted place
+	guarded bool      // the last turn was an overdue app's
+}
+
+// topic is what Request.Supersede tells apart.
+type topic struct {
+	key        Key
+	app, about string
 }
 
 // Effects are what a Step decided.
@@ -53,7 +64,9 @@ func NewCore(s Settings, o Options) *Core {
 	c := &Core{
 		own:       map[Key]Limits{},
 		queues:    map[Key]*queue{},
-		perApp:    map[string]int{},
+		engines:   map[string]*engine{},
+		ledger:    ledger{accounts: map[string]*account{}},
+		topics:    map[topic]*Ticket{},
 		mark:      o.Mark,
 		nextBatch: max(o.FirstBatch, 1),
 	}
@@ -63,12 +76,11 @@ func NewCore(s Settings, o Options) *Core {
 
 // Configure replaces the settings. Values below their range are raised to it.
 func (c *Core) Configure(s Settings) {
-	s.Limits = s.Limits.withinRange()
-	if s.MaxWaiting <= 0 {
-		s.MaxWaiting = DefaultMaxWaiting
+	c.settings = s.withinRange()
+	c.ledger.reweigh(s.Weights)
+	for _, q := range c.order {
+		q.line.byLength(s.ShortestFirst)
 	}
-	s.ReservedOthers = min(s.ReservedOthers, s.MaxWaiting/2)
-	c.settings = s
 }
 
 // SetLimits gives k limits of its own. Serial is a rule over all keys, so for a
@@ -92,26 +104,51 @@ func (c *Core) Limits(k Key) Limits {
 	return c.settings.Limits
 }
 
-// Arrive puts r in the queue. It fails with ErrQueueFull or ErrAppQueueFull.
+// Arrive puts r in the queue, in the place of the one that it supersedes. It
+// fails with ErrQueueFull or ErrAppQueueFull.
 func (c *Core) Arrive(now time.Time, r Request) (*Ticket, error) {
-	if c.waiting >= c.settings.MaxWaiting {
+	about := topic{r.Key, r.App, r.Supersede}
+	var old *Ticket
+	going := 0
+	if r.Supersede != "" {
+		if old = c.topics[about]; old != nil {
+			going = 1
+		}
+	}
+	if c.waiting-going >= c.settings.MaxWaiting {
 		return nil, ErrQueueFull
 	}
-	if share := c.settings.MaxWaiting - c.settings.ReservedOthers; c.perApp[r.App] >= share {
+	a := c.ledger.account(r.App)
+	if share := c.settings.MaxWaiting - c.settings.ReservedOthers; a.waiting-going >= share {
 		return nil, ErrAppQueueFull
 	}
-	q := c.queues[r.Key]
-	if q == nil {
-		q = &queue{key: r.Key}
-		c.queues[r.Key] = q
-		c.order = append(c.order, q)
-	}
+	q := c.queueOf(r.Key)
 	c.nextTicket++
-	t := &Ticket{Request: r, Queued: now, number: c.nextTicket}
-	q.line.push(t)
+	t := &Ticket{Request: r, Queued: now, number: c.nextTicket, queue: q, app: a}
+	t.output = c.outputOf(t)
+	q.line.push(t, a)
 	c.waiting++
-	c.perApp[r.App]++
+	c.ledger.arrived(a, now)
+	if old != nil {
+		c.Leave(old)
+		c.gathered.Superseded = append(c.gathered.Superseded, old)
+	}
+	if r.Supersede != "" {
+		c.topics[about] = t
+	}
 	return t, nil
+}
+
+func (c *Core) queueOf(k Key) *queue {
+	q := c.queues[k]
+	if q == nil {
+		e := c.engine(k.Engine)
+		q = &queue{key: k, engine: e, model: e.model(k.Model), line: newLine(c.settings.ShortestFirst)}
+		c.queues[k] = q
+		c.order = append(c.order, q)
+		e.queues = append(e.queues, q)
+	}
+	return q
 }
 
 // Leave takes a waiting ticket out of the queue. It reports false, and does
@@ -120,7 +157,8 @@ func (c *Core) Leave(t *Ticket) bool {
 	if t.state != waiting {
 		return false
 	}
-	c.unqueue(c.queues[t.Request.Key], t)
+	c.unqueue(t)
+	c.ledger.left(t.app)
 	t.state = ended
 	return true
 }
@@ -140,22 +178,30 @@ func (c *Core) LeaveAll() []*Ticket {
 // FirstToken tells that a released ticket has its first token. Only the first
 // call counts.
 func (c *Core) FirstToken(now time.Time, t *Ticket) {
-	t.firstToken.CompareAndSwap(0, now.UnixNano())
+	if t.firstToken.CompareAndSwap(0, now.UnixNano()) && t.state == running {
+		t.queue.model.speaks(t, now)
+	}
 }
-
-// SetEngine takes over what an engine tells of itself.
-func (c *Core) SetEngine(time.Time, string, EngineState) {}
 
 // Charge puts units of work on an app's account that no ticket of its own has
 // done, as for its part of a merged call. A unit is a prompt token.
-func (c *Core) Charge(string, float64) {}
+func (c *Core) Charge(app string, units float64) {
+	a := c.ledger.account(app)
+	if a.waiting+a.running == 0 {
+		c.ledger.lift(a)
+	}
+	a.charge(units)
+}
 
 // End tells that a released ticket is done with, and what the engine told of it.
 // Only the first call counts.
-func (c *Core) End(now time.Time, t *Ticket, o Outcome, _ Report) {
+func (c *Core) End(now time.Time, t *Ticket, o Outcome, r Report) {
 	if t.state != running {
 		return
 	}
+	c.settle(t, o, r)
+	t.queue.model.ended(t, o, r, now)
+	c.ledger.done(t.app)
 	g := t.group
 	g.Tokens += int(t.tokens.Load())
 	g.members--
@@ -163,7 +209,7 @@ func (c *Core) End(now time.Time, t *Ticket, o Outcome, _ Report) {
 		g.Duration = now.Sub(g.Started)
 		c.endedCount++
 		c.endedSum += g.Duration
-		c.justEnded = append(c.justEnded, g.Batch)
+		c.gathered.Ended = append(c.gathered.Ended, g.Batch)
 	}
 	if o == Canceled && c.settings.CancelGrace > 0 {
 		t.state, t.freeAt = leaving, now.Add(c.settings.CancelGrace)
@@ -175,52 +221,75 @@ func (c *Core) End(now time.Time, t *Ticket, o Outcome, _ Report) {
 // Step lets go whatever may go at now and returns what happened since the last
 // Step.
 func (c *Core) Step(now time.Time) Effects {
-	var e Effects
+	e := c.gathered
+	c.gathered = Effects{}
 	for _, q := range c.order {
 		c.freeLeft(q, now)
 		c.expire(q, now, &e)
 	}
-	if c.settings.Mode == Serial {
-		c.releaseOne(now, &e)
-	} else {
-		for _, q := range c.order {
-			c.release(q, now, &e)
+	if c.waiting > 0 {
+		c.meter()
+		if c.settings.Mode == Serial {
+			c.releaseOne(now, &e)
+		} else {
+			c.releaseAll(now, &e)
 		}
 	}
 	c.order = slices.DeleteFunc(c.order, func(q *queue) bool {
 		idle := q.line.depth == 0 && len(q.running) == 0
 		if idle {
 			delete(c.queues, q.key)
+			q.engine.drop(q)
 		}
 		return idle
 	})
-	for _, q := range c.order {
-		c.wakeFor(q, &e)
-	}
-	e.Ended, c.justEnded = c.justEnded, nil
+	c.wake(now, &e)
 	return e
 }
 
-// release lets the requests of one key go by its own limits.
-func (c *Core) release(q *queue, now time.Time, e *Effects) {
+// meter brings the accounts up to date.
+func (c *Core) meter() {
+	for _, q := range c.order {
+		for _, t := range q.running {
+			if t.state == running {
+				t.meter()
+			}
+		}
+	}
+}
+
+// releaseAll lets go what may go of every key. What one key sends may open the
+// way for another one of its engine, so it goes round until nothing moves.
+func (c *Core) releaseAll(now time.Time, e *Effects) {
+	for again := true; again; {
+		again = false
+		for _, q := range c.order {
+			if c.release(q, now, e) && len(q.engine.queues) > 1 {
+				again = true
+			}
+		}
+	}
+}
+
+// release lets the requests of one key go by its own limits, and tells whether
+// any went.
+func (c *Core) release(q *queue, now time.Time, e *Effects) bool {
 	l := c.Limits(q.key)
-	if l.Mode != Static {
-		n, why := q.line.depth, Direct
-		if l.Mode == Fixed {
-			n, why = min(n, l.Size-len(q.running)), FreeSlot
+	switch l.Mode {
+	case Passthrough:
+		return c.flush(q, q.line.depth, Direct, now, e)
+	case Static:
+		went := false
+		for q.line.depth > 0 && staticRoom(q, l) > 0 {
+			why, due := staticDue(q, l, now)
+			if !due || !c.flush(q, min(l.Size, staticRoom(q, l)), why, now, e) {
+				break
+			}
+			went = true
 		}
-		if n > 0 {
-			c.flush(q, n, why, now, e)
-		}
-		return
+		return went
 	}
-	for q.line.depth > 0 && staticRoom(q, l) > 0 {
-		why, due := staticDue(q, l, now)
-		if !due {
-			return
-		}
-		c.flush(q, min(q.line.depth, l.Size, staticRoom(q, l)), why, now, e)
-	}
+	return c.flush(q, l.Size-len(q.running), FreeSlot, now, e)
 }
 
 // staticRoom is how many requests may still be released. Batches that were
@@ -237,7 +306,7 @@ func staticDue(q *queue, l Limits, now time.Time) (Why, bool) {
 	if q.line.depth >= l.Size {
 		return Full, true
 	}
-	if q.line.urgent() {
+	if q.line.urgent() != nil {
 		return Express, true
 	}
 	oldest, ok := q.line.oldest()
@@ -251,62 +320,124 @@ func (c *Core) releaseOne(now time.Time, e *Effects) {
 	}
 	var next *Ticket
 	for _, q := range c.order {
-		if t := q.line.head(); t != nil && (next == nil || before(t, next)) {
+		if t := c.candidate(q, now); t != nil && (next == nil || c.before(t, next, now)) {
 			next = t
 		}
 	}
 	if next != nil {
-		c.flush(c.queues[next.Request.Key], 1, OneByOne, now, e)
+		c.flush(next.queue, 1, OneByOne, now, e)
 	}
 }
 
-// before is the order over keys: class, then arrival.
-func before(a, b *Ticket) bool {
-	if a.Request.Priority != b.Request.Priority {
-		return a.Request.Priority > b.Request.Priority
-	}
-	return a.number < b.number
-}
-
-// flush releases the first n of q's line as one batch.
-func (c *Core) flush(q *queue, n int, why Why, now time.Time, e *Effects) {
+// candidate is the ticket of q that may go now; nil if none may, for whatever
+// reason but the limit of places.
+func (c *Core) candidate(q *queue, now time.Time) *Ticket {
 	l := c.Limits(q.key)
-	g := &group{members: n, places: n, Batch: Batch{
-		ID: c.nextBatch, Key: q.key, Mode: l.Mode, Why: why, Released: n,
-		Running: len(q.running) + n, Limit: l.InFlight(), Started: now,
-	}}
-	if c.mark != nil {
-		g.Mark = c.mark()
+	if q.line.depth == 0 || !c.admits(q, now) {
+		return nil
 	}
-	c.nextBatch++
-	var waited time.Duration
+	if l.Mode == Passthrough {
+		return q.line.head()
+	}
+	t := c.next(q, now, c.urgentOnly(q, l))
+	if t == nil || !c.hasRoom(q, t, l) {
+		return nil
+	}
+	return t
+}
+
+// urgentOnly tells whether the places left in q are kept for urgent requests.
+func (c *Core) urgentOnly(q *queue, l Limits) bool {
+	kept := min(c.settings.ReservedUrgent, l.Size-1)
+	if kept <= 0 || l.Mode != Fixed {
+		return false
+	}
+	others := 0
+	for _, t := range q.running {
+		if t.Request.Priority <= Normal {
+			others++
+		}
+	}
+	return others >= l.Size-kept
+}
+
+// flush releases up to n of q's line as one batch, and tells whether any went.
+func (c *Core) flush(q *queue, n int, why Why, now time.Time, e *Effects) bool {
+	var g *group
 	first := len(e.Released)
-	for range n {
-		t := q.line.head()
-		c.unqueue(q, t)
-		t.state, t.group, t.Released = running, g, now
-		q.running = append(q.running, t)
+	var waited time.Duration
+	for ; n > 0; n-- {
+		t := c.candidate(q, now)
+		if t == nil {
+			break
+		}
+		if g == nil {
+			g = &group{Batch: Batch{ID: c.nextBatch, Key: q.key, Why: why, Started: now}}
+		}
+		c.send(t, g, now, e)
 		w := now.Sub(t.Queued)
 		waited += w
 		g.MaxWait = max(g.MaxWait, w)
 		e.Released = append(e.Released, t)
 	}
-	g.MeanWait = waited / time.Duration(n)
+	if g == nil {
+		return false
+	}
+	l := c.Limits(q.key)
+	g.members = len(e.Released) - first
+	g.places, g.Released, g.Running = g.members, g.members, len(q.running)
+	g.Mode, g.Limit, g.MeanWait = l.Mode, l.InFlight(), waited/time.Duration(g.members)
+	if c.mark != nil {
+		g.Mark = c.mark()
+	}
 	for _, t := range e.Released[first:] {
 		t.batch = g.Batch
 	}
+	c.nextBatch++
 	q.active++
-	c.places += n
+	c.places += g.members
 	c.totals.Batches++
-	c.totals.Requests += uint64(n)
-	c.runningSum += uint64(n * g.Running)
+	c.totals.Requests += uint64(g.members)
+	c.runningSum += uint64(g.members * g.Running)
+	return true
+}
+
+// send lets one ticket go.
+func (c *Core) send(t *Ticket, g *group, now time.Time, e *Effects) {
+	q := t.queue
+	q.guarded = c.isOverdue(t, now) && t.Request.Priority <= Normal
+	if !q.model.loaded {
+		c.load(t, now, e)
+	}
+	q.model.used = t.number
+	c.unqueue(t)
+	c.ledger.turn(t.app, now)
+	c.admit(t)
+	t.state, t.group, t.Released = running, g, now
+	q.running = append(q.running, t)
+}
+
+// load notes that t's model is loaded now, and whose place it takes.
+func (c *Core) load(t *Ticket, now time.Time, e *Effects) {
+	q := t.queue
+	next := c.turn(q.engine, now)
+	for _, x := range q.engine.load(t) {
+		if !c.ordered() {
+			continue
+		}
+		reason := x.name + " had nothing to do"
+		if next.model == q.model {
+			reason = next.reason(now)
+		}
+		e.Switched = append(e.Switched, Switch{Engine: q.engine.name, From: x.name, To: q.model.name, Reason: reason})
+	}
 }
 
 // free gives a ticket's place back.
 func (c *Core) free(t *Ticket) {
 	t.state = ended
 	c.places--
-	q := c.queues[t.Request.Key]
+	q := t.queue
 	i := slices.Index(q.running, t)
 	q.running = slices.Delete(q.running, i, i+1)
 	if t.group.places--; t.group.places == 0 {
@@ -332,43 +463,57 @@ func (c *Core) expire(q *queue, now time.Time, e *Effects) {
 		return
 	}
 	for i := range q.line.class {
-		for t := q.line.class[i].first; t != nil && !now.Before(t.Queued.Add(c.settings.MaxWait)); t = q.line.class[i].first {
-			c.unqueue(q, t)
-			t.state = ended
+		all := &q.line.class[i].all
+		for t := all.first; t != nil && !now.Before(t.Queued.Add(c.settings.MaxWait)); t = all.first {
+			c.Leave(t)
 			e.Expired = append(e.Expired, t)
 		}
 	}
 }
 
-func (c *Core) unqueue(q *queue, t *Ticket) {
-	q.line.remove(t)
+func (c *Core) unqueue(t *Ticket) {
+	t.queue.line.remove(t)
 	c.waiting--
-	if c.perApp[t.Request.App]--; c.perApp[t.Request.App] == 0 {
-		delete(c.perApp, t.Request.App)
+	if r := &t.Request; r.Supersede != "" {
+		if about := (topic{r.Key, r.App, r.Supersede}); c.topics[about] == t {
+			delete(c.topics, about)
+		}
 	}
 }
 
-// wakeFor lowers e.Wake to the next moment at which q changes by itself.
-func (c *Core) wakeFor(q *queue, e *Effects) {
+// wake sets e.Wake to the next moment at which something changes by itself.
+func (c *Core) wake(now time.Time, e *Effects) {
 	at := func(t time.Time) {
-		if e.Wake.IsZero() || t.Before(e.Wake) {
+		if t.After(now) && (e.Wake.IsZero() || t.Before(e.Wake)) {
 			e.Wake = t
 		}
 	}
-	for _, t := range q.running {
-		if t.state == leaving {
-			at(t.freeAt)
+	blocked := false
+	for _, q := range c.order {
+		for _, t := range q.running {
+			if t.state == leaving {
+				at(t.freeAt)
+			}
+		}
+		oldest, waits := q.line.oldest()
+		if !waits {
+			continue
+		}
+		if c.settings.MaxWait > 0 {
+			at(oldest.Add(c.settings.MaxWait))
+		}
+		if l := c.Limits(q.key); l.Mode == Static && staticRoom(q, l) > 0 {
+			at(oldest.Add(l.Wait))
+		}
+		if !c.admits(q, now) {
+			blocked = true
+			if due, ok := c.due(q); ok && !q.model.loaded {
+				at(due)
+			}
 		}
 	}
-	oldest, ok := q.line.oldest()
-	if !ok {
-		return
-	}
-	if c.settings.MaxWait > 0 {
-		at(oldest.Add(c.settings.MaxWait))
-	}
-	if l := c.Limits(q.key); l.Mode == Static && staticRoom(q, l) > 0 {
-		at(oldest.Add(l.Wait))
+	if blocked {
+		at(c.guardDue(now))
 	}
 }
 

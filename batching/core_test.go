@@ -30,6 +30,13 @@ func mode(m batching.Mode) batching.Settings {
 	return batching.Settings{Limits: batching.Limits{Mode: m}}
 }
 
+// roomy is a core whose engine has room for both models at once.
+func roomy(s batching.Settings) *batching.Core {
+	c := batching.NewCore(s, batching.Options{})
+	c.SetEngine(start, key.Engine, batching.EngineState{Loaded: []string{key.Model, other.Model}})
+	return c
+}
+
 // arrive queues n requests like r and fails the test if one is refused.
 func arrive(t *testing.T, c *batching.Core, now time.Time, n int, r batching.Request) []*batching.Ticket {
 	t.Helper()
@@ -78,7 +85,7 @@ func TestCoreFixed(t *testing.T) {
 		}
 	})
 	t.Run("GivesEachModelItsOwnLimit", func(t *testing.T) {
-		c := batching.NewCore(fixed(1), batching.Options{})
+		c := roomy(fixed(1))
 		arrive(t, c, at(0), 2, batching.Request{Key: key})
 		arrive(t, c, at(0), 2, batching.Request{Key: other})
 		if e := c.Step(at(0)); len(e.Released) != 2 {
@@ -261,7 +268,7 @@ func TestCoreBatchingOffGoesBeforeAKeysOwnLimits(t *testing.T) {
 }
 
 func TestCoreSerialLimitsOfOneKeyMeanOneInFlight(t *testing.T) {
-	c := batching.NewCore(fixed(8), batching.Options{})
+	c := roomy(fixed(8))
 	c.SetLimits(key, batching.Limits{Mode: batching.Serial})
 	arrive(t, c, at(0), 3, batching.Request{Key: key})
 	arrive(t, c, at(0), 3, batching.Request{Key: other})

@@ -1,5 +1,12 @@
 package batching
 
+import (
+	"cmp"
+	"iter"
+	"slices"
+	"time"
+)
+
 // EngineState is what an engine tells of itself.
 type EngineState struct {
 	Loaded []string // models loaded right now; nil = not told
@@ -12,3 +19,266 @@ type Switch struct {
 	To     string
 	Reason string // for people
 }
+
+// engine is what is known of one engine: which models it has loaded, and which
+// of them it can hold at once.
+type engine struct {
+	name   string
+	models map[string]*model
+	loaded []*model
+	fits   map[pair]bool // of two models: loaded at once, or one driven out by the other; neither = not known
+	told   []string      // what it said last
+	known  bool          // what is loaded was told, or follows from what was sent
+	queues []*queue      // of its models with, until the last Step, a waiting or running request
+}
+
+// pair is two models, the lesser name first.
+type pair struct{ a, b string }
+
+func pairOf(a, b string) pair {
+	if a > b {
+		a, b = b, a
+	}
+	return pair{a, b}
+}
+
+// model is what is known of one model on its engine. It outlives its queue.
+type model struct {
+	name   string
+	used   uint64        // number of the last ticket sent to it
+	loaded bool          // as far as is known
+	since  time.Time     // its first token after it was loaded; zero = none yet
+	loader *Ticket       // the request that had it loaded; nil if none did
+	load   time.Duration // what loading takes; 0 = not measured
+	before time.Duration // load without what the loader showed
+
+	ratio    float64       // real prompt tokens per estimated one
+	rate     float64       // prompt tokens read per second; 0 = unknown
+	service  time.Duration // from release to end, a running mean; 0 = unknown
+	finished finished
+}
+
+// modelsRemembered bounds how many models an engine's state keeps.
+const modelsRemembered = 64
+
+func (c *Core) engine(name string) *engine {
+	e := c.engines[name]
+	if e == nil {
+		e = &engine{name: name, models: map[string]*model{}, fits: map[pair]bool{}}
+		c.engines[name] = e
+	}
+	return e
+}
+
+func (e *engine) model(name string) *model {
+	m := e.models[name]
+	if m == nil {
+		e.forget()
+		m = &model{name: name, ratio: 1}
+		e.models[name] = m
+	}
+	return m
+}
+
+// forget makes room for one more model where too many are known.
+func (e *engine) forget() {
+	if len(e.models) < modelsRemembered {
+		return
+	}
+	var oldest *model
+	for _, m := range e.models {
+		if m.loaded || e.queue(m) != nil {
+			continue
+		}
+		if oldest == nil || cmp.Or(cmp.Compare(m.used, oldest.used), cmp.Compare(m.name, oldest.name)) < 0 {
+			oldest = m
+		}
+	}
+	if oldest == nil {
+		return
+	}
+	delete(e.models, oldest.name)
+	for p := range e.fits {
+		if p.a == oldest.name || p.b == oldest.name {
+			delete(e.fits, p)
+		}
+	}
+}
+
+// queue is m's; nil if it has none.
+func (e *engine) queue(m *model) *queue {
+	for _, q := range e.queues {
+		if q.model == m {
+			return q
+		}
+	}
+	return nil
+}
+
+func (e *engine) drop(q *queue) {
+	i := slices.Index(e.queues, q)
+	e.queues = slices.Delete(e.queues, i, i+1)
+}
+
+// busy tells whether something of m waits or runs.
+func (e *engine) busy(m *model) bool {
+	q := e.queue(m)
+	return q != nil && (q.line.depth > 0 || len(q.running) > 0)
+}
+
+// answers tells whether something of m is in flight.
+func (e *engine) answers(m *model) bool {
+	q := e.queue(m)
+	return q != nil && len(q.running) > 0
+}
+
+// exclude tells whether two models may drive each other out. They may until the
+// engine has shown both loaded at once.
+func (e *engine) exclude(a, b *model) bool {
+	return a != b && !e.fits[pairOf(a.name, b.name)]
+}
+
+// rivals are the loaded models that m may drive out.
+func (e *engine) rivals(m *model) iter.Seq[*model] {
+	return func(yield func(*model) bool) {
+		for _, x := range e.loaded {
+			if e.exclude(x, m) && !yield(x) {
+				return
+			}
+		}
+	}
+}
+
+func (e *engine) unload(m *model) {
+	m.loaded = false
+	i := slices.Index(e.loaded, m)
+	e.loaded = slices.Delete(e.loaded, i, i+1)
+}
+
+// loadOf is what loading m takes: as measured, else the longest measured on this
+// engine, else a guess that suits a model of a few GB.
+func (e *engine) loadOf(m *model) time.Duration {
+	if m.load > 0 {
+		return m.load
+	}
+	var longest time.Duration
+	for _, x := range e.models {
+		longest = max(longest, x.load)
+	}
+	if longest > 0 {
+		return longest
+	}
+	return unknownLoad
+}
+
+// Loading times.
+const (
+	unknownLoad = 6 * time.Second
+	leastLoad   = 100 * time.Millisecond // less is an engine's overhead, not a load
+	unknownRate = 1000                   // prompt tokens per second
+)
+
+// SetEngine takes over what an engine tells of itself. Two models told at once
+// fit together; one that came as another one went has driven it out. What is in
+// flight counts as loaded, whatever the engine said a moment ago.
+func (c *Core) SetEngine(now time.Time, name string, s EngineState) {
+	if s.Loaded == nil {
+		return
+	}
+	e := c.engine(name)
+	loaded := func(m string) bool { return slices.Contains(s.Loaded, m) }
+	for i, a := range s.Loaded {
+		for _, b := range s.Loaded[:i] {
+			e.fits[pairOf(a, b)] = true
+		}
+		if e.known && !slices.Contains(e.told, a) {
+			for _, gone := range e.told {
+				if !loaded(gone) {
+					e.fits[pairOf(a, gone)] = false
+				}
+			}
+		}
+	}
+	for _, m := range slices.Clone(e.loaded) {
+		if !loaded(m.name) && !e.answers(m) {
+			e.unload(m)
+		}
+	}
+	for _, told := range s.Loaded {
+		m := e.model(told)
+		if m.loaded || slices.ContainsFunc(e.queues, func(q *queue) bool {
+			return len(q.running) > 0 && e.exclude(q.model, m)
+		}) {
+			continue
+		}
+		m.loaded, m.since, m.loader = true, now, nil
+		e.loaded = append(e.loaded, m)
+	}
+	e.told, e.known = slices.Clone(s.Loaded), true
+}
+
+// load notes that t goes to a model that is not loaded, and returns which ones
+// that drives out.
+func (e *engine) load(t *Ticket) (driven []*model) {
+	m := t.queue.model
+	driven = slices.Collect(e.rivals(m))
+	for _, x := range driven {
+		e.unload(x)
+	}
+	e.loaded = append(e.loaded, m)
+	m.loaded, m.since, m.loader, m.before = true, time.Time{}, t, m.load
+	m.finished = finished{}
+	t.loads = e.known
+	e.known = true
+	return driven
+}
+
+// speaks notes t's first sign of life, from which on its model counts as resident.
+func (m *model) speaks(t *Ticket, now time.Time) {
+	if !m.loaded || !m.since.IsZero() {
+		return
+	}
+	m.since = now
+	if t == m.loader && t.loads {
+		rate := m.rate
+		if rate == 0 {
+			rate = unknownRate
+		}
+		read := time.Duration(float64(t.prompt-t.cached) / rate * float64(time.Second))
+		m.measure(max(now.Sub(t.Released)-read, time.Millisecond))
+	}
+}
+
+// ended notes what the engine told of a request to m.
+func (m *model) ended(t *Ticket, o Outcome, r Report, now time.Time) {
+	m.speaks(t, now)
+	if t == m.loader {
+		switch {
+		case r.Load > leastLoad:
+			m.measure(r.Load)
+		case r.Load > 0: // it was loaded after all
+			m.load = m.before
+		}
+		m.loader = nil
+	}
+	m.finished.add(t.Request.Prefix)
+	if o != Served {
+		return
+	}
+	took := now.Sub(t.Released)
+	if m.service == 0 {
+		m.service = took
+	}
+	m.service += time.Duration(learning * float64(took-m.service))
+}
+
+// measure sets what loading takes to the mean of what was known and what the
+// loader showed.
+func (m *model) measure(load time.Duration) {
+	m.load = load
+	if m.before > 0 {
+		m.load = (m.before + load) / 2
+	}
+}
+
+func clamp[T cmp.Ordered](x, least, most T) T { return min(max(x, least), most) }

@@ -80,3 +80,25 @@ const (
 	// Arrival is first come, first served inside a class of priority.
 	Arrival
 )
+
+// Defaults of Settings.
+const (
+	defaultGuard        = time.Minute
+	defaultModelMaxWait = 30 * time.Second
+)
+
+// withinRange puts the defaults where nothing is set.
+func (s Settings) withinRange() Settings {
+	s.Limits = s.Limits.withinRange()
+	if s.MaxWaiting <= 0 {
+		s.MaxWaiting = DefaultMaxWaiting
+	}
+	s.ReservedOthers = min(s.ReservedOthers, s.MaxWaiting/2)
+	if s.Guard <= 0 {
+		s.Guard = defaultGuard
+	}
+	if s.ModelMaxWait <= 0 {
+		s.ModelMaxWait = defaultModelMaxWait
+	}
+	return s
+}

@@ -2,87 +2,227 @@ package batching
 
 import "time"
 
-// line holds the waiting tickets of one key in the order in which they leave:
-// class first, then arrival. Every operation but walk is O(1), so a queue of
-// thousands costs no more per decision than one of ten.
+// line holds the waiting tickets of one key: in each class of priority by
+// arrival, by app, and by the beginning of their prompts. Every operation but
+// walk is O(1) or logarithmic, so a queue of thousands costs no more per decision
+// than one of ten.
 type line struct {
-	class [3]fifo // urgent, normal, background
-	depth int
+	class    [3]class // urgent, normal, background
+	depth    int
+	shortest bool // lanes keep their tickets by expected length as well
 }
 
-// fifo is a doubly linked list through the tickets themselves, so that a client
-// that leaves is taken out without a search or an allocation.
-type fifo struct{ first, last *Ticket }
+// class is the part of a line that one class of priority has.
+type class struct {
+	all      fifo                       // by arrival
+	lanes    heap[*lane]                // one for each app, the one with the lowest share first
+	prefixes map[uint64]map[*lane]*fifo // those of known prefix, by arrival
+}
 
-func (l *line) of(p Priority) *fifo {
+// lane is one app's part of a class. It is never empty.
+type lane struct {
+	app   *account
+	class *class
+	place int           // in class.lanes
+	all   fifo          // by arrival
+	short heap[*Ticket] // by expected length, while line.shortest
+}
+
+func newLine(shortest bool) line {
+	l := line{shortest: shortest}
+	for i := range l.class {
+		c := &l.class[i]
+		c.lanes.less = laneBefore
+		c.lanes.moved = func(l *lane, to int) { l.place = to }
+	}
+	return l
+}
+
+// laneBefore is the order of apps: who has had least, then who came first.
+func laneBefore(a, b *lane) bool {
+	if a.app.share != b.app.share {
+		return a.app.share < b.app.share
+	}
+	return a.all.first.number < b.all.first.number
+}
+
+// shorter is the order by expected length.
+func shorter(a, b *Ticket) bool {
+	if a.output != b.output {
+		return a.output < b.output
+	}
+	return a.number < b.number
+}
+
+func rank(p Priority) int {
 	switch {
 	case p > Normal:
-		return &l.class[0]
+		return 0
 	case p < Normal:
-		return &l.class[2]
+		return 2
 	}
-	return &l.class[1]
+	return 1
 }
 
-func (l *line) push(t *Ticket) {
-	f := l.of(t.Request.Priority)
-	t.prev, t.next = f.last, nil
-	if f.last == nil {
-		f.first = t
+func (l *line) push(t *Ticket, a *account) {
+	c := &l.class[rank(t.Request.Priority)]
+	n := a.lane(c)
+	if n == nil {
+		n = &lane{app: a, class: c, all: fifo{chain: byApp}}
+		n.all.push(t)
+		a.lanes = append(a.lanes, n)
+		c.lanes.push(n)
 	} else {
-		f.last.next = t
+		n.all.push(t)
 	}
-	f.last = t
+	t.lane = n
+	c.all.push(t)
+	if l.shortest {
+		n.sortIn(t)
+	}
+	if p := t.Request.Prefix; p != 0 {
+		if c.prefixes == nil {
+			c.prefixes = map[uint64]map[*lane]*fifo{}
+		}
+		if c.prefixes[p] == nil {
+			c.prefixes[p] = map[*lane]*fifo{}
+		}
+		if c.prefixes[p][n] == nil {
+			c.prefixes[p][n] = &fifo{chain: byPrefix}
+		}
+		c.prefixes[p][n].push(t)
+	}
 	l.depth++
 }
 
 func (l *line) remove(t *Ticket) {
-	f := l.of(t.Request.Priority)
-	if t.prev == nil {
-		f.first = t.next
-	} else {
-		t.prev.next = t.next
+	n := t.lane
+	c := n.class
+	if p := t.Request.Prefix; p != 0 {
+		f := c.prefixes[p][n]
+		if f.remove(t); f.first == nil {
+			delete(c.prefixes[p], n)
+		}
+		if len(c.prefixes[p]) == 0 {
+			delete(c.prefixes, p)
+		}
 	}
-	if t.next == nil {
-		f.last = t.prev
-	} else {
-		t.next.prev = t.prev
+	c.all.remove(t)
+	if l.shortest {
+		n.short.remove(t.place)
 	}
-	t.prev, t.next = nil, nil
+	if n.all.first == t && n.all.last == t {
+		c.lanes.remove(n.place)
+		n.all.remove(t)
+		n.app.drop(n)
+	} else {
+		n.all.remove(t)
+		c.lanes.fix(n.place)
+	}
+	t.lane = nil
 	l.depth--
 }
 
-// head is the ticket that leaves next; nil if none waits.
+// byLength makes the lanes keep, or forget, the order by expected length.
+func (l *line) byLength(on bool) {
+	if l.shortest == on {
+		return
+	}
+	l.shortest = on
+	for i := range l.class {
+		for _, n := range l.class[i].lanes.items {
+			n.short = heap[*Ticket]{}
+			for t := n.all.first; on && t != nil; t = t.links[byApp].next {
+				n.sortIn(t)
+			}
+		}
+	}
+}
+
+func (n *lane) sortIn(t *Ticket) {
+	if n.short.less == nil {
+		n.short.less = shorter
+		n.short.moved = func(t *Ticket, to int) { t.place = to }
+	}
+	n.short.push(t)
+}
+
+// tooOld is the age from which a request is not overtaken by shorter ones.
+const tooOld = time.Minute
+
+// head is the ticket of the lane that leaves next.
+func (n *lane) head(now time.Time) *Ticket {
+	if len(n.short.items) > 0 && now.Sub(n.all.first.Queued) <= tooOld {
+		return n.short.items[0]
+	}
+	return n.all.first
+}
+
+// head is the first ticket by class and arrival; nil if none waits.
 func (l *line) head() *Ticket {
 	for i := range l.class {
-		if t := l.class[i].first; t != nil {
+		if t := l.class[i].all.first; t != nil {
 			return t
 		}
 	}
 	return nil
 }
 
-// urgent tells whether an urgent ticket waits.
-func (l *line) urgent() bool { return l.class[0].first != nil }
+// urgent is the oldest urgent ticket; nil if none waits.
+func (l *line) urgent() *Ticket { return l.class[0].all.first }
 
 // oldest is the earliest arrival of any class; false if none waits.
 func (l *line) oldest() (time.Time, bool) {
 	var at time.Time
 	for i := range l.class {
-		if t := l.class[i].first; t != nil && (at.IsZero() || t.Queued.Before(at)) {
+		if t := l.class[i].all.first; t != nil && (at.IsZero() || t.Queued.Before(at)) {
 			at = t.Queued
 		}
 	}
 	return at, l.depth > 0
 }
 
-// walk calls visit for the tickets in order until it returns false.
-func (l *line) walk(visit func(*Ticket) bool) {
-	for i := range l.class {
-		for t := l.class[i].first; t != nil; t = t.next {
-			if !visit(t) {
-				return
-			}
-		}
+// chain names one of the lists that go through the tickets.
+type chain uint8
+
+const (
+	byArrival chain = iota // in a class
+	byApp                  // in a lane
+	byPrefix               // in a lane, of one prefix
+	chains
+)
+
+// links are a ticket's neighbours in one list.
+type links struct{ prev, next *Ticket }
+
+// fifo is a doubly linked list through the tickets themselves, so that a client
+// that leaves is taken out without a search or an allocation.
+type fifo struct {
+	first, last *Ticket
+	chain       chain
+}
+
+func (f *fifo) push(t *Ticket) {
+	t.links[f.chain] = links{prev: f.last}
+	if f.last == nil {
+		f.first = t
+	} else {
+		f.last.links[f.chain].next = t
 	}
+	f.last = t
+}
+
+func (f *fifo) remove(t *Ticket) {
+	l := &t.links[f.chain]
+	if l.prev == nil {
+		f.first = l.next
+	} else {
+		l.prev.links[f.chain].next = l.next
+	}
+	if l.next == nil {
+		f.last = l.prev
+	} else {
+		l.next.links[f.chain].prev = l.prev
+	}
+	*l = links{}
 }

@@ -100,6 +100,7 @@ func settings(t *rapid.T) batching.Settings {
 		MaxWaiting:     rapid.IntRange(1, 40).Draw(t, "max waiting"),
 		ReservedOthers: rapid.IntRange(0, 8).Draw(t, "reserved"),
 		MaxWait:        time.Duration(rapid.SampledFrom([]int{0, 700, 5000}).Draw(t, "max wait")) * time.Millisecond,
+		Order:          batching.Arrival,
 		CancelGrace:    time.Duration(rapid.SampledFrom([]int{0, 500}).Draw(t, "grace")) * time.Millisecond,
 	}
 }

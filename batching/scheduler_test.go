@@ -228,30 +228,49 @@ func TestScheduler(t *testing.T) {
 	})
 }
 
-// BenchmarkDecision is the cost of one request coming and one going with so
-// many others waiting.
+// BenchmarkDecision is the cost of one request coming and one going in fair
+// order, with so many others of so many apps waiting. Every request has a prompt,
+// a prefix and an answer, so that all accounts move.
 func BenchmarkDecision(b *testing.B) {
-	for _, waiting := range []int{1, 10, 1000, 10000} {
-		b.Run(fmt.Sprintf("%d waiting", waiting), func(b *testing.B) {
-			set := fixed(8)
-			set.MaxWaiting = waiting + 16
-			c := batching.NewCore(set, batching.Options{})
-			now := time.Now()
-			var running []*batching.Ticket
-			for range waiting + 8 {
-				if _, err := c.Arrive(now, request); err != nil {
-					b.Fatal(err)
-				}
+	for _, waiting := range []int{10, 1000, 10000} {
+		for _, apps := range []int{1, 10, 1000} {
+			if apps > waiting {
+				continue
 			}
-			running = c.Step(now).Released
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := c.Arrive(now, request); err != nil {
-					b.Fatal(err)
-				}
-				c.End(now, running[0], batching.Served, batching.Untold())
-				running = append(running[1:], c.Step(now).Released...)
-			}
-		})
+			b.Run(fmt.Sprintf("%d waiting of %d apps", waiting, apps), func(b *testing.B) { decide(b, waiting, apps) })
+		}
+	}
+}
+
+func decide(b *testing.B, waiting, apps int) {
+	set := fixed(8)
+	set.MaxWaiting, set.PrefixCredit = waiting+16, 4000
+	c := batching.NewCore(set, batching.Options{})
+	now := time.Now()
+	name := make([]string, apps)
+	for i := range name {
+		name[i] = fmt.Sprint("app ", i)
+	}
+	n := 0
+	come := func() {
+		r := batching.Request{Key: key, App: name[n%apps], PromptTokens: 100 + n%700, Prefix: uint64(1 + n%apps), PrefixTokens: 50}
+		n++
+		if _, err := c.Arrive(now, r); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for range waiting + 8 {
+		come()
+	}
+	running := c.Step(now).Released
+	b.ReportAllocs()
+	for b.Loop() {
+		now = now.Add(time.Millisecond)
+		come()
+		for _, t := range running {
+			t.Generated(1)
+		}
+		c.End(now, running[0], batching.Served, batching.Report{PromptTokens: 120, CachedTokens: -1, OutputTokens: -1})
+		running = append(running[1:], c.Step(now).Released...)
 	}
 }

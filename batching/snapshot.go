@@ -1,9 +1,6 @@
 package batching
 
-import (
-	"strconv"
-	"time"
-)
+import "time"
 
 // QueueState is a copy of one key's state. It may be stale when it is read;
 // never gate a decision on it.
@@ -75,54 +72,27 @@ type Totals struct {
 
 // Snapshot copies the state of every key with a waiting or running request, in
 // the order in which the keys became busy.
-func (c *Core) Snapshot(time.Time) []QueueState {
+func (c *Core) Snapshot(now time.Time) []QueueState {
 	states := make([]QueueState, 0, len(c.order))
 	for _, q := range c.order {
-		states = append(states, c.state(q))
+		l := c.Limits(q.key)
+		st := QueueState{Key: q.key, Limits: l, Limit: l.InFlight(), Depth: q.line.depth,
+			Running: make([]Running, 0, len(q.running))}
+		for _, t := range q.running {
+			st.Running = append(st.Running, t.shown())
+		}
+		states = append(states, st)
 	}
+	c.foresee(now, states)
 	return states
 }
 
-func (c *Core) state(q *queue) QueueState {
-	l := c.Limits(q.key)
-	st := QueueState{Key: q.key, Limits: l, Limit: l.InFlight(), Depth: q.line.depth,
-		Running: make([]Running, 0, len(q.running)),
-		Waiting: make([]Waiting, 0, min(q.line.depth, MaxListed))}
-	for _, t := range q.running {
-		r := Running{ID: t.Request.ID, App: t.Request.App, Priority: t.Request.Priority,
-			Batch: t.group.ID, Queued: t.Queued, Released: t.Released,
-			Tokens: int(t.tokens.Load()), MaxTokens: t.Request.MaxTokens, Leaving: t.state == leaving}
-		if at := t.firstToken.Load(); at != 0 {
-			r.FirstToken = time.Unix(0, at)
-		}
-		st.Running = append(st.Running, r)
+func (t *Ticket) shown() Running {
+	r := Running{ID: t.Request.ID, App: t.Request.App, Priority: t.Request.Priority,
+		Batch: t.group.ID, Queued: t.Queued, Released: t.Released,
+		Tokens: int(t.tokens.Load()), MaxTokens: t.Request.MaxTokens, Leaving: t.state == leaving}
+	if at := t.firstToken.Load(); at != 0 {
+		r.FirstToken = time.Unix(0, at)
 	}
-	q.line.walk(func(t *Ticket) bool {
-		st.Waiting = append(st.Waiting, Waiting{ID: t.Request.ID, App: t.Request.App,
-			Priority: t.Request.Priority, Queued: t.Queued, Why: c.whyWaits(q, l, len(st.Waiting))})
-		return len(st.Waiting) < MaxListed
-	})
-	return st
-}
-
-// whyWaits says in a few words what the request at position (0 = first) of q waits for.
-func (c *Core) whyWaits(q *queue, l Limits, position int) string {
-	switch {
-	case l.Mode == Serial:
-		return "batching is off: one at a time"
-	case l.Mode == Static && q.active >= l.Parallel:
-		return "next batch: " + count(q.active, "batch is", "batches are") + " running"
-	case l.Mode == Static:
-		return "waiting for company"
-	case position == 0:
-		return "next: " + count(l.Size, "place is", "places are") + " taken"
-	}
-	return "after " + count(position, "other", "others")
-}
-
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return strconv.Itoa(n) + " " + many
+	return r
 }

@@ -12,12 +12,23 @@ type Ticket struct {
 	Queued   time.Time
 	Released time.Time // zero while it waits
 
-	state      state
-	group      *group
-	batch      Batch     // the group's as it was at the release
-	prev, next *Ticket   // neighbours in the line
-	freeAt     time.Time // of a leaving ticket: when its place is free
-	number     uint64    // order of arrival over all keys
+	state  state
+	queue  *queue   // of its key
+	app    *account // of who asks
+	group  *group
+	batch  Batch     // the group's as it was at the release
+	freeAt time.Time // of a leaving ticket: when its place is free
+	number uint64    // order of arrival over all keys
+
+	lane  *lane // where it waits
+	place int   // in lane.short
+	links [chains]links
+
+	// What it is expected to hold, in tokens, and what its app was charged for it.
+	prompt, cached, output int
+	charged                float64 // units for the prompt
+	metered                int     // generated tokens
+	loads                  bool    // it had its model loaded from nothing or in place of another one
 
 	// The stream reports these without the scheduler's lock: once per token is
 	// too often to take it.

@@ -1,0 +1,210 @@
+package batching
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// A forecast says in which order those that wait would leave if nothing else
+// came. The first of each key is certain; behind it, what the answers before it
+// will cost is a guess. It changes nothing and looks at MaxListed of each key.
+
+// seat is a waiting ticket's place in a forecast.
+type seat struct {
+	ticket *Ticket
+	share  float64 // what its app will have had by then
+	turn   int     // how many models of its engine come before its own
+}
+
+// foresee fills in who waits, where, why and how long still. states are those of
+// c.order.
+func (c *Core) foresee(now time.Time, states []QueueState) {
+	all := make([][]seat, len(states))
+	for i, q := range c.order {
+		all[i] = c.seats(q, now)
+	}
+	var one map[*Ticket]int
+	if c.settings.Mode == Serial {
+		one = oneLine(all)
+	}
+	for i, q := range c.order {
+		st := &states[i]
+		st.Waiting = make([]Waiting, 0, len(all[i]))
+		if len(all[i]) == 0 {
+			continue
+		}
+		held, ahead := c.whyHeld(q, now), c.ahead(q, now)
+		for n, s := range all[i] {
+			t := s.ticket
+			w := Waiting{ID: t.Request.ID, App: t.Request.App, Priority: t.Request.Priority, Queued: t.Queued,
+				Position: ahead + n + 1, Expected: c.expected(q, st.Limits, n, held == "", now)}
+			if one != nil {
+				w.Position = one[t]
+			}
+			if w.Why = held; held == "" {
+				w.Why = c.whyWaits(q, st.Limits, all[i], n)
+			}
+			st.Waiting = append(st.Waiting, w)
+		}
+	}
+}
+
+// seats are the first MaxListed of q in the order in which they would leave.
+func (c *Core) seats(q *queue, now time.Time) []seat {
+	seats := make([]seat, 0, min(q.line.depth, MaxListed))
+	turn := len(c.earlier(q, now))
+	if c.settings.Order == Arrival {
+		for i := range q.line.class {
+			for t := q.line.class[i].all.first; t != nil && len(seats) < MaxListed; t = t.links[byArrival].next {
+				seats = append(seats, seat{ticket: t, turn: turn})
+			}
+		}
+		return seats
+	}
+	first := c.next(q, now, false)
+	if first != nil {
+		seats = append(seats, seat{first, first.app.share, turn})
+	}
+	for i := range q.line.class {
+		h := heap[*cursor]{less: cursorBefore}
+		for _, n := range q.line.class[i].lanes.items {
+			h.push(newCursor(n, now))
+		}
+		for len(h.items) > 0 && len(seats) < MaxListed {
+			at := h.items[0]
+			if at.ticket != first {
+				seats = append(seats, seat{at.ticket, at.share, turn})
+			}
+			at.share += float64(c.promptOf(at.ticket)+unitsPerOutput*at.ticket.output) / at.lane.app.weight
+			if at.advance(); at.ticket == nil {
+				h.remove(0)
+			} else {
+				h.fix(0)
+			}
+		}
+	}
+	return seats
+}
+
+// cursor goes along a lane without touching it.
+type cursor struct {
+	lane   *lane
+	ticket *Ticket
+	share  float64
+	short  heap[*Ticket] // those left, where length decides
+}
+
+func newCursor(n *lane, now time.Time) *cursor {
+	at := &cursor{lane: n, ticket: n.all.first, share: n.app.share}
+	if n.head(now) != n.all.first {
+		at.short = heap[*Ticket]{items: slices.Clone(n.short.items), less: shorter}
+		at.advance()
+	}
+	return at
+}
+
+func (at *cursor) advance() {
+	switch {
+	case at.short.less == nil:
+		at.ticket = at.ticket.links[byApp].next
+	case len(at.short.items) == 0:
+		at.ticket = nil
+	default:
+		at.ticket = at.short.remove(0)
+	}
+}
+
+func cursorBefore(a, b *cursor) bool {
+	if a.share != b.share {
+		return a.share < b.share
+	}
+	return a.ticket.number < b.ticket.number
+}
+
+// oneLine is each ticket's position where one runs at a time over all keys.
+func oneLine(all [][]seat) map[*Ticket]int {
+	seats := slices.Concat(all...)
+	slices.SortStableFunc(seats, func(a, b seat) int {
+		return cmp.Or(cmp.Compare(a.turn, b.turn),
+			cmp.Compare(rank(a.ticket.Request.Priority), rank(b.ticket.Request.Priority)),
+			cmp.Compare(a.share, b.share), cmp.Compare(a.ticket.number, b.ticket.number))
+	})
+	position := make(map[*Ticket]int, len(seats))
+	for i, s := range seats {
+		position[s.ticket] = i + 1
+	}
+	return position
+}
+
+// earlier are the queues of q's engine whose models come before q's and exclude it.
+func (c *Core) earlier(q *queue, now time.Time) []*queue {
+	if !c.ordered() || len(q.engine.queues) == 1 {
+		return nil
+	}
+	next := c.turn(q.engine, now).model
+	var all []*queue
+	for _, other := range q.engine.queues {
+		if !q.engine.exclude(other.model, q.model) || other.line.depth == 0 || next == q.model {
+			continue
+		}
+		sooner := other.model.loaded
+		if other.model.loaded == q.model.loaded {
+			sooner = c.claim(other).Before(c.claim(q))
+		}
+		if next == other.model || sooner {
+			all = append(all, other)
+		}
+	}
+	return all
+}
+
+// ahead is how many requests of other models come before q's.
+func (c *Core) ahead(q *queue, now time.Time) int {
+	n := 0
+	for _, other := range c.earlier(q, now) {
+		n += other.line.depth
+	}
+	return n
+}
+
+// expected guesses how long the n-th of q (0 = first) still waits: until its
+// model's turn, then as long as those before it take at the pace of the last
+// requests. 0 where that pace is not known.
+func (c *Core) expected(q *queue, l Limits, n int, admitted bool, now time.Time) time.Duration {
+	pace, ok := q.pace(l)
+	if !ok {
+		return 0
+	}
+	wait := time.Duration(n+1) * pace
+	if admitted {
+		return wait
+	}
+	var turn time.Duration
+	for _, other := range q.engine.queues {
+		if other == q || !q.engine.exclude(other.model, q.model) {
+			continue
+		}
+		if pace, ok := other.pace(c.Limits(other.key)); ok {
+			turn = max(turn, time.Duration(other.line.depth)*pace)
+		}
+	}
+	if due, ok := c.due(q); ok {
+		turn = min(turn, max(0, due.Sub(now)))
+	}
+	for _, other := range q.engine.queues {
+		if other != q && len(other.running) > 0 {
+			turn += other.model.service // until the engine is clear
+			break
+		}
+	}
+	return turn + q.engine.loadOf(q.model) + wait
+}
+
+// pace is the mean time between two places of q that become free.
+func (q *queue) pace(l Limits) (time.Duration, bool) {
+	if q.model.service == 0 || l.InFlight() == 0 {
+		return 0, false
+	}
+	return q.model.service / time.Duration(l.InFlight()), true
+}

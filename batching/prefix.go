@@ -1,0 +1,70 @@
+package batching
+
+// finished remembers the prefixes of the last requests that ended on a key, the
+// latest last. An engine keeps the beginnings of its last prompts in its free
+// slots, so they are what it need not read again.
+type finished struct {
+	last  [32]uint64
+	count int
+}
+
+func (f *finished) add(prefix uint64) {
+	f.last[f.count%len(f.last)] = prefix
+	f.count++
+}
+
+// newest returns the i-th newest; false if there are not so many.
+func (f *finished) newest(i int) (uint64, bool) {
+	if i >= min(f.count, len(f.last)) {
+		return 0, false
+	}
+	return f.last[(f.count-1-i)%len(f.last)], true
+}
+
+// slots is how many of the last prefixes may still be in q's engine: one for each
+// free place, as places in use hold what they work on.
+func (q *queue) slots(l Limits) int { return max(1, l.InFlight()-len(q.running)) }
+
+// recent tells whether a prefix may still be in the engine.
+func (q *queue) recent(prefix uint64, l Limits) bool {
+	if prefix == 0 {
+		return false
+	}
+	for i := range q.slots(l) {
+		p, ok := q.model.finished.newest(i)
+		if !ok {
+			return false
+		}
+		if p == prefix {
+			return true
+		}
+	}
+	return false
+}
+
+// warm is the request of n that finds its prefix in the engine and whose app is
+// within credit of the one that has had least; nil if there is none. Among
+// several, who has had least goes first.
+func (q *queue) warm(n *class, credit float64, l Limits) *Ticket {
+	if credit <= 0 || len(n.prefixes) == 0 {
+		return nil
+	}
+	most := n.lanes.items[0].app.share + credit
+	var best *Ticket
+	for i := range q.slots(l) {
+		p, ok := q.model.finished.newest(i)
+		if !ok {
+			break
+		}
+		for lane, f := range n.prefixes[p] {
+			t := f.first
+			if lane.app.share > most {
+				continue
+			}
+			if best == nil || lane.app.share < best.app.share || lane.app.share == best.app.share && t.number < best.number {
+				best = t
+			}
+		}
+	}
+	return best
+}

@@ -1,0 +1,146 @@
+package batching
+
+import "time"
+
+// Loading a model costs seconds, so an engine stays with those it has loaded
+// while they have work, until another one has waited for what a load is worth.
+
+// ordered tells whether turns are taken among models and apps.
+func (c *Core) ordered() bool {
+	return c.settings.Order == Fair && c.settings.Mode != Passthrough
+}
+
+// maxWait is how long a request may wait for m's turn.
+func (c *Core) maxWait(e *engine, m *model) time.Duration {
+	return min(max(8*e.loadOf(m), 2*time.Second), c.settings.ModelMaxWait)
+}
+
+// residency is how long m may stay once it is loaded.
+func (e *engine) residency(m *model) time.Duration {
+	return clamp(4*e.loadOf(m), time.Second, 2*time.Minute)
+}
+
+// claim is the moment from which the wait of q's model counts. An urgent request
+// counts as having waited longer by what a wait is longer than a stay.
+func (c *Core) claim(q *queue) time.Time {
+	at, _ := q.line.oldest()
+	if u := q.line.urgent(); u != nil {
+		var stay time.Duration
+		for x := range q.engine.rivals(q.model) {
+			stay = max(stay, q.engine.residency(x))
+		}
+		if head := u.Queued.Add(-max(0, c.maxWait(q.engine, q.model)-stay)); head.Before(at) {
+			at = head
+		}
+	}
+	return at
+}
+
+// due is when q's model, which is not loaded, gets its turn although others have
+// work; false while that cannot be told.
+func (c *Core) due(q *queue) (time.Time, bool) {
+	e := q.engine
+	at := c.claim(q).Add(c.maxWait(e, q.model))
+	for x := range e.rivals(q.model) {
+		if x.since.IsZero() {
+			return time.Time{}, false
+		}
+		if stays := x.since.Add(e.residency(x)); stays.After(at) {
+			at = stays
+		}
+	}
+	return at, true
+}
+
+// keeper is the pinned model on whose account m may not be sent; nil if none. A
+// pinned model is not given up while it has work. When it has none, another one
+// may try, unless the engine has shown that it has no room for both.
+func (c *Core) keeper(e *engine, m *model) *model {
+	if len(c.settings.Pinned) == 0 || c.settings.Pinned[m.name] || m.loaded {
+		return nil
+	}
+	for x := range e.rivals(m) {
+		fits, known := e.fits[pairOf(x.name, m.name)]
+		if c.settings.Pinned[x.name] && (e.busy(x) || known && !fits) {
+			return x
+		}
+	}
+	return nil
+}
+
+// turn is a model that an engine is cleared for, and on whose account.
+type turn struct {
+	model   *model // nil = none
+	overdue *account
+	since   time.Time
+}
+
+// reason says for people why it is its turn.
+func (t turn) reason(now time.Time) string {
+	if t.overdue != nil {
+		return t.overdue.app + " has had no turn for " + seconds(now.Sub(t.since))
+	}
+	return "it has waited " + seconds(now.Sub(t.since))
+}
+
+// turn is the model whose turn has come although others have work: that of an
+// overdue app, or the one that has waited longest of those that are due.
+func (c *Core) turn(e *engine, now time.Time) turn {
+	if t := c.overdue(now, func(t *Ticket) bool {
+		return t.queue.engine == e && c.keeper(e, t.queue.model) == nil
+	}); t != nil {
+		return turn{t.queue.model, t.app, t.app.since}
+	}
+	var first *queue
+	var longest time.Time
+	for _, q := range e.queues {
+		if q.line.depth == 0 || q.model.loaded || c.keeper(e, q.model) != nil {
+			continue
+		}
+		if at, ok := c.due(q); !ok || now.Before(at) {
+			continue
+		}
+		if claim := c.claim(q); first == nil || claim.Before(longest) {
+			first, longest = q, claim
+		}
+	}
+	if first == nil {
+		return turn{}
+	}
+	oldest, _ := first.line.oldest()
+	return turn{model: first.model, since: oldest}
+}
+
+// admits tells whether q's model may be sent something now.
+func (c *Core) admits(q *queue, now time.Time) bool {
+	e, m := q.engine, q.model
+	if !c.ordered() || m.loaded && len(e.queues) == 1 {
+		return true
+	}
+	for _, other := range e.queues {
+		if len(other.running) > 0 && e.exclude(other.model, m) {
+			return false // a model that is answering is never unloaded
+		}
+	}
+	if c.keeper(e, m) != nil {
+		return false
+	}
+	if next := c.turn(e, now).model; next != nil && e.exclude(next, m) {
+		return false
+	} else if next == m || m.loaded {
+		return true
+	}
+	for x := range e.rivals(m) {
+		if e.busy(x) {
+			return false
+		}
+	}
+	// Of those that wait for an idle engine, the oldest goes.
+	claim := c.claim(q)
+	for _, other := range e.queues {
+		if other != q && other.line.depth > 0 && e.exclude(other.model, m) && c.keeper(e, other.model) == nil && c.claim(other).Before(claim) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,96 @@
+package batching
+
+import (
+	"strconv"
+	"time"
+)
+
+// whyHeld says what keeps q's model from being sent anything; "" if nothing does
+// but the places.
+func (c *Core) whyHeld(q *queue, now time.Time) string {
+	e, m := q.engine, q.model
+	if !c.ordered() || c.settings.Mode == Serial || c.admits(q, now) {
+		return ""
+	}
+	if x := c.keeper(e, m); x != nil {
+		if e.busy(x) {
+			return x.name + " is pinned and has work"
+		}
+		return x.name + " is pinned and leaves no room"
+	}
+	next := c.turn(e, now)
+	for _, other := range e.queues {
+		if len(other.running) > 0 && e.exclude(other.model, m) && (next.model == m || other.line.depth == 0) {
+			return "next: " + other.model.name + " is finishing"
+		}
+	}
+	if next.model != nil && e.exclude(next.model, m) {
+		return next.model.name + " is next: " + next.reason(now)
+	}
+	for x := range e.rivals(m) {
+		if x.since.IsZero() {
+			return x.name + " is being loaded"
+		}
+		if due, ok := c.due(q); ok && e.busy(x) {
+			return x.name + " is loaded: switches in " + seconds(due.Sub(now)) + " at the latest"
+		}
+	}
+	return "another model goes first"
+}
+
+// whyWaits says in a few words what the n-th of q (0 = first) waits for.
+func (c *Core) whyWaits(q *queue, l Limits, seats []seat, n int) string {
+	t := seats[n].ticket
+	switch {
+	case l.Mode == Serial:
+		return "batching is off: one at a time"
+	case l.Mode == Static && q.active >= l.Parallel:
+		return "next batch: " + count(q.active, "batch is", "batches are") + " running"
+	case n == 0 && !c.hasRoom(q, t, l):
+		b := c.budget(q, t)
+		return "memory: needs " + thousands(b.need) + " tokens, " + thousands(b.free(l.Tokens)) + " are free"
+	case l.Mode == Static:
+		return "waiting for company"
+	case n == 0 && c.urgentOnly(q, l) && len(q.running) < l.Size:
+		return "next: the free place is kept for urgent requests"
+	case n == 0:
+		return "next: " + count(len(q.running), "place is", "places are") + " taken"
+	}
+	for _, s := range seats[:n] {
+		other := s.ticket
+		if other.number < t.number {
+			continue
+		}
+		switch {
+		case rank(other.Request.Priority) < rank(t.Request.Priority):
+			return other.Request.Priority.String() + " requests go first"
+		case other.app == t.app:
+			return "a shorter one of its app goes first"
+		case other.app.share < t.app.share:
+			return "its app has had more than others"
+		}
+		return "apps take turns"
+	}
+	return "after " + count(n, "other", "others")
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}
+
+// seconds writes a time that is still to come, or has passed, in whole seconds.
+func seconds(d time.Duration) string {
+	return strconv.Itoa(int(max(0, d+time.Second-1)/time.Second)) + " s"
+}
+
+// thousands writes n with a comma between thousands.
+func thousands(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
