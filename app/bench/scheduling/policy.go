@@ -73,6 +73,12 @@ func FixedAt(n int) Policy {
 	return Policy{Name: "fixed " + strconv.Itoa(n), Settings: firstIn(fixedSize(n))}
 }
 
+// Direct lets everything straight into the engine, whose own line is strictly
+// first in, first out over all models.
+func Direct() Policy {
+	return Policy{Name: "straight to the engine", Settings: firstIn(batching.Limits{Mode: batching.Passthrough})}
+}
+
 // moved is a policy whose limit a limiter moves.
 func moved(name string, make func(Scenario) limiter) Policy {
 	return Policy{Name: name, Settings: firstIn(fixedSize(start)), limiter: make}

@@ -23,7 +23,7 @@ func (s *suite) starvation(ctx context.Context) (Section, error) {
 				{App: "urgent", Priority: batching.Urgent, Mix: lightMix, Arrivals: Poisson{.05}},
 			}})
 	}
-	policies := []Policy{arrival(FixedAt(8)), combined(Governor())}
+	policies := []Policy{Direct(), combined(Governor())}
 	results, err := grid(ctx, scenarios, policies, s.seeds)
 	if err != nil {
 		return Section{}, err
