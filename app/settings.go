@@ -98,6 +98,7 @@ func gatewayLimits(c config.Config) gateway.Limits {
 		MaxBody:        int64(c.Gateway.MaxBodyMiB) << 20,
 		FirstToken:     time.Duration(c.Gateway.FirstTokenTimeoutS) * time.Second,
 		Stall:          time.Duration(c.Gateway.StallTimeoutS) * time.Second,
+		Supersede:      c.Apps.Supersede,
 		EmbedCache:     int64(c.Embed.CacheMiB) << 20,
 		Keys:           c.Apps.ByKey(),
 		Priorities:     priorities(c.Apps),

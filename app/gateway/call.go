@@ -30,6 +30,7 @@ type call struct {
 	// Of scheduled calls only.
 	body     []byte
 	sketch   sketch
+	about    string // X-Carpool-Supersede; "" = none
 	target   backends.Target
 	lease    *batching.Lease
 	watch    *watchdog
@@ -65,6 +66,10 @@ func (c *call) schedule() {
 	}
 	if !c.sketch.filled {
 		c.serveStraight() // loads or unloads a model
+		return
+	}
+	if c.about, f = supersedeKey(c.in); f != nil {
+		c.client.refuse(c.dialect, f)
 		return
 	}
 	c.begin()
@@ -107,8 +112,10 @@ func (c *call) locate() *fault {
 // admit waits for a lease.
 func (c *call) admit() *fault {
 	target := c.target
+	key := batching.Key{Engine: target.Name, Model: canonical(target, c.sketch.model)}
+	about, stop := c.supersedes(key)
 	lease, err := c.scheduler.Acquire(c.ctx, batching.Request{
-		Key:          batching.Key{Engine: target.Name, Model: canonical(target, c.sketch.model)},
+		Key:          key,
 		ID:           c.id,
 		App:          c.rec.App,
 		Priority:     c.rec.Priority,
@@ -118,7 +125,9 @@ func (c *call) admit() *fault {
 		PrefixTokens: int(c.sketch.prefixBytes / bytesPerToken),
 		Streams:      c.sketch.stream,
 		Embedding:    c.route.embedding,
+		Supersede:    about,
 	})
+	stop()
 	c.rec.Queued = time.Since(c.arrived)
 	if err != nil {
 		f := faultOfQueue(err)
@@ -192,6 +201,9 @@ func (c *call) account() {
 	r.Status = c.client.status
 	r.Outcome = OK
 	if c.fault != nil {
+		if c.fault.kind == superseded {
+			c.superseded.Add(1)
+		}
 		r.ErrorKind = string(c.fault.kind)
 		r.Outcome = c.outcome()
 		switch {
@@ -222,7 +234,7 @@ func (c *call) outcome() Outcome {
 	switch c.fault.kind {
 	case clientGone, slowClient:
 		return Canceled
-	case queueFull, rateLimited, queueTimeout:
+	case queueFull, rateLimited, queueTimeout, superseded:
 		if c.lease == nil {
 			return Rejected
 		}

@@ -28,6 +28,7 @@ const (
 	rateLimited         kind = "rate_limit_exceeded"
 	queueFull           kind = "queue_full"
 	queueTimeout        kind = "queue_timeout"
+	superseded          kind = "superseded"
 	shuttingDown        kind = "shutting_down"
 	backendUnavailable  kind = "backend_unavailable"
 	backendDisconnected kind = "backend_disconnected"
@@ -71,6 +72,7 @@ var rules = map[kind]rule{
 	modelNotFound:       {status: 404, openai: invalidType, anthropic: "not_found_error"},
 	methodNotAllowed:    {status: 405, openai: invalidType, anthropic: invalidType},
 	requestTimeout:      {status: 408, openai: invalidType, anthropic: "timeout_error", hangUp: true},
+	superseded:          {status: 409, openai: "conflict_error", anthropic: "superseded", hopeless: true},
 	requestTooLarge:     {status: 413, openai: invalidType, anthropic: "request_too_large", hangUp: true},
 	unsupportedMedia:    {status: 415, openai: invalidType, anthropic: invalidType},
 	rateLimited:         {status: 429, openai: "rate_limit_error", anthropic: "rate_limit_error", retryAfter: 5},
@@ -118,6 +120,8 @@ func faultOfQueue(err error) *fault {
 		return newFault(rateLimited, "this app has too many requests waiting, try again later")
 	case errors.Is(err, batching.ErrQueueTimeout):
 		return newFault(queueTimeout, "the request waited too long in the queue")
+	case errors.Is(err, batching.ErrSuperseded):
+		return newFault(superseded, "superseded: a newer request took the place of this one")
 	case errors.Is(err, batching.ErrClosed), errors.Is(err, errShutdown):
 		return newFault(shuttingDown, "carpool is shutting down")
 	}

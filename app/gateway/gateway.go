@@ -45,6 +45,7 @@ type Limits struct {
 	FirstToken     time.Duration // engine silent before the first token; 0 = 300 s
 	Stall          time.Duration // engine silent between bytes; 0 = 60 s
 	EmbedCache     int64         // bytes for embeddings computed before; 0 = none are kept
+	Supersede      []string      // apps whose newer completion at a place in a text replaces the waiting one
 
 	Keys       map[string]string            // the app that each API key names; all other keys say nothing
 	Priorities map[string]batching.Priority // of apps whose requests name none; 0 = normal
@@ -95,6 +96,9 @@ type Gateway struct {
 	memory   budget
 	lists    lastGood
 	cache    *embedCache
+	typing   typing
+
+	superseded atomic.Uint64
 
 	slowWrite, slowBody time.Duration // fixed, but for tests
 }
@@ -104,6 +108,7 @@ type policy struct {
 	Limits
 	guard
 	identities
+	supersede map[string]bool // apps
 }
 
 // New returns a gateway. It starts no goroutine.
@@ -135,7 +140,11 @@ func New(o Options, l Limits) *Gateway {
 
 // Configure changes the limits for requests that come after it.
 func (g *Gateway) Configure(l Limits) {
-	g.policy.Store(&policy{Limits: l.withDefaults(), guard: newGuard(g.port, l), identities: newIdentities(l)})
+	p := &policy{Limits: l.withDefaults(), guard: newGuard(g.port, l), identities: newIdentities(l), supersede: map[string]bool{}}
+	for _, app := range l.Supersede {
+		p.supersede[app] = true
+	}
+	g.policy.Store(p)
 	g.cache.configure(l.EmbedCache)
 }
 

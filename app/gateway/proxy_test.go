@@ -308,11 +308,14 @@ func TestProxy(t *testing.T) {
 }
 
 // leaving posts a request whose client can leave.
-func (r *rig) leaving(path, body string) (leave context.CancelFunc, answer chan *http.Response) {
+func (r *rig) leaving(path, body string, headers ...string) (leave context.CancelFunc, answer chan *http.Response) {
 	ctx, leave := context.WithCancel(r.t.Context())
 	req, err := http.NewRequestWithContext(ctx, "POST", r.url+path, strings.NewReader(body))
 	if err != nil {
 		r.t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
 	}
 	answer = make(chan *http.Response, 1)
 	go func() {

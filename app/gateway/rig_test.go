@@ -176,6 +176,13 @@ func (r *rig) do(method, path, body string, headers ...string) *http.Response {
 	return res
 }
 
+// asks posts without waiting for the answer. The channel is closed without one if
+// there is none.
+func (r *rig) asks(path, body string, headers ...string) <-chan *http.Response {
+	_, answer := r.leaving(path, body, headers...)
+	return answer
+}
+
 // recorded waits for the next record.
 func (r *rig) recorded() Record {
 	r.t.Helper()

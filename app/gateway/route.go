@@ -12,16 +12,17 @@ type route struct {
 	prompts   []string // keys of which one has to be filled, else the call only loads or unloads; nil = always work
 	embedding bool     // generates no tokens
 	vectors   embedForm
+	fills     bool // may ask for the middle of a text
 }
 
 // routes are the inference routes; every other path goes straight.
 var routes = map[string]route{
-	"/api/generate":        {scheduled: true, prompts: []string{"prompt"}},
+	"/api/generate":        {scheduled: true, prompts: []string{"prompt"}, fills: true},
 	"/api/chat":            {scheduled: true, prompts: []string{"messages"}},
 	"/api/embed":           {scheduled: true, embedding: true, vectors: nativeVectors},
 	"/api/embeddings":      {scheduled: true, embedding: true, vectors: legacyVector},
 	"/v1/chat/completions": {scheduled: true},
-	"/v1/completions":      {scheduled: true},
+	"/v1/completions":      {scheduled: true, fills: true},
 	"/v1/embeddings":       {scheduled: true, embedding: true, vectors: openaiVectors},
 	"/v1/responses":        {scheduled: true},
 	"/v1/messages":         {scheduled: true},

@@ -153,7 +153,8 @@ func (t *tap) note(e event) {
 		t.ended = true
 	}
 	if e.failed && t.failure == nil {
-		t.failure = &e
+		failure := e // so that only a failure is put on the heap
+		t.failure = &failure
 	}
 }
 
