@@ -18,8 +18,9 @@ func (a *App) measured() metrics.State {
 		s.GPUs = []metrics.GPU{{Device: reading.Name, MemoryUsed: reading.MemoryUsed, MemoryTotal: reading.MemoryTotal,
 			Utilization: reading.Utilization}}
 	}
-	cache := a.gateway.Stats().Cache
-	s.Embeddings = metrics.Embeddings{CacheHits: cache.Hits, CacheMisses: cache.Misses, CacheBytes: uint64(cache.Bytes)}
+	stats := a.gateway.Stats()
+	s.Embeddings = metrics.Embeddings{CacheHits: stats.Cache.Hits, CacheMisses: stats.Cache.Misses, CacheBytes: uint64(stats.Cache.Bytes)}
+	s.Superseded = stats.Superseded
 	return s
 }
 

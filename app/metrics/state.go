@@ -43,8 +43,8 @@ type GPU struct {
 type Embeddings struct {
 	Calls       uint64 // asked for by clients and merged with others
 	EngineCalls uint64 // that took their place
-	CacheHits   uint64 // texts
-	CacheMisses uint64 // texts
+	CacheHits   uint64 // calls of clients answered from the cache
+	CacheMisses uint64 // calls of clients that could have been
 	CacheBytes  uint64 // now
 }
 
@@ -58,8 +58,8 @@ var (
 	inFlight    = describe("in_flight", "Requests that run.", "engine", "model")
 	merged      = describe("embedding_merged_calls_total", "Embedding calls of clients that were merged with others.")
 	merges      = describe("embedding_merges_total", "Calls to engines that carried the merged ones.")
-	cacheHits   = describe("embedding_cache_hits_total", "Texts whose embedding was in the cache.")
-	cacheMisses = describe("embedding_cache_misses_total", "Texts whose embedding was not in the cache.")
+	cacheHits   = describe("embedding_cache_hits_total", "Embedding calls of clients that the cache answered.")
+	cacheMisses = describe("embedding_cache_misses_total", "Embedding calls of clients that the cache could not answer.")
 	cacheSize   = describe("embedding_cache_bytes", "Memory that the cache of embeddings holds.")
 	superseded  = describe("superseded_total", "Waiting requests that a newer one of the same app replaced.")
 	shared      = describe("shared_total", "Requests that were answered by the run of an identical one.")
