@@ -17,6 +17,7 @@ type Core struct {
 	order    []*queue       // the same in order of first arrival, so that equal runs are equal
 	engines  map[string]*engine
 	ledger   ledger
+	held     map[string]int    // waiting for company, of each app
 	topics   map[topic]*Ticket // waiting requests that a newer one may supersede
 	mark     func() any
 
@@ -38,9 +39,11 @@ type queue struct {
 	engine  *engine
 	model   *model
 	line    line
-	running []*Ticket // released and still counted, in order of release
-	active  int       // batches with a counted place
-	guarded bool      // the last turn was an overdue app's
+	porch   porch
+	words   map[string]int // how many of each Request.Merge are in the line
+	running []*Ticket      // released and still counted, in order of release
+	active  int            // batches with a counted place
+	guarded bool           // the last turn was an overdue app's
 }
 
 // topic is what Request.Supersede tells apart.
@@ -66,6 +69,7 @@ func NewCore(s Settings, o Options) *Core {
 		queues:    map[Key]*queue{},
 		engines:   map[string]*engine{},
 		ledger:    ledger{accounts: map[string]*account{}},
+		held:      map[string]int{},
 		topics:    map[topic]*Ticket{},
 		mark:      o.Mark,
 		nextBatch: max(o.FirstBatch, 1),
@@ -119,16 +123,18 @@ func (c *Core) Arrive(now time.Time, r Request) (*Ticket, error) {
 		return nil, ErrQueueFull
 	}
 	a := c.ledger.account(r.App)
-	if share := c.settings.MaxWaiting - c.settings.ReservedOthers; a.waiting-going >= share {
+	if share := c.settings.MaxWaiting - c.settings.ReservedOthers; a.waiting+c.held[r.App]-going >= share {
 		return nil, ErrAppQueueFull
 	}
 	q := c.queueOf(r.Key)
 	c.nextTicket++
-	t := &Ticket{Request: r, Queued: now, number: c.nextTicket, queue: q, app: a}
-	t.output = c.outputOf(t)
-	q.line.push(t, a)
+	t := &Ticket{Request: r, Queued: now, number: c.nextTicket, queue: q}
+	if c.wantsCompany(q, r) {
+		c.hold(t)
+	} else {
+		c.enqueue(t, now)
+	}
 	c.waiting++
-	c.ledger.arrived(a, now)
 	if old != nil {
 		c.Leave(old)
 		c.gathered.Superseded = append(c.gathered.Superseded, old)
@@ -157,8 +163,11 @@ func (c *Core) Leave(t *Ticket) bool {
 	if t.state != waiting {
 		return false
 	}
+	held := t.held
 	c.unqueue(t)
-	c.ledger.left(t.app)
+	if !held {
+		c.ledger.left(t.app)
+	}
 	t.state = ended
 	return true
 }
@@ -167,7 +176,7 @@ func (c *Core) Leave(t *Ticket) bool {
 func (c *Core) LeaveAll() []*Ticket {
 	var left []*Ticket
 	for _, q := range c.order {
-		for t := q.line.head(); t != nil; t = q.line.head() {
+		for t := q.next(); t != nil; t = q.next() {
 			c.Leave(t)
 			left = append(left, t)
 		}
@@ -196,9 +205,10 @@ func (c *Core) Charge(app string, units float64) {
 // End tells that a released ticket is done with, and what the engine told of it.
 // Only the first call counts.
 func (c *Core) End(now time.Time, t *Ticket, o Outcome, r Report) {
-	if t.state != running {
+	if t.state != running || t.over {
 		return
 	}
+	t.over = true
 	c.settle(t, o, r)
 	t.queue.model.ended(t, o, r, now)
 	c.ledger.done(t.app)
@@ -210,6 +220,10 @@ func (c *Core) End(now time.Time, t *Ticket, o Outcome, r Report) {
 		c.endedCount++
 		c.endedSum += g.Duration
 		c.gathered.Ended = append(c.gathered.Ended, g.Batch)
+	}
+	t, o, last := t.alight(o, r)
+	if !last {
+		return
 	}
 	if o == Canceled && c.settings.CancelGrace > 0 {
 		t.state, t.freeAt = leaving, now.Add(c.settings.CancelGrace)
@@ -225,6 +239,7 @@ func (c *Core) Step(now time.Time) Effects {
 	c.gathered = Effects{}
 	for _, q := range c.order {
 		c.freeLeft(q, now)
+		c.openPorch(q, now)
 		c.expire(q, now, &e)
 	}
 	if c.waiting > 0 {
@@ -236,7 +251,7 @@ func (c *Core) Step(now time.Time) Effects {
 		}
 	}
 	c.order = slices.DeleteFunc(c.order, func(q *queue) bool {
-		idle := q.line.depth == 0 && len(q.running) == 0
+		idle := q.depth() == 0 && len(q.running) == 0
 		if idle {
 			delete(c.queues, q.key)
 			q.engine.drop(q)
@@ -364,8 +379,7 @@ func (c *Core) urgentOnly(q *queue, l Limits) bool {
 // flush releases up to n of q's line as one batch, and tells whether any went.
 func (c *Core) flush(q *queue, n int, why Why, now time.Time, e *Effects) bool {
 	var g *group
-	first := len(e.Released)
-	var waited time.Duration
+	first, before := len(e.Released), len(q.running)
 	for ; n > 0; n-- {
 		t := c.candidate(q, now)
 		if t == nil {
@@ -375,18 +389,25 @@ func (c *Core) flush(q *queue, n int, why Why, now time.Time, e *Effects) bool {
 			g = &group{Batch: Batch{ID: c.nextBatch, Key: q.key, Why: why, Started: now}}
 		}
 		c.send(t, g, now, e)
-		w := now.Sub(t.Queued)
-		waited += w
-		g.MaxWait = max(g.MaxWait, w)
-		e.Released = append(e.Released, t)
+		q.running = append(q.running, t)
+		with := c.company(t, now)
+		for _, other := range with {
+			c.send(other, g, now, e)
+		}
+		if len(with) > 0 {
+			board(t, with)
+		}
 	}
 	if g == nil {
 		return false
 	}
 	l := c.Limits(q.key)
 	g.members = len(e.Released) - first
-	g.places, g.Released, g.Running = g.members, g.members, len(q.running)
-	g.Mode, g.Limit, g.MeanWait = l.Mode, l.InFlight(), waited/time.Duration(g.members)
+	g.places, g.Released = len(q.running)-before, g.members
+	for _, t := range q.running {
+		g.Running += t.onBoard()
+	}
+	g.Mode, g.Limit, g.MeanWait = l.Mode, l.InFlight(), g.MeanWait/time.Duration(g.members)
 	if c.mark != nil {
 		g.Mark = c.mark()
 	}
@@ -395,7 +416,7 @@ func (c *Core) flush(q *queue, n int, why Why, now time.Time, e *Effects) bool {
 	}
 	c.nextBatch++
 	q.active++
-	c.places += g.members
+	c.places += g.places
 	c.totals.Batches++
 	c.totals.Requests += uint64(g.members)
 	c.runningSum += uint64(g.members * g.Running)
@@ -414,7 +435,10 @@ func (c *Core) send(t *Ticket, g *group, now time.Time, e *Effects) {
 	c.ledger.turn(t.app, now)
 	c.admit(t)
 	t.state, t.group, t.Released = running, g, now
-	q.running = append(q.running, t)
+	w := now.Sub(t.Queued)
+	g.MeanWait += w // a sum, until all have gone
+	g.MaxWait = max(g.MaxWait, w)
+	e.Released = append(e.Released, t)
 }
 
 // load notes that t's model is loaded now, and whose place it takes.
@@ -462,6 +486,11 @@ func (c *Core) expire(q *queue, now time.Time, e *Effects) {
 	if c.settings.MaxWait <= 0 {
 		return
 	}
+	for len(q.porch) > 0 && !now.Before(q.porch[0].Queued.Add(c.settings.MaxWait)) {
+		t := q.porch[0]
+		c.Leave(t)
+		e.Expired = append(e.Expired, t)
+	}
 	for i := range q.line.class {
 		all := &q.line.class[i].all
 		for t := all.first; t != nil && !now.Before(t.Queued.Add(c.settings.MaxWait)); t = all.first {
@@ -472,7 +501,11 @@ func (c *Core) expire(q *queue, now time.Time, e *Effects) {
 }
 
 func (c *Core) unqueue(t *Ticket) {
-	t.queue.line.remove(t)
+	if t.held {
+		c.unhold(t)
+	} else {
+		t.queue.dequeue(t)
+	}
 	c.waiting--
 	if r := &t.Request; r.Supersede != "" {
 		if about := (topic{r.Key, r.App, r.Supersede}); c.topics[about] == t {
@@ -493,6 +526,12 @@ func (c *Core) wake(now time.Time, e *Effects) {
 		for _, t := range q.running {
 			if t.state == leaving {
 				at(t.freeAt)
+			}
+		}
+		if len(q.porch) > 0 {
+			at(q.porch[0].Queued.Add(c.Limits(q.key).Wait))
+			if c.settings.MaxWait > 0 {
+				at(q.porch[0].Queued.Add(c.settings.MaxWait))
 			}
 		}
 		oldest, waits := q.line.oldest()

@@ -32,6 +32,7 @@ func (c *Core) foresee(now time.Time, states []QueueState) {
 		st := &states[i]
 		st.Waiting = make([]Waiting, 0, len(all[i]))
 		if len(all[i]) == 0 {
+			q.foreseeHeld(st)
 			continue
 		}
 		held, ahead := c.whyHeld(q, now), c.ahead(q, now)
@@ -47,6 +48,18 @@ func (c *Core) foresee(now time.Time, states []QueueState) {
 			}
 			st.Waiting = append(st.Waiting, w)
 		}
+		q.foreseeHeld(st)
+	}
+}
+
+// foreseeHeld adds those that wait for company, behind the line.
+func (q *queue) foreseeHeld(st *QueueState) {
+	for i, t := range q.porch {
+		if len(st.Waiting) == MaxListed {
+			return
+		}
+		st.Waiting = append(st.Waiting, Waiting{ID: t.Request.ID, App: t.Request.App, Priority: t.Request.Priority,
+			Queued: t.Queued, Position: q.line.depth + i + 1, Why: "waiting for company"})
 	}
 }
 

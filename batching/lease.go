@@ -19,6 +19,10 @@ type Lease struct {
 // Batch tells with whom the request was released; the figures of its end are zero.
 func (l *Lease) Batch() Batch { return l.batch }
 
+// Ride is the call that this request goes with, and its place among those who do;
+// nil if it goes alone.
+func (l *Lease) Ride() (r *Ride, seat int) { return l.ticket.ride, l.ticket.seat }
+
 // Waited is how long the request was queued.
 func (l *Lease) Waited() time.Duration { return l.ticket.Released.Sub(l.ticket.Queued) }
 

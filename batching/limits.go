@@ -18,7 +18,7 @@ const (
 type Limits struct {
 	Mode     Mode          `json:"mode"`
 	Size     int           `json:"size"`     // static: batch size; fixed: most in flight. At least 1
-	Wait     time.Duration `json:"wait_ns"`  // static: longest wait for company
+	Wait     time.Duration `json:"wait_ns"`  // longest wait for company: static, all; else those with Request.Merge
 	Parallel int           `json:"parallel"` // static: batches that may run at once. At least 1
 	Tokens   int           `json:"tokens"`   // most tokens held in flight, those still to come included; 0 = no bound
 	Reason   string        `json:"reason"`   // why the limits are what they are, for people
@@ -58,6 +58,7 @@ type Settings struct {
 	MaxWaiting     int           // waiting requests over all keys; 0 = 512
 	ReservedOthers int           // places in the queue that a single app cannot take, at most half of it; 0 = none
 	MaxWait        time.Duration // longest time in the queue; 0 = no bound
+	MergeTexts     int           // most texts of requests released as one call; below 2 = none are
 	CancelGrace    time.Duration // how long a canceled request stays counted; 0 = not at all
 
 	Order          Order

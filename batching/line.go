@@ -73,7 +73,9 @@ func (l *line) push(t *Ticket, a *account) {
 		a.lanes = append(a.lanes, n)
 		c.lanes.push(n)
 	} else {
-		n.all.push(t)
+		if n.all.push(t); n.all.first == t {
+			c.lanes.fix(n.place)
+		}
 	}
 	t.lane = n
 	c.all.push(t)
@@ -202,14 +204,24 @@ type fifo struct {
 	chain       chain
 }
 
+// push puts t behind those that came before it. It is the last but where it has
+// waited elsewhere.
 func (f *fifo) push(t *Ticket) {
-	t.links[f.chain] = links{prev: f.last}
-	if f.last == nil {
+	l := links{prev: f.last}
+	for l.prev != nil && l.prev.number > t.number {
+		l = links{prev: l.prev.links[f.chain].prev, next: l.prev}
+	}
+	if l.prev == nil {
 		f.first = t
 	} else {
-		f.last.links[f.chain].next = t
+		l.prev.links[f.chain].next = t
 	}
-	f.last = t
+	if l.next == nil {
+		f.last = t
+	} else {
+		l.next.links[f.chain].prev = t
+	}
+	t.links[f.chain] = l
 }
 
 func (f *fifo) remove(t *Ticket) {

@@ -60,6 +60,12 @@ type Request struct {
 	Streams      bool     // its tokens are reported as they come
 	Embedding    bool     // it reads a prompt and generates nothing
 
+	// Merge is equal for requests that may go to the engine as one call: while one
+	// of them runs, others wait Limits.Wait for company, and those that wait when
+	// one is released go with it. "" = never.
+	Merge string
+	Texts int // that such a request adds to a call; 0 = 1
+
 	// Supersede names what the request is about. While an earlier one of the same
 	// app with the same value waits, that one leaves with ErrSuperseded. "" = none.
 	Supersede string

@@ -123,9 +123,19 @@ func (s *Scheduler) end(t *Ticket, o Outcome, r Report) {
 	now := time.Now()
 	s.core.End(now, t, o, r)
 	s.live--
+	stream := t.stream
+	if ride := t.ride; ride != nil {
+		stream = nil
+		if ride.open == 0 {
+			stream, r = ride.host.stream, ride.report
+			if ride.served {
+				o = Served
+			}
+		}
+	}
 	s.settle(now)
-	if t.stream != nil {
-		t.stream.Ended(now, o, r)
+	if stream != nil {
+		stream.Ended(now, o, r)
 	}
 }
 
@@ -140,8 +150,8 @@ func (s *Scheduler) settle(now time.Time) {
 	e := s.core.Step(now)
 	s.live += len(e.Released)
 	for _, t := range e.Released {
-		if s.observer != nil {
-			t.stream = s.observer.Released(now, t.Request)
+		if s.observer != nil && (t.ride == nil || t.ride.host == t) {
+			t.stream = s.observer.Released(now, t.call())
 		}
 		close(t.ready)
 	}

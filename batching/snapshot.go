@@ -53,7 +53,7 @@ type Load struct {
 func (c *Core) Loads() []Load {
 	loads := make([]Load, 0, len(c.order))
 	for _, q := range c.order {
-		loads = append(loads, Load{Key: q.key, Waiting: q.line.depth, InFlight: len(q.running)})
+		loads = append(loads, Load{Key: q.key, Waiting: q.depth(), InFlight: len(q.running)})
 	}
 	return loads
 }
@@ -76,7 +76,7 @@ func (c *Core) Snapshot(now time.Time) []QueueState {
 	states := make([]QueueState, 0, len(c.order))
 	for _, q := range c.order {
 		l := c.Limits(q.key)
-		st := QueueState{Key: q.key, Limits: l, Limit: l.InFlight(), Depth: q.line.depth,
+		st := QueueState{Key: q.key, Limits: l, Limit: l.InFlight(), Depth: q.depth(),
 			Running: make([]Running, 0, len(q.running))}
 		for _, t := range q.running {
 			st.Running = append(st.Running, t.shown())

@@ -17,6 +17,10 @@ type Ticket struct {
 	app    *account // of who asks
 	group  *group
 	batch  Batch     // the group's as it was at the release
+	held   bool      // waits for company, not yet in the line
+	ride   *Ride     // nil = it runs alone
+	seat   int       // in the ride
+	over   bool      // it has ended, its place not yet
 	freeAt time.Time // of a leaving ticket: when its place is free
 	number uint64    // order of arrival over all keys
 

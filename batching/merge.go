@@ -1,0 +1,243 @@
+package batching
+
+import "time"
+
+// Ride is one call of the engine that several requests have in common. They were
+// released together, share one place, and end one by one; the place is free when
+// the last of them has ended.
+type Ride struct {
+	host     *Ticket // holds the place
+	requests int
+	texts    int
+	prompt   int    // estimate of all their tokens
+	open     int    // not ended yet
+	served   bool   // one of them was
+	report   Report // what was told of those that ended
+}
+
+// Requests is how many requests the call is for, at least two.
+func (r *Ride) Requests() int { return r.requests }
+
+// Ride is the call that a released ticket goes with; nil if it goes alone.
+func (t *Ticket) Ride() *Ride { return t.ride }
+
+// texts is how much of Settings.MergeTexts a request takes.
+func (r Request) texts() int { return max(r.Texts, 1) }
+
+// merges tells whether requests of q may be merged now. Static batches are sized
+// by requests, and batching that is off merges nothing.
+func (c *Core) merges(q *queue) bool {
+	return c.settings.MergeTexts > 1 && c.Limits(q.key).Mode == Fixed
+}
+
+// wantsCompany tells whether r is to wait for others of its word: while a call of
+// that word runs and none waits for its turn already. Urgent ones never do.
+func (c *Core) wantsCompany(q *queue, r Request) bool {
+	if r.Merge == "" || r.Priority > Normal || r.texts() >= c.settings.MergeTexts {
+		return false
+	}
+	return c.merges(q) && c.Limits(q.key).Wait > 0 && q.words[r.Merge] == 0 && q.runs(r.Merge)
+}
+
+// runs tells whether a call of that word is in the engine.
+func (q *queue) runs(word string) bool {
+	for _, t := range q.running {
+		if t.Request.Merge == word && t.state != leaving {
+			return true
+		}
+	}
+	return false
+}
+
+// porch is where requests wait for company before they stand in the line. They
+// count as waiting, but their apps have no claim to a turn yet. It is empty unless
+// a call runs.
+type porch []*Ticket
+
+func (p *porch) remove(t *Ticket) {
+	for i, other := range *p {
+		if other == t {
+			*p = append((*p)[:i], (*p)[i+1:]...)
+			return
+		}
+	}
+}
+
+// hold puts t on the porch.
+func (c *Core) hold(t *Ticket) {
+	t.held = true
+	t.queue.porch = append(t.queue.porch, t)
+	c.held[t.Request.App]++
+}
+
+// unhold takes t off the porch.
+func (c *Core) unhold(t *Ticket) {
+	t.held = false
+	t.queue.porch.remove(t)
+	if c.held[t.Request.App]--; c.held[t.Request.App] == 0 {
+		delete(c.held, t.Request.App)
+	}
+}
+
+// enqueue puts t in the line, as of its arrival.
+func (c *Core) enqueue(t *Ticket, now time.Time) {
+	q := t.queue
+	t.app = c.ledger.account(t.Request.App)
+	t.output = c.outputOf(t)
+	q.line.push(t, t.app)
+	c.ledger.arrived(t.app, now)
+	if t.Request.Merge == "" {
+		return
+	}
+	if q.words == nil {
+		q.words = map[string]int{}
+	}
+	q.words[t.Request.Merge]++
+}
+
+// dequeue takes t out of the line.
+func (q *queue) dequeue(t *Ticket) {
+	q.line.remove(t)
+	if t.Request.Merge == "" {
+		return
+	}
+	if q.words[t.Request.Merge]--; q.words[t.Request.Merge] == 0 {
+		delete(q.words, t.Request.Merge)
+	}
+}
+
+// openPorch sends the tickets of a word into the line when the call that they
+// waited beside has ended, when the first of them has waited long enough, or
+// when they are enough.
+func (c *Core) openPorch(q *queue, now time.Time) {
+	if len(q.porch) == 0 {
+		return
+	}
+	texts, oldest := map[string]int{}, map[string]time.Time{}
+	for _, t := range q.porch {
+		word := t.Request.Merge
+		if texts[word] == 0 {
+			oldest[word] = t.Queued
+		}
+		texts[word] += t.Request.texts()
+	}
+	wait := c.Limits(q.key).Wait
+	for word, n := range texts {
+		if !c.merges(q) || n >= c.settings.MergeTexts || !q.runs(word) || !now.Before(oldest[word].Add(wait)) {
+			c.admitHeld(q, word, now)
+		}
+	}
+}
+
+// admitHeld sends those of a word from the porch into the line.
+func (c *Core) admitHeld(q *queue, word string, now time.Time) {
+	for i := 0; i < len(q.porch); {
+		t := q.porch[i]
+		if t.Request.Merge != word {
+			i++
+			continue
+		}
+		c.unhold(t)
+		c.enqueue(t, now)
+	}
+}
+
+// next is any ticket that waits; nil if none does.
+func (q *queue) next() *Ticket {
+	if len(q.porch) > 0 {
+		return q.porch[0]
+	}
+	return q.line.head()
+}
+
+// depth is how many wait.
+func (q *queue) depth() int { return q.line.depth + len(q.porch) }
+
+// company are those that go with t: of its word and class, in the order of their
+// arrival, as many as their texts fit.
+func (c *Core) company(t *Ticket, now time.Time) []*Ticket {
+	q, word := t.queue, t.Request.Merge
+	if word == "" || !c.merges(q) {
+		return nil
+	}
+	c.admitHeld(q, word, now)
+	if q.words[word] == 0 {
+		return nil
+	}
+	var with []*Ticket
+	room := c.settings.MergeTexts - t.Request.texts()
+	for other := q.line.class[rank(t.Request.Priority)].all.first; other != nil && room > 0; other = other.links[byArrival].next {
+		if n := other.Request.texts(); other.Request.Merge == word && n <= room {
+			room -= n
+			with = append(with, other)
+		}
+	}
+	return with
+}
+
+// board makes one ride of a host, which has its place already, and those that go
+// with it.
+func board(host *Ticket, with []*Ticket) {
+	r := &Ride{host: host, requests: 1 + len(with), open: 1 + len(with), report: Untold()}
+	for i, t := range append([]*Ticket{host}, with...) {
+		t.ride, t.seat = r, i
+		r.texts += t.Request.texts()
+		r.prompt += t.Request.PromptTokens
+		if t != host {
+			host.prompt += t.prompt // the place holds what all of them need
+		}
+	}
+}
+
+// onBoard is how many requests t's place is for, until it is free.
+func (t *Ticket) onBoard() int {
+	if t.ride == nil {
+		return 1
+	}
+	return t.ride.requests
+}
+
+// call is the request that the engine sees in t's place.
+func (t *Ticket) call() Request {
+	r := t.Request
+	if t.ride != nil {
+		r.PromptTokens, r.Texts = t.ride.prompt, t.ride.texts
+	}
+	return r
+}
+
+// alight ends t's part of its ride. last is true when the place is to be given
+// back, as o says: the engine has done with it if one of them was served.
+func (t *Ticket) alight(o Outcome, r Report) (host *Ticket, _ Outcome, last bool) {
+	ride := t.ride
+	if ride == nil {
+		return t, o, true
+	}
+	ride.open--
+	ride.served = ride.served || o != Canceled
+	ride.report = ride.report.plus(r)
+	if ride.served && o == Canceled {
+		o = Served
+	}
+	return ride.host, o, ride.open == 0
+}
+
+// plus adds what was told of another request of the same call: the counts add
+// up, the times are the call's.
+func (r Report) plus(o Report) Report {
+	add := func(a, b int) int {
+		if a < 0 || b < 0 {
+			return max(a, b)
+		}
+		return a + b
+	}
+	return Report{
+		PromptTokens: add(r.PromptTokens, o.PromptTokens),
+		CachedTokens: add(r.CachedTokens, o.CachedTokens),
+		OutputTokens: add(r.OutputTokens, o.OutputTokens),
+		Total:        max(r.Total, o.Total),
+		Load:         max(r.Load, o.Load),
+		Prompt:       max(r.Prompt, o.Prompt),
+		Eval:         max(r.Eval, o.Eval),
+	}
+}
