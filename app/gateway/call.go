@@ -36,10 +36,11 @@ type call struct {
 	watch    *watchdog
 	tap      *tap
 	rec      Record
-	embed    *embedCall  // nil = no call for vectors, or one that only the engine understands
-	scope    *cacheScope // where its vectors are kept; nil = nowhere
-	fault    *fault      // what ended it, if not the engine's own good answer
-	complete bool        // the answer was passed on to its end
+	embed    *embedCall       // nil = no call for vectors, or one that only the engine understands
+	told     *batching.Report // of a part of a merged call
+	scope    *cacheScope      // where its vectors are kept; nil = nowhere
+	fault    *fault           // what ended it, if not the engine's own good answer
+	complete bool             // the answer was passed on to its end
 }
 
 // schedule serves a request that has to wait for its turn.
@@ -85,7 +86,11 @@ func (c *call) schedule() {
 		c.fail(f)
 		return
 	}
-	c.exchange()
+	if ride, seat := c.lease.Ride(); ride != nil {
+		c.together(ride, seat)
+		return
+	}
+	c.askAlone()
 }
 
 // begin opens the record.
@@ -111,8 +116,7 @@ func (c *call) locate() *fault {
 
 // admit waits for a lease.
 func (c *call) admit() *fault {
-	target := c.target
-	key := batching.Key{Engine: target.Name, Model: canonical(target, c.sketch.model)}
+	key := batching.Key{Engine: c.target.Name, Model: canonical(c.target, c.sketch.model)}
 	about, stop := c.supersedes(key)
 	lease, err := c.scheduler.Acquire(c.ctx, batching.Request{
 		Key:          key,
@@ -126,6 +130,8 @@ func (c *call) admit() *fault {
 		Streams:      c.sketch.stream,
 		Embedding:    c.route.embedding,
 		Supersede:    about,
+		Merge:        c.mergeWord(key),
+		Texts:        c.embed.count(),
 	})
 	stop()
 	c.rec.Queued = time.Since(c.arrived)
@@ -269,6 +275,9 @@ func (c *call) release() batching.Outcome {
 // report is what the engine told, for the scheduler. What it tells before the end
 // is a part.
 func (c *call) report() batching.Report {
+	if c.told != nil {
+		return *c.told
+	}
 	if c.tap == nil || !c.tap.ended {
 		return batching.Untold()
 	}

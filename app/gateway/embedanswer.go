@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 )
 
 // maxVectors bounds an answer that is held whole, to be cut up or remembered, in
@@ -57,7 +58,7 @@ func readEmbedAnswer(form embedForm, texts [][]byte, answer []byte) (*embedAnswe
 			v, err = readVector(form, m.value)
 			found, a.vectors = true, []vector{v}
 		case form == nativeVectors && string(m.name) == "prompt_eval_count":
-			a.prompt = tokensIn(m.value)
+			a.prompt = countIn(m.value)
 		case form == openaiVectors && string(m.name) == "usage":
 			a.prompt = usageIn(m.value)
 		}
@@ -78,6 +79,19 @@ func readEmbedAnswer(form embedForm, texts [][]byte, answer []byte) (*embedAnswe
 	}
 	a.share(texts)
 	return a, nil
+}
+
+// durations are what the engine told of its time; 0 = not told.
+func (a *embedAnswer) durations() (total, load time.Duration) {
+	for _, m := range a.members {
+		switch string(m.name) {
+		case "total_duration":
+			total = time.Duration(max(countIn(m.value), 0))
+		case "load_duration":
+			load = time.Duration(max(countIn(m.value), 0))
+		}
+	}
+	return total, load
 }
 
 // readMembers reads an object's members and refuses a name that comes twice.
@@ -188,7 +202,7 @@ func readVector(form embedForm, value []byte) (vector, error) {
 	return v, nil
 }
 
-func tokensIn(value []byte) int {
+func countIn(value []byte) int {
 	n, err := strconv.Atoi(string(value))
 	if err != nil || n < 0 {
 		return -1
@@ -207,7 +221,7 @@ func usageIn(value []byte) int {
 	}
 	for _, m := range members {
 		if string(m.name) == "prompt_tokens" {
-			return tokensIn(m.value)
+			return countIn(m.value)
 		}
 	}
 	return -1

@@ -81,6 +81,14 @@ func readEmbedCall(form embedForm, body []byte) (e *embedCall, ok bool) {
 	return e, true
 }
 
+// count is how many texts e has; a nil e has none.
+func (e *embedCall) count() int {
+	if e == nil {
+		return 0
+	}
+	return len(e.texts)
+}
+
 // isPlainName reports whether a name cannot be taken for another one that
 // differs in case: readers that ignore case know capitals outside ASCII, too.
 func isPlainName(name []byte) bool {

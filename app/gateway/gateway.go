@@ -44,6 +44,7 @@ type Limits struct {
 	MaxBody        int64         // bytes of a scheduled request's body; 0 = 64 MiB
 	FirstToken     time.Duration // engine silent before the first token; 0 = 300 s
 	Stall          time.Duration // engine silent between bytes; 0 = 60 s
+	Merge          bool          // calls for vectors may go to the engine together
 	EmbedCache     int64         // bytes for embeddings computed before; 0 = none are kept
 	Supersede      []string      // apps whose newer completion at a place in a text replaces the waiting one
 
@@ -96,6 +97,7 @@ type Gateway struct {
 	memory   budget
 	lists    lastGood
 	cache    *embedCache
+	merger   *merger
 	typing   typing
 
 	superseded atomic.Uint64
@@ -124,6 +126,7 @@ func New(o Options, l Limits) *Gateway {
 		log:       o.Log,
 		memory:    budget{most: maxBodies},
 		cache:     newEmbedCache(),
+		merger:    newMerger(),
 		slowWrite: slowWrite,
 		slowBody:  slowBody,
 	}
