@@ -19,7 +19,9 @@ func (a *App) measured() metrics.State {
 			Utilization: reading.Utilization}}
 	}
 	stats := a.gateway.Stats()
-	s.Embeddings = metrics.Embeddings{CacheHits: stats.Cache.Hits, CacheMisses: stats.Cache.Misses, CacheBytes: uint64(stats.Cache.Bytes)}
+	m := stats.Merge
+	s.Embeddings = metrics.Embeddings{Calls: m.Requests, EngineCalls: m.Calls + m.Retried + m.Checks,
+		CacheHits: stats.Cache.Hits, CacheMisses: stats.Cache.Misses, CacheBytes: uint64(stats.Cache.Bytes)}
 	s.Superseded = stats.Superseded
 	return s
 }

@@ -99,6 +99,7 @@ func gatewayLimits(c config.Config) gateway.Limits {
 		FirstToken:     time.Duration(c.Gateway.FirstTokenTimeoutS) * time.Second,
 		Stall:          time.Duration(c.Gateway.StallTimeoutS) * time.Second,
 		Supersede:      c.Apps.Supersede,
+		Merge:          c.Embed.Merge,
 		EmbedCache:     int64(c.Embed.CacheMiB) << 20,
 		Keys:           c.Apps.ByKey(),
 		Priorities:     priorities(c.Apps),

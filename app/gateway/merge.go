@@ -60,7 +60,8 @@ type ride struct {
 
 	// The result: exactly one of them, or none, and each asks alone.
 	answer  *embedAnswer
-	refusal *refusal
+	refusal *whole
+	kind    kind // of refusal
 	fault   *fault
 	header  http.Header // of answer
 	split   bool        // refused in a way that may be about a single text
@@ -76,9 +77,8 @@ type passenger struct {
 	ride   *ride
 }
 
-// refusal is an engine's own error.
-type refusal struct {
-	kind   kind
+// whole is an engine's answer, read to its end.
+type whole struct {
 	status int
 	header http.Header
 	body   []byte
@@ -166,7 +166,7 @@ func (c *call) together(b *batching.Ride, seat int) {
 	case r.answer != nil:
 		p.receive()
 	case r.refusal != nil:
-		p.pass(r.refusal)
+		p.pass(r.refusal, r.kind)
 	case r.fault != nil:
 		fault := *r.fault // each its own: they are noted one by one
 		c.fail(&fault)
@@ -193,12 +193,12 @@ func (p *passenger) receive() {
 }
 
 // pass writes an engine's refusal as it came.
-func (p *passenger) pass(f *refusal) {
+func (p *passenger) pass(f *whole, k kind) {
 	c := p.call
 	c.rec.EngineStatus = f.status
-	c.fault = newFault(f.kind, "the engine's own error")
+	c.fault = newFault(k, "the engine's own error")
 	c.copyHeader(f.header)
-	if rules[f.kind].hopeless {
+	if rules[k].hopeless {
 		c.client.Header().Set("X-Should-Retry", "false")
 	}
 	c.client.Header().Set("Content-Length", strconv.Itoa(len(f.body)))
@@ -284,19 +284,19 @@ func (r *ride) run(ctx context.Context) {
 	defer lead.memory.give(int64(len(body)))
 	beside := r.enter(r.key)
 	began := time.Now()
-	res, answer, err := lead.ask(ctx, r.cancel, body)
+	res, err := lead.ask(ctx, r.cancel, body)
 	took := time.Since(began)
 	r.exit(r.key)
 	if err != nil {
 		r.broken(lead, err)
 		return
 	}
-	if res.StatusCode >= 400 {
-		r.refused(res, answer)
+	if res.status >= 400 {
+		r.refused(res)
 		return
 	}
-	a, err := readEmbedAnswer(lead.embed.form, texts, answer)
-	if form, known := framingOf(res.Header.Get("Content-Type")); res.StatusCode != http.StatusOK || !known || form != plain {
+	a, err := readEmbedAnswer(lead.embed.form, texts, res.body)
+	if form, known := framingOf(res.header.Get("Content-Type")); res.status != http.StatusOK || !known || form != plain {
 		err = errNotVectors
 	}
 	if err != nil {
@@ -308,7 +308,7 @@ func (r *ride) run(ctx context.Context) {
 		return
 	}
 	r.sample(r.key, true, took, len(texts), beside)
-	r.header = res.Header
+	r.header = res.header
 	r.took = batching.Untold()
 	r.took.OutputTokens = 0
 	r.took.Total, r.took.Load = a.durations()
@@ -330,16 +330,16 @@ func (r *ride) broken(lead *call, err error) {
 
 // refused judges an engine's error: one that may be about a single text is left
 // to each client to hear alone, any other is everyone's.
-func (r *ride) refused(res *http.Response, body []byte) {
-	k := kindOfEngine(res.StatusCode, string(body[:min(len(body), maxErrorText)]))
-	switch {
-	case k == invalidRequest, k == contextLength, k == requestTooLarge, k == backendError:
+func (r *ride) refused(res *whole) {
+	k := kindOfEngine(res.status, string(res.body[:min(len(res.body), maxErrorText)]))
+	switch k {
+	case invalidRequest, contextLength, requestTooLarge, backendError:
 		r.split = true
 		return
-	case k == insufficientMemory:
+	case insufficientMemory:
 		r.stop(r.key, "a merged call took too much memory", offAfterFailure)
 	}
-	r.refusal = &refusal{kind: k, status: res.StatusCode, header: res.Header, body: body}
+	r.refusal, r.kind = res, k
 }
 
 // agrees asks again for one of the texts, alone, and compares. An engine that
@@ -352,11 +352,11 @@ func (r *ride) agrees(ctx context.Context, lead *call, texts [][]byte, a *embedA
 	r.stats.Checks++
 	r.stats.Saved--
 	r.mu.Unlock()
-	res, answer, err := lead.ask(ctx, r.cancel, mergedBody([]*embedCall{&probe}))
-	if err != nil || res.StatusCode != http.StatusOK {
+	res, err := lead.ask(ctx, r.cancel, mergedBody([]*embedCall{&probe}))
+	if err != nil || res.status != http.StatusOK {
 		return true
 	}
-	single, err := readEmbedAnswer(probe.form, probe.texts, answer)
+	single, err := readEmbedAnswer(probe.form, probe.texts, res.body)
 	if err != nil {
 		return true
 	}
@@ -366,14 +366,14 @@ func (r *ride) agrees(ctx context.Context, lead *call, texts [][]byte, a *embedA
 
 // ask sends a body in the place of c's own, and reads the answer whole. It ends
 // when the engine is silent for too long or ctx ends.
-func (c *call) ask(ctx context.Context, cancel context.CancelCauseFunc, body []byte) (*http.Response, []byte, error) {
+func (c *call) ask(ctx context.Context, cancel context.CancelCauseFunc, body []byte) (*whole, error) {
 	ask := &call{Gateway: c.Gateway, policy: c.policy, ctx: ctx, cancel: cancel, target: c.target, route: c.route, body: body}
 	ask.watch = newWatchdog(ask.firstTokenLimit(), func(cause error) { cancel(cause) })
 	defer ask.watch.stop()
 	src, _ := ask.reader() // never fails
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.target.Base.JoinPath(c.in.URL.Path).String(), src)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	req.GetBody = nil // else net/http has retries of its own
 	req.ContentLength = int64(len(body))
@@ -382,22 +382,22 @@ func (c *call) ask(ctx context.Context, cancel context.CancelCauseFunc, body []b
 	req.Header.Set("User-Agent", "carpool")
 	res, err := ask.roundTrip(req)
 	if err != nil {
-		return nil, nil, causeOr(ctx, err)
+		return nil, causeOr(ctx, err)
 	}
 	defer func() { _ = res.Body.Close() }()
 	ask.watch.tokens(c.policy.Stall) // it comes in one go
 	answer, err := io.ReadAll(io.LimitReader(&watched{res.Body, ask.watch}, maxVectors+1))
 	if err != nil {
-		return nil, nil, causeOr(ctx, err)
+		return nil, causeOr(ctx, err)
 	}
 	if len(answer) > maxVectors {
-		return nil, nil, newFault(backendBadResponse, "the engine's answer is too large")
+		return nil, newFault(backendBadResponse, "the engine's answer is too large")
 	}
 	cleanHeaders(res.Header)
 	for _, name := range []string{"Content-Length", "Connection", "Keep-Alive", "Transfer-Encoding", "Trailer"} {
 		res.Header.Del(name)
 	}
-	return res, answer, nil
+	return &whole{res.StatusCode, res.Header, answer}, nil
 }
 
 // causeOr is why ctx ended, else err.

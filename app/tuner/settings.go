@@ -35,6 +35,7 @@ func Settings(c config.Config) batching.Settings {
 		MaxWaiting:     c.Queue.MaxWaiting,
 		ReservedOthers: c.Queue.ReservedOthers,
 		MaxWait:        time.Duration(c.Queue.MaxWaitS) * time.Second,
+		MergeTexts:     c.Embed.MaxMerge,
 		CancelGrace:    time.Duration(c.Batching.CancelGraceMS) * time.Millisecond,
 		Order:          order,
 		Weights:        c.Apps.WeightOf(),

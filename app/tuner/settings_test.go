@@ -57,7 +57,7 @@ func TestSettingsCarryTheQueuesRules(t *testing.T) {
 	got := tuner.Settings(c)
 	want := batching.Settings{Limits: got.Limits, MaxWaiting: 512, ReservedOthers: 64, CancelGrace: 2 * time.Second,
 		Order: batching.Arrival, Weights: map[string]float64{"Editor": 2}, ReservedUrgent: 2, Guard: 30 * time.Second,
-		PrefixCredit: 100, ShortestFirst: true, Pinned: map[string]bool{"m:latest": true}, ModelMaxWait: 9 * time.Second}
+		MergeTexts: 64, PrefixCredit: 100, ShortestFirst: true, Pinned: map[string]bool{"m:latest": true}, ModelMaxWait: 9 * time.Second}
 	if !reflect.DeepEqual(got, want) {
 		t.Fatalf("got  %+v\nwant %+v", got, want)
 	}
