@@ -13,6 +13,7 @@ import (
 
 	"carpool/app"
 	"carpool/app/config"
+	"carpool/app/tuner"
 	"carpool/backends"
 	"carpool/batching"
 	"carpool/gpu"
@@ -106,12 +107,14 @@ func busy() app.Snapshot {
 	s := idle()
 	s.Sentence = "4 running, 3 waiting, 232 tokens per second"
 	s.Batching = batching.Totals{Batches: 753, Requests: 1204, InFlight: 4, QueueDepth: 3, AvgBatchSize: 1.6, AvgConcurrency: 3.4}
-	s.Limits.Size, s.Limits.Reason = 6, "fixed at 6"
-	s.Basis = "Ollama 0.17.4 · fixed at 6 · 127.0.0.1:11435"
-	s.Config.Batching.MaxBatchSize = 6
+	key := batching.Key{Engine: "ollama", Model: "qwen3:8b"}
+	s.Config.Batching.Mode, s.SizeKey = "adaptive", "adaptive.max"
+	s.Limits.Size, s.Limits.Reason = 4, "engine runs 4 at once"
+	s.Tuning = []tuner.State{{Key: key, Limit: 4, Slots: 4, SlotsBy: "engine wait", Reason: "engine runs 4 at once", Phase: "steady"}}
+	s.Basis = "Ollama 0.17.4 · 4 slots · adaptive at 4 · 127.0.0.1:11435"
 	ago := func(seconds float64) time.Time { return now.Add(-time.Duration(seconds * float64(time.Second))) }
 	s.Queues = []batching.QueueState{{
-		Key: batching.Key{Engine: "ollama", Model: "qwen3:8b"}, Limits: s.Limits, Limit: 6, Depth: 3,
+		Key: key, Limits: s.Limits, Limit: 4, Depth: 3,
 		Running: []batching.Running{
 			{App: "Open WebUI", Released: ago(10.2), FirstToken: ago(10), Tokens: 611, MaxTokens: 1000},
 			{App: "VS Code · Continue", Released: ago(3.1), FirstToken: ago(3), Tokens: 175, MaxTokens: 870},
@@ -119,17 +122,17 @@ func busy() app.Snapshot {
 			{App: "batch-notes.py", Released: ago(0.4), MaxTokens: 200},
 		},
 		Waiting: []batching.Waiting{
-			{App: "Home Assistant", Priority: batching.Urgent, Why: "next: 6 places are taken"},
-			{App: "batch-notes.py", Why: "after 1 other"},
-			{App: "a script with a rather long name.py", Why: "after 2 others"},
+			{App: "Home Assistant", Priority: batching.Urgent, Position: 1, Why: "next: 4 places are taken", Expected: 400 * time.Millisecond},
+			{App: "batch-notes.py", Position: 3, Why: "its app has had more than others", Expected: 6 * time.Second},
+			{App: "a script with a rather long name.py", Position: 2, Why: "after 1 other", Expected: 3 * time.Second},
 		},
 	}}
 	value := func(v float64) *float64 { return &v }
 	bytes := func(gib float64) *uint64 { b := uint64(gib * (1 << 30)); return &b }
 	for i := range 600 {
 		t := float64(i)
-		sample := app.Sample{At: now.Add(time.Duration(i-599) * time.Second), Limit: 6,
-			Running: int(4 + 2*math.Sin(t/50)), Waiting: int(3 + 3*math.Sin(t/80+2)),
+		sample := app.Sample{At: now.Add(time.Duration(i-599) * time.Second), Limit: 4,
+			Running: int(min(4, 4+2*math.Sin(t/50))), Waiting: int(3 + 3*math.Sin(t/80+2)),
 			TokensPS:   190 + 50*math.Sin(t/60) + 15*math.Sin(t/3.3),
 			MemoryUsed: bytes(9 + t/200), MemoryTotal: bytes(24)}
 		if i < 250 || i > 320 {

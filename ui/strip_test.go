@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"carpool/app"
+	"carpool/app/tuner"
 )
 
 func TestNoticeOf(t *testing.T) {
@@ -14,6 +15,8 @@ func TestNoticeOf(t *testing.T) {
 	many.Problems = append(many.Problems, "a third", "a fourth")
 	draining := idle()
 	draining.Draining = true
+	tight := idle()
+	tight.Tuning = []tuner.State{{}, {Advice: "Ollama runs one request at a time: set OLLAMA_NUM_PARALLEL"}}
 	tests := []struct {
 		name     string
 		snapshot app.Snapshot
@@ -28,6 +31,7 @@ func TestNoticeOf(t *testing.T) {
 		{"trouble", inTrouble(), "", "Needs attention.", "Ollama at 127.0.0.1:11434 does not answer", true},
 		{"much trouble", many, "", "Needs attention.", "And 2 problems more", true},
 		{"a setting that was not taken", inTrouble(), "out of range", "Not set.", "out of range", true},
+		{"advice", tight, "", "Tip.", "OLLAMA_NUM_PARALLEL.", false},
 		{"the end", draining, "", "Quitting.", "new ones are refused", true},
 	}
 	for _, tt := range tests {

@@ -112,7 +112,7 @@ func (t *tune) explain(s app.Snapshot) {
 	case !s.Config.Batching.Enabled:
 		help = "Batching is off: one request at a time."
 	}
-	size, wait := "requests on the GPU for each model", "only static mode waits"
+	size, wait := "requests on the GPU for each model", "of embeddings, while one of their model runs"
 	switch chosen.value {
 	case "adaptive":
 		size = "ceiling for each model; the size is found below it"

@@ -1,7 +1,10 @@
 package ui
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/widget"
@@ -13,21 +16,32 @@ import (
 type waiter struct {
 	number, app, why string
 	urgent           bool
+	position         int // as its engine counts
 }
 
-// waiters are the lines for a snapshot.
+// waiters are the lines for a snapshot, in the order in which they will leave.
+// Positions are counted for each engine, so those of two engines take turns.
 func waiters(s app.Snapshot) []waiter {
 	var all []waiter
 	depth := 0
 	for _, q := range s.Queues {
 		depth += q.Depth
 		for _, w := range q.Waiting {
-			all = append(all, waiter{number: fmt.Sprint(len(all) + 1), app: w.App, why: w.Why,
-				urgent: w.Priority.String() == "urgent"})
+			why := w.Why
+			if w.Expected >= time.Second {
+				why = "in " + brief(w.Expected) + ": " + why // first, as the end may be cut off
+			}
+			all = append(all, waiter{app: w.App, why: why, urgent: w.Priority.String() == "urgent", position: w.Position})
 		}
 	}
+	slices.SortStableFunc(all, func(a, b waiter) int { return cmp.Compare(a.position, b.position) })
 	if depth > maxRows {
 		all = append(all[:maxRows-1:maxRows-1], waiter{app: fmt.Sprintf("and %d more", depth-(maxRows-1))})
+	}
+	for i := range min(len(all), depth, maxRows) {
+		if all[i].position > 0 {
+			all[i].number = fmt.Sprint(i + 1)
+		}
 	}
 	return all
 }
