@@ -181,7 +181,7 @@ func TestWindow_UpdatesFromSnapshots(t *testing.T) {
 		t.Errorf("the sentence is %q", got)
 	}
 	markup := test.RenderToMarkup(fw.Canvas())
-	for _, want := range []string{"Open WebUI", "61 tok/s", "after 1 other", "Home Assistant", "1,204", "limit 6 now"} {
+	for _, want := range []string{"Open WebUI", "61 tok/s", "next: 4 places are taken", "in 3 s: after", "Home Assistant", "1,204", "limit 4 now"} {
 		if !strings.Contains(markup, want) {
 			t.Errorf("the page does not say %q", want)
 		}
