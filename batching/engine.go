@@ -150,7 +150,7 @@ func (e *engine) rivals(m *model) iter.Seq[*model] {
 }
 
 func (e *engine) unload(m *model) {
-	m.loaded = false
+	m.loaded, m.finished = false, finished{}
 	i := slices.Index(e.loaded, m)
 	e.loaded = slices.Delete(e.loaded, i, i+1)
 }
@@ -227,7 +227,6 @@ func (e *engine) load(t *Ticket) (driven []*model) {
 	}
 	e.loaded = append(e.loaded, m)
 	m.loaded, m.since, m.loader, m.before = true, time.Time{}, t, m.load
-	m.finished = finished{}
 	t.loads = e.known
 	e.known = true
 	return driven

@@ -1,6 +1,9 @@
 package batching
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Ride is one call of the engine that several requests have in common. They were
 // released together, share one place, and end one by one; the place is free when
@@ -84,8 +87,8 @@ func (c *Core) enqueue(t *Ticket, now time.Time) {
 	q := t.queue
 	t.app = c.ledger.account(t.Request.App)
 	t.output = c.outputOf(t)
+	c.ledger.arrived(t.app, now) // first, as it may move the app's place in the line
 	q.line.push(t, t.app)
-	c.ledger.arrived(t.app, now)
 	if t.Request.Merge == "" {
 		return
 	}
@@ -122,8 +125,9 @@ func (c *Core) openPorch(q *queue, now time.Time) {
 		texts[word] += t.Request.texts()
 	}
 	wait := c.Limits(q.key).Wait
-	for word, n := range texts {
-		if !c.merges(q) || n >= c.settings.MergeTexts || !q.runs(word) || !now.Before(oldest[word].Add(wait)) {
+	for _, t := range slices.Clone(q.porch) { // by arrival, so that equal runs are equal
+		word := t.Request.Merge
+		if t.held && (!c.merges(q) || texts[word] >= c.settings.MergeTexts || !q.runs(word) || !now.Before(oldest[word].Add(wait))) {
 			c.admitHeld(q, word, now)
 		}
 	}

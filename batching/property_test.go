@@ -100,7 +100,7 @@ func settings(t *rapid.T) batching.Settings {
 		MaxWaiting:     rapid.IntRange(1, 40).Draw(t, "max waiting"),
 		ReservedOthers: rapid.IntRange(0, 8).Draw(t, "reserved"),
 		MaxWait:        time.Duration(rapid.SampledFrom([]int{0, 700, 5000}).Draw(t, "max wait")) * time.Millisecond,
-		Order:          batching.Arrival,
+		Order:          rapid.SampledFrom([]batching.Order{batching.Fair, batching.Arrival}).Draw(t, "order"),
 		CancelGrace:    time.Duration(rapid.SampledFrom([]int{0, 500}).Draw(t, "grace")) * time.Millisecond,
 	}
 }
@@ -135,6 +135,18 @@ func (m *model) step() {
 	}
 	before := m.inFlight()
 	e := m.core.Step(m.now)
+	if m.set.Order == batching.Fair && m.set.Mode != batching.Passthrough {
+		for _, ticket := range e.Released {
+			for k, n := range before {
+				if n > 0 && k != ticket.Request.Key {
+					m.t.Fatalf("sent %v while %v was answering", ticket.Request.Key, k)
+				}
+			}
+			if ticket.Request.Key != e.Released[0].Request.Key {
+				m.t.Fatal("sent two models at once that may drive each other out")
+			}
+		}
+	}
 	for _, ticket := range e.Expired {
 		if !m.waits[ticket] || m.set.MaxWait == 0 || m.now.Sub(ticket.Queued) < m.set.MaxWait {
 			m.t.Fatal("expired a ticket that does not wait or has not waited long enough")
@@ -156,7 +168,7 @@ func (m *model) step() {
 		m.count.released++
 		// Those released after it, and those left behind, had to wait for it.
 		for w := range m.waits {
-			if m.set.Mode != batching.Serial && w.Request.Key != ticket.Request.Key {
+			if m.set.Order != batching.Arrival || m.set.Mode != batching.Serial && w.Request.Key != ticket.Request.Key {
 				continue
 			}
 			if w.Request.Priority > ticket.Request.Priority {
