@@ -40,23 +40,27 @@ func controllerScenarios() []Scenario {
 	add("dynmem", "dynamic KV, room for about 12", sim.Dyn(), 32, closed(32, .5, long), 600, 60)
 	add("kvpool", "one KV pool of 16k, 16 slots", sim.Pooled(), 16, closed(24, .5, long), 600, 60)
 	all[len(all)-1].Told = adaptive.Facts{KVTokens: sim.Pooled().PoolTokens}
+	add("dynmem-blind", "dynamic KV, card not readable", sim.Dyn(), 32, closed(32, .5, long), 600, 60)
+	all[len(all)-1].Blind = true
+	add("kvpool-blind", "KV pool of 16k, not told, card not readable", sim.Pooled(), 16, closed(24, .5, long), 600, 60)
+	all[len(all)-1].Blind = true
 	return all
 }
 
-// designed is what serial, static 8/50 and fixed 8 reached in the simulator that
-// the rules were designed on, in percent of the oracle. This simulator must land
-// close to it, or its figures would mean nothing.
-var designed = map[string][3]float64{
-	"slots1":   {100, 100, 100},
-	"slots4":   {36, 78, 100},
-	"slots8":   {25, 57, 98},
-	"slots32":  {20, 46, 79},
-	"flat":     {98, 99, 100},
-	"dip":      {46, 83, 100},
-	"overload": {36, 75, 100},
-	"rag":      {72, 93, 99},
-	"dynmem":   {53, 45, 25},
-	"kvpool":   {46, 45, 11},
+// designed is what serial, static 8/50, fixed 8 and the governor reached in the
+// simulator that the rules were designed on, in percent of the oracle. Here the
+// first three must land close to it, or the figures would mean nothing.
+var designed = map[string][4]float64{
+	"slots1":   {100, 100, 100, 100},
+	"slots4":   {36, 78, 100, 99},
+	"slots8":   {25, 57, 98, 100},
+	"slots32":  {20, 46, 79, 98},
+	"flat":     {98, 99, 100, 100},
+	"dip":      {46, 83, 100, 99},
+	"overload": {36, 75, 100, 100},
+	"rag":      {72, 93, 99, 99},
+	"dynmem":   {53, 45, 25, 114},
+	"kvpool":   {46, 45, 11, 139},
 }
 
 // tolerance is how far this simulator may be from that one, in points.
@@ -94,7 +98,8 @@ func (s *suite) controllers(ctx context.Context) (Section, error) {
 	return Section{
 		Title: "How many at once",
 		Text: "One model, first come first served, slots never told. The oracle is the best of thirteen constant " +
-			"sizes (1–32) by throughput. The governor may pass it where a constant size cannot follow the memory.",
+			"sizes (1–32) by throughput. The governor may pass it where a constant size cannot follow the memory. Where " +
+			"nothing tells how much memory is left, it stays at 4.",
 		Tables: []Table{shares(contests), calibration(contests), control(contests)},
 	}, nil
 }
@@ -139,7 +144,7 @@ func shares(contests []contest) Table {
 
 func calibration(contests []contest) Table {
 	t := Table{Title: "Is this simulator as strict as the one the rules were designed on? % of oracle here / there",
-		Header: []string{"scenario", "serial", "static 8/50", "fixed 8"}}
+		Header: []string{"scenario", "serial", "static 8/50", "fixed 8", "governor"}}
 	for _, c := range contests {
 		want, ok := designed[c.Name]
 		if !ok {
@@ -147,6 +152,9 @@ func calibration(contests []contest) Table {
 		}
 		row := []string{c.Text}
 		for i, w := range want {
+			if i == len(want)-1 {
+				i = len(c.results) - 1
+			}
 			row = append(row, fmt.Sprintf("%.0f / %.0f", c.share(i), w))
 		}
 		t.Rows = append(t.Rows, row)
@@ -156,12 +164,13 @@ func calibration(contests []contest) Table {
 
 func control(contests []contest) Table {
 	t := Table{Title: "The governor in detail", Header: []string{"scenario", "mean limit", "highest", "changes/min",
-		"TTFT p50 s", "p95 s", "fixed 8 p95 s", "token gap p95 ms", "within 3 s and 100 ms", "evictions", "spilled s"}}
+		"TTFT p50 s", "p95 s", "fixed 8 p95 s", "static p95 s", "token gap p95 ms", "within 3 s and 100 ms", "evictions", "spilled s"}}
 	for _, c := range contests {
-		g, fixed := c.governor(), c.results[2]
+		g, static, fixed := c.governor(), c.results[1], c.results[2]
 		t.Rows = append(t.Rows, []string{c.Text, fmt.Sprintf("%.2f", g.Limit), fmt.Sprint(g.LimitMax),
 			fmt.Sprintf("%.1f", g.LimitChanges), fmt.Sprintf("%.2f", g.Apps[0].First50.Seconds()),
 			fmt.Sprintf("%.2f", g.Apps[0].First95.Seconds()), fmt.Sprintf("%.2f", fixed.Apps[0].First95.Seconds()),
+			fmt.Sprintf("%.2f", static.Apps[0].First95.Seconds()),
 			fmt.Sprintf("%.0f", g.Gap95.Seconds()*1000), fmt.Sprintf("%.0f %%", 100*g.Attained),
 			fmt.Sprint(g.Evictions), fmt.Sprintf("%.1f", g.Spilled.Seconds())})
 	}
@@ -175,7 +184,7 @@ func (s *suite) requireCalibration(contests []contest) {
 		if !ok {
 			continue
 		}
-		for i, want := range there {
+		for i, want := range there[:3] {
 			if off := math.Abs(c.share(i) - want); off > worst {
 				worst, where = off, contenders()[i].Name+", "+c.Text
 			}

@@ -62,7 +62,8 @@ func (s *suite) flood(ctx context.Context) (Section, error) {
 	return Section{
 		Title: "A flood beside a light app",
 		Text: "One app sends 150 requests at once (200 with 4 slots), another one a short one every 10 s (7 s). FIFO serves " +
-			"the flood first. The last column knows the slots.",
+			"the flood first. The last column knows the slots. In the design's simulator, with 1, 2, 4 and 8 slots: FIFO " +
+			"284, 162, 122, 68 s; fair + fixed 8 23.9, 11.3, 4.4, 0.8; combined 8.2, 3.7, 2.1, 1.1.",
 		Tables: []Table{wait, own, rate, urgent},
 	}, nil
 }

@@ -52,7 +52,8 @@ func (s *suite) models(ctx context.Context) (Section, error) {
 		Title: "Two models that do not fit together",
 		Text: "Loading takes 6 s and needs an idle engine. The engine's own line is first in, first out over both models and " +
 			"changes the model whenever the next request is for the other one; fifo is so for each model. The combined order " +
-			"stays until the loaded model's queue is empty or the other one has waited long enough to be worth the load.",
+			"stays until the loaded model's queue is empty or the other one has waited long enough to be worth the load. In " +
+			"the design's simulator at 0.3/s: FIFO 95 swaps, 0.216 req/s, p95 509 s; combined 64 swaps, 0.583 req/s, 22.7 s.",
 		Tables: []Table{pair, three, uneven},
 	}, nil
 }

@@ -35,7 +35,8 @@ func (s *suite) prefixes(ctx context.Context) (Section, error) {
 		Title: "Prompts that begin alike",
 		Text: "Twelve agents on a mac with 4 slots, each with a private prefix of 3,000 tokens in prompts of 3,300 and two " +
 			"requests out at any time. A slot keeps the prefix of its last request. Longest is the longest wait for a first " +
-			"token of any agent in any run.",
+			"token of any agent in any run. In the design's simulator (saved, tok/s, longest): fifo 4 %, 51, 70 s; fair 0 %, " +
+			"50, 83; credit 4,000 53 %, 79, 70; credit 16,000 78 %, 110, 134.",
 		Tables: []Table{t},
 	}, nil
 }
@@ -69,7 +70,8 @@ func (s *suite) shortestFirst(ctx context.Context) (Section, error) {
 	return Section{
 		Title: "Shortest answer first",
 		Text: "One app, one slot, 85 % load; answers of up to 100 tokens count as short. It is optional and off as " +
-			"delivered, because an answer's length is rarely known before.",
+			"delivered, because an answer's length is rarely known before. In the design's " +
+			"simulator: mean 8.2, 5.3 and 5.9 s.",
 		Tables: []Table{t},
 	}, nil
 }

@@ -21,6 +21,8 @@ type Scenario struct {
 
 	// Told is what the gateway knows of the engine. Slots stay hidden.
 	Told adaptive.Facts
+	// Blind means that the card cannot be read.
+	Blind bool
 	// Busy and Others are what the card reports of its use, 0–1; nil = nothing.
 	Busy, Others func(now time.Duration) float64
 }

@@ -263,6 +263,9 @@ func (w *world) change() {
 // readCard takes the reading of the card that a driver would give.
 func (w *world) readCard() {
 	w.reading = w.now + readingEvery
+	if w.scenario.Blind {
+		return
+	}
 	m := adaptive.Memory{Used: w.machine.Memory(), Total: w.scenario.Machine.Profile.Memory, Utilization: -1, Others: -1}
 	if f := w.scenario.Busy; f != nil {
 		m.Utilization = f(w.now)
