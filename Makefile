@@ -9,7 +9,7 @@ export CGO_CFLAGS := -g -O2 -Wno-deprecated-declarations
 LINT_VERSION := v2.15.0
 LINT         := $(CACHE)/golangci-lint-$(LINT_VERSION)/golangci-lint
 
-.PHONY: help run build build-headless test desktop race lint bench e2e fuzz mutants deps icons clean
+.PHONY: help run build build-headless test desktop race lint bench suite e2e fuzz mutants deps icons clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -44,7 +44,11 @@ $(LINT):
 bench: build ## what batching gains, and what the hot paths cost
 	bin/carpool bench
 	bin/carpool bench --sizes 1,2,4,8,16
+	bin/carpool bench --suite scheduling --write docs/benchmarks/scheduling.md
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./batching ./app/gateway ./storage ./ui/chart
+
+suite: build-headless ## the scheduling suite in virtual time, in its short form; fails if a figure is missed
+	bin/carpool-headless bench --suite scheduling --quick
 
 e2e: ## the suite on a real Ollama server (on PATH, or built once from its module)
 	.ci/deps e2e

@@ -33,7 +33,8 @@ of n, against one at a time.
 
 With --suite scheduling it measures the scheduler's order and the governor
 instead, in virtual time on a simulated GPU with fixed seeds, beside other
-policies, and says which of the figures asked for were met.`,
+policies, and says which of the figures asked for were met; it fails if one was
+not.`,
 		Example: `  carpool bench
   carpool bench --sizes 1,2,4,8,16
   carpool bench --requests 256 --parallel 8

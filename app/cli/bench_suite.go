@@ -32,10 +32,17 @@ func (c *cli) benchSuite(ctx context.Context, o suiteOptions, asJSON bool) error
 		}
 		c.note("written to %s", o.write)
 	}
+	show := func() error { return r.Text(c.stdout) }
 	if asJSON {
-		return c.printJSON(r)
+		show = func() error { return c.printJSON(r) }
 	}
-	return r.Text(c.stdout)
+	if err := show(); err != nil {
+		return err
+	}
+	if n := r.Missed(); n > 0 {
+		return fmt.Errorf("%d of the figures asked for were not met", n)
+	}
+	return nil
 }
 
 // writeReport replaces a file by the report.
