@@ -11,6 +11,7 @@ import (
 	"math"
 	"strconv"
 
+	"carpool/app/gateway"
 	"carpool/storage"
 )
 
@@ -21,7 +22,7 @@ func (p *pool) audit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	path, err := p.historyFile(ctx)
+	path, saved, err := p.status(ctx)
 	if err != nil {
 		return err
 	}
@@ -44,26 +45,29 @@ func (p *pool) audit(ctx context.Context) error {
 	return errors.Join(
 		checkHealth(h, sums),
 		checkRows(requests, batches, sums),
-		p.checkSeen(requests),
+		p.checkSeen(requests, saved),
 		p.checkLeft(requests),
 	)
 }
 
-func (p *pool) historyFile(ctx context.Context) (string, error) {
+// status tells where the history is, and how many calls of the engine merging has
+// saved.
+func (p *pool) status(ctx context.Context) (history string, saved int, err error) {
 	out, err := p.command(ctx, "status", "--json")
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
 	var status struct {
 		History storage.State `json:"history"`
+		Gateway gateway.Stats `json:"gateway"`
 	}
 	if err := json.Unmarshal(out, &status); err != nil {
-		return "", fmt.Errorf("carpool status --json: %w", err)
+		return "", 0, fmt.Errorf("carpool status --json: %w", err)
 	}
 	if !status.History.OK || status.History.Path == "" {
-		return "", fmt.Errorf("history is %+v", status.History)
+		return "", 0, fmt.Errorf("history is %+v", status.History)
 	}
-	return status.History.Path, nil
+	return status.History.Path, int(status.Gateway.Merge.Saved), nil
 }
 
 func checkHealth(h health, sums storage.Summary) error {
@@ -136,7 +140,7 @@ func checkRows(requests []storage.Request, batches []storage.Batch, sums storage
 }
 
 // checkSeen holds the history against what the clients and the engine saw.
-func (p *pool) checkSeen(requests []storage.Request) error {
+func (p *pool) checkSeen(requests []storage.Request, saved int) error {
 	var errs []error
 	batch := map[string]string{}
 	released := map[string]int{}
@@ -151,7 +155,17 @@ func (p *pool) checkSeen(requests []storage.Request) error {
 			errs = append(errs, fmt.Errorf("request %s was told batch %s, history has %q", id, told, batch[id]))
 		}
 	}
-	if got := p.meter.routes(); !maps.Equal(got, released) {
+	got := p.meter.routes()
+	embedded := 0
+	for _, route := range []string{"/api/embed", "/v1/embeddings"} {
+		embedded += released[route] - got[route]
+		delete(released, route)
+		delete(got, route)
+	}
+	if embedded != saved {
+		errs = append(errs, fmt.Errorf("the engine got %d calls for embeddings less than were released, Carpool counts %d", embedded, saved))
+	}
+	if !maps.Equal(got, released) {
 		errs = append(errs, fmt.Errorf("the engine got %v, history has released %v", got, released))
 	}
 	return errors.Join(errs...)
