@@ -116,6 +116,9 @@ func facts(s app.Snapshot) [][]string {
 	if saved := savedText(s); saved != "" {
 		rows = append(rows, []string{"Saved", saved})
 	}
+	for _, off := range s.Gateway.Merge.Off {
+		rows = append(rows, []string{"Merging", "off for " + off.Model + " until " + off.Until.Local().Format(time.DateTime) + ": " + off.Reason})
+	}
 	return append(rows,
 		[]string{"History", historyText(s)},
 		[]string{"Settings", s.ConfigAt},
@@ -160,6 +163,10 @@ func historyText(s app.Snapshot) string {
 // savedText tells what the engine was spared; "" = nothing yet.
 func savedText(s app.Snapshot) string {
 	var parts []string
+	if m := s.Gateway.Merge; m.Calls > 0 {
+		parts = append(parts, fmt.Sprintf("%s merged into %s",
+			counted(int64(m.Requests), "embedding call", "embedding calls"), humanize.Comma(int64(m.Calls))))
+	}
 	if c := s.Gateway.Cache; c.Hits > 0 {
 		parts = append(parts, fmt.Sprintf("%s answered from the cache (%s)", counted(int64(c.Hits), "embedding call", "embedding calls"),
 			humanize.IBytes(uint64(c.Bytes))))

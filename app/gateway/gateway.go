@@ -3,10 +3,12 @@
 // untouched while a tap reads along.
 //
 // A scheduled request is read whole, judged, queued and proxied on the
-// goroutine that net/http gave it; the package starts none of its own. Every
+// goroutine that net/http gave it; the package starts one of its own only for a
+// call that several clients share, and the last of them waits for it. Every
 // other request goes straight to the engine. The package writes bytes of its
-// own only for its own errors, GET /health and GET /metrics. It keeps no prompt, no
-// answer and no key. design.md says which file holds which rule.
+// own only for its own errors, GET /health and GET /metrics, and puts together
+// answers for embeddings from pieces of the engine's. It keeps no prompt and no
+// key, and of answers only embeddings. design.md says which file holds which rule.
 package gateway
 
 import (

@@ -334,8 +334,10 @@ func (r *ride) refused(res *whole) {
 	k := kindOfEngine(res.status, string(res.body[:min(len(res.body), maxErrorText)]))
 	switch k {
 	case invalidRequest, contextLength, requestTooLarge, backendError:
-		r.split = true
-		return
+		if res.status != http.StatusUnauthorized && res.status != http.StatusForbidden {
+			r.split = true
+			return
+		}
 	case insufficientMemory:
 		r.stop(r.key, "a merged call took too much memory", offAfterFailure)
 	}

@@ -380,6 +380,7 @@ func TestMergeFailures(t *testing.T) {
 		"IsBusy":        {backendstest.Script{Status: 503, Error: "server busy", Header: map[string][]string{"Retry-After": {"900"}}}, 503, 0},
 		"HasNoMemory":   {backendstest.Script{Status: 500, Error: "CUDA error: out of memory"}, 500, 1},
 		"KnowsNoModel":  {backendstest.Script{Status: 404, Error: "model 'embed' not found"}, 404, 0},
+		"WantsAKey":     {backendstest.Script{Status: 401, Error: "unauthorized"}, 401, 0},
 		"ClosesTheLine": {backendstest.Script{End: backendstest.Garbage}, 502, 1},
 	}
 	for name, tt := range all {
