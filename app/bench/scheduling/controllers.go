@@ -99,7 +99,7 @@ func (s *suite) controllers(ctx context.Context) (Section, error) {
 		Title: "How many at once",
 		Text: "One model, first come first served, slots never told. The oracle is the best of thirteen constant " +
 			"sizes (1–32) by throughput. The governor may pass it where a constant size cannot follow the memory. Where " +
-			"nothing tells how much memory is left, it stays at 4.",
+			"nothing tells how much memory is left, it stays at 4." + staticCost(contests),
 		Tables: []Table{shares(contests), calibration(contests), control(contests)},
 	}, nil
 }
@@ -125,6 +125,23 @@ func (s *suite) compete(ctx context.Context, scenarios []Scenario) ([]contest, e
 		contests = append(contests, c)
 	}
 	return contests, nil
+}
+
+// staticCost says what the barrier of static mode costs.
+func staticCost(contests []contest) string {
+	least, most := math.Inf(1), 0.
+	for _, c := range contests {
+		switch c.Name {
+		case "slots4", "slots8", "dip", "overload":
+			got := c.share(1) / c.share(2)
+			least, most = min(least, got), max(most, got)
+		}
+	}
+	if most == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" Static mode's barrier leaves %.0f–%.0f %% of what fixed 8 reaches where 4 or 8 slots are always in "+
+		"demand (58–83 %% in the design's simulator).", 100*least, 100*most)
 }
 
 func shares(contests []contest) Table {
@@ -204,7 +221,7 @@ func (s *suite) requireControl(contests []contest) {
 		switch c.Name {
 		case "slots1", "slots4", "slots8":
 			s.require(share >= 95, c.Text+": throughput", "≥ 95 % of the best fixed size", "%.1f %%", share)
-			s.require(g.Limit <= slots+.5, c.Text+": mean limit", fmt.Sprintf("≤ %.1f", slots+.5), "%.2f", g.Limit)
+			s.require(g.LimitEarly <= slots+.5, c.Text+": mean limit from 30 s on", fmt.Sprintf("≤ %.1f", slots+.5), "%.2f", g.LimitEarly)
 			s.require(g.LimitChanges <= 3, c.Text+": limit changes", "≤ 3 per minute", "%.2f", g.LimitChanges)
 		case "slots32":
 			s.require(share >= 93, c.Text+": throughput", "≥ 93 % of the best fixed size", "%.1f %%", share)

@@ -15,6 +15,7 @@ type Result struct {
 	Limit        float64 // mean over time, of the first model
 	LimitChanges float64 // per minute
 	LimitMax     int
+	LimitEarly   float64   // mean from 30 s after the start on, warm-up or not
 	Limits       []LimitAt // from the start, warm-up included
 
 	Swaps           float64       // loads of a model, from the start
@@ -87,7 +88,8 @@ func (o *observation) result(w *world) Result {
 		Limits: o.limits, Swaps: float64(o.swaps), Evictions: o.evictions, Spilled: w.machine.Use().Spilled,
 		PerSecond: o.perSecond,
 	}
-	r.Limit, r.LimitChanges, r.LimitMax = o.limitFigures()
+	r.Limit, r.LimitChanges, r.LimitMax = o.limitFigures(o.warmUp)
+	r.LimitEarly, _, _ = o.limitFigures(min(early, o.length/2))
 	var offered, served, attained, prompt, cached int
 	for _, q := range w.requests {
 		if q.released >= 0 {
@@ -126,24 +128,27 @@ func (r *request) attained() bool {
 		(r.done-r.first) <= time.Duration(r.output-1)*100*time.Millisecond
 }
 
-// limitFigures are mean, changes per minute and maximum after the warm-up.
-func (o *observation) limitFigures() (mean, changes float64, most int) {
+// early is when a limit should be right.
+const early = 30 * time.Second
+
+// limitFigures are mean, changes per minute and maximum from a time on.
+func (o *observation) limitFigures(from time.Duration) (mean, changes float64, most int) {
 	var area float64
 	for i, l := range o.limits {
 		until := o.length
 		if i+1 < len(o.limits) {
 			until = o.limits[i+1].At
 		}
-		if until <= o.warmUp {
+		if until <= from {
 			continue
 		}
-		if l.At > o.warmUp {
+		if l.At > from {
 			changes++
 		}
-		area += float64(l.Limit) * (until - max(l.At, o.warmUp)).Seconds()
+		area += float64(l.Limit) * (until - max(l.At, from)).Seconds()
 		most = max(most, l.Limit)
 	}
-	span := (o.length - o.warmUp).Seconds()
+	span := (o.length - from).Seconds()
 	return area / span, changes / span * 60, most
 }
 

@@ -14,6 +14,7 @@ func summarize(runs []Result) Result {
 		s.Gap95 += r.Gap95 / time.Duration(n)
 		s.Limit += r.Limit / float64(n)
 		s.LimitChanges += r.LimitChanges / float64(n)
+		s.LimitEarly += r.LimitEarly / float64(n)
 		s.LimitMax = max(s.LimitMax, r.LimitMax)
 		s.Swaps += r.Swaps / float64(n)
 		s.Evictions += r.Evictions
