@@ -12,10 +12,10 @@ type Ride struct {
 	host     *Ticket // holds the place
 	requests int
 	texts    int
-	prompt   int    // estimate of all their tokens
-	open     int    // not ended yet
-	served   bool   // one of them was
-	report   Report // what was told of those that ended
+	prompt   int     // estimate of all their tokens
+	open     int     // not ended yet
+	outcome  Outcome // of those that ended: Canceled while all of them were left
+	report   Report  // what was told of those that ended
 }
 
 // Requests is how many requests the call is for, at least two.
@@ -182,7 +182,7 @@ func (c *Core) company(t *Ticket, now time.Time) []*Ticket {
 // board makes one ride of a host, which has its place already, and those that go
 // with it.
 func board(host *Ticket, with []*Ticket) {
-	r := &Ride{host: host, requests: 1 + len(with), open: 1 + len(with), report: Untold()}
+	r := &Ride{host: host, requests: 1 + len(with), open: 1 + len(with), outcome: Canceled, report: Untold()}
 	for i, t := range append([]*Ticket{host}, with...) {
 		t.ride, t.seat = r, i
 		r.texts += t.Request.texts()
@@ -218,12 +218,11 @@ func (t *Ticket) alight(o Outcome, r Report) (host *Ticket, _ Outcome, last bool
 		return t, o, true
 	}
 	ride.open--
-	ride.served = ride.served || o != Canceled
-	ride.report = ride.report.plus(r)
-	if ride.served && o == Canceled {
-		o = Served
+	if o != Canceled {
+		ride.outcome = o
 	}
-	return ride.host, o, ride.open == 0
+	ride.report = ride.report.plus(r)
+	return ride.host, ride.outcome, ride.open == 0
 }
 
 // plus adds what was told of another request of the same call: the counts add

@@ -2,7 +2,9 @@ package batching_test
 
 import (
 	"strconv"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -368,4 +370,73 @@ func indexOf(list []*batching.Ticket, t *batching.Ticket) int {
 		}
 	}
 	return -1
+}
+
+// watcher is an Observer that notes what it hears.
+type watcher struct {
+	mu       sync.Mutex
+	released []batching.Request
+	ended    []batching.Report
+	outcomes []batching.Outcome
+}
+
+func (w *watcher) Released(_ time.Time, r batching.Request) batching.Stream {
+	w.released = append(w.released, r)
+	return w
+}
+
+func (w *watcher) Tokens(time.Time, int) {}
+
+func (w *watcher) Ended(_ time.Time, o batching.Outcome, r batching.Report) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ended, w.outcomes = append(w.ended, r), append(w.outcomes, o)
+}
+
+func TestSchedulerShowsARideAsOneCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &watcher{}
+		s := batching.New(merging(4, 64), batching.Options{Observer: w})
+		request := batching.Request{Key: key, Merge: "w", PromptTokens: 10, Texts: 2}
+		first, err := s.Acquire(t.Context(), request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		leases := make(chan *batching.Lease, 3)
+		for range 3 {
+			go func() {
+				l, err := s.Acquire(t.Context(), request)
+				if err != nil {
+					t.Error(err)
+				}
+				leases <- l
+			}()
+		}
+		synctest.Wait()
+		if q := s.Snapshot(); len(q) != 1 || q[0].Depth != 3 || q[0].Waiting[2].Why != "waiting for company" || q[0].Waiting[2].Position != 3 {
+			t.Fatalf("%+v", q)
+		}
+		first.Release(batching.Served)
+		seats := map[int]bool{}
+		for i := range 3 {
+			l := <-leases
+			ride, seat := l.Ride()
+			if ride.Requests() != 3 || seats[seat] {
+				t.Fatalf("seat %d of %d", seat, ride.Requests())
+			}
+			seats[seat] = true
+			l.Report(batching.Report{PromptTokens: 7, CachedTokens: -1, OutputTokens: 0, Total: time.Second})
+			l.Release([]batching.Outcome{batching.Canceled, batching.Overload, batching.Canceled}[i])
+		}
+		if len(w.released) != 2 || w.released[1].PromptTokens != 30 || w.released[1].Texts != 6 {
+			t.Errorf("released %+v", w.released)
+		}
+		want := batching.Report{PromptTokens: 21, CachedTokens: -1, OutputTokens: 0, Total: time.Second}
+		if len(w.ended) != 2 || w.ended[1] != want || w.outcomes[1] != batching.Overload {
+			t.Errorf("ended %+v, %v", w.ended, w.outcomes)
+		}
+		if err := s.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
 }

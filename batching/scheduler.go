@@ -127,10 +127,7 @@ func (s *Scheduler) end(t *Ticket, o Outcome, r Report) {
 	if ride := t.ride; ride != nil {
 		stream = nil
 		if ride.open == 0 {
-			stream, r = ride.host.stream, ride.report
-			if ride.served {
-				o = Served
-			}
+			stream, o, r = ride.host.stream, ride.outcome, ride.report
 		}
 	}
 	s.settle(now)
