@@ -100,6 +100,7 @@ func gatewayLimits(c config.Config) gateway.Limits {
 		Stall:          time.Duration(c.Gateway.StallTimeoutS) * time.Second,
 		Supersede:      c.Apps.Supersede,
 		Merge:          c.Embed.Merge,
+		Share:          c.Queue.ShareIdentical,
 		EmbedCache:     int64(c.Embed.CacheMiB) << 20,
 		Keys:           c.Apps.ByKey(),
 		Priorities:     priorities(c.Apps),

@@ -97,14 +97,14 @@ func (a *answer) Read(p []byte) (int, error) {
 		// All that was read has been written by now. Many clients leave at the
 		// end mark, without waiting for the connection's end: what comes after
 		// it is no failure any more.
-		a.complete = a.tap.ended && a.fault == nil && a.tap.failure == nil && a.client.failure() == nil
+		a.complete = a.tap.ended && a.fault == nil && a.tap.failure == nil && a.lost() == nil
 		if a.end != nil {
 			return 0, a.end
 		}
 		n, err := a.fill(p)
 		switch {
 		case err != nil && a.complete:
-			a.end = io.EOF
+			a.end, a.ending = io.EOF, proper
 		case errors.Is(err, io.EOF):
 			a.tap.close()
 			a.finish()
@@ -132,6 +132,7 @@ func (a *answer) fill(p []byte) (int, error) {
 		if a.tap.form == plain {
 			a.watch.tokens(a.policy.Stall) // it comes in one go
 		}
+		a.keep(p[:n])
 	}
 	return n, err
 }
@@ -143,11 +144,11 @@ func (a *answer) finish() {
 		a.breakOff(newFault(backendBadResponse, "the engine answered with something that is not an answer"))
 	case a.tap.failure != nil: // the client has the engine's own words
 		a.fault = faultOfEvent(a.tap.failure)
-		a.end = io.EOF
+		a.end, a.ending = io.EOF, proper
 	case !a.tap.ended:
 		a.breakOff(newFault(backendTruncated, "the engine ended its answer early"))
 	default:
-		a.end = io.EOF
+		a.end, a.ending = io.EOF, proper
 	}
 }
 
@@ -155,13 +156,11 @@ func (a *answer) finish() {
 // for server-sent events, whose clients may take an end for success, a broken
 // connection behind it.
 func (a *answer) breakOff(f *fault) {
-	a.fault = f
+	a.fault, a.ending, a.midLine = f, framed, a.tap.midLine()
 	a.end = errBroken
-	if f.kind == clientGone || a.fixed {
-		return
-	}
-	a.held = append(a.held, a.dialect.frame(f, a.id, a.tap.form, a.tap.midLine())...)
-	if a.tap.form == ndjson {
+	words, clean := a.dialect.lastWords(f, a.id, a.tap.form, a.fixed, a.midLine)
+	a.held = append(a.held, words...)
+	if clean {
 		a.end = io.EOF
 	}
 }

@@ -33,6 +33,8 @@ type call struct {
 	about    string // X-Carpool-Supersede; "" = none
 	target   backends.Target
 	lease    *batching.Lease
+	admitted bool    // it was let into the engine, by a lease of its own or by another's
+	leader   *leader // nil = its exchange is for nobody else
 	watch    *watchdog
 	tap      *tap
 	rec      Record
@@ -41,6 +43,8 @@ type call struct {
 	scope    *cacheScope      // where its vectors are kept; nil = nowhere
 	fault    *fault           // what ended it, if not the engine's own good answer
 	complete bool             // the answer was passed on to its end
+	ending   ending           // of an answer that had begun
+	midLine  bool             // it broke off within a line
 }
 
 // schedule serves a request that has to wait for its turn.
@@ -79,7 +83,7 @@ func (c *call) schedule() {
 		c.fail(f)
 		return
 	}
-	if c.recall() {
+	if c.recall() || c.share() {
 		return
 	}
 	if f := c.admit(); f != nil {
@@ -143,7 +147,10 @@ func (c *call) admit() *fault {
 		}
 		return c.orGone(f)
 	}
-	c.lease = lease
+	c.lease, c.admitted = lease, true
+	if c.leader != nil {
+		c.leader.run.start(time.Now())
+	}
 	c.rec.Batch, c.rec.Queued = lease.Batch().ID, lease.Waited()
 	return nil
 }
@@ -174,7 +181,7 @@ func canonical(t backends.Target, name string) string {
 
 // orGone is f, unless there is no client any more to be told.
 func (c *call) orGone(f *fault) *fault {
-	if c.in.Context().Err() != nil && !errors.Is(context.Cause(c.ctx), errShutdown) {
+	if c.gone() && !errors.Is(context.Cause(c.ctx), errShutdown) {
 		return newFault(clientGone, "the client left")
 	}
 	return f
@@ -194,8 +201,12 @@ func (c *call) fail(f *fault) {
 // account gives the lease back and writes the one record. It runs last, also
 // after a panic.
 func (c *call) account() {
+	left := c.leader != nil && c.leader.own.Err() != nil
 	c.settleFault()
 	c.remember()
+	if c.leader != nil {
+		c.endRun()
+	}
 	if c.lease != nil {
 		c.countTokens()
 		c.lease.Report(c.report())
@@ -203,6 +214,9 @@ func (c *call) account() {
 	}
 	r := &c.rec
 	r.Total = time.Since(c.arrived)
+	if c.leader != nil && c.leaveRun(left) {
+		defer panic(http.ErrAbortHandler) // once the record is written
+	}
 	r.AnswerBytes = c.client.written
 	r.Status = c.client.status
 	r.Outcome = OK
@@ -227,9 +241,9 @@ func (c *call) account() {
 func (c *call) settleFault() {
 	switch {
 	case c.complete:
-	case errors.Is(c.client.failure(), os.ErrDeadlineExceeded):
+	case errors.Is(c.lost(), os.ErrDeadlineExceeded):
 		c.fault = newFault(slowClient, "the client read too slowly")
-	case c.client.failure() != nil:
+	case c.lost() != nil:
 		c.fault = newFault(clientGone, "the client left")
 	case c.fault == nil:
 		c.fault = c.orGone(newFault(internalError, "internal error"))
@@ -241,11 +255,11 @@ func (c *call) outcome() Outcome {
 	case clientGone, slowClient:
 		return Canceled
 	case queueFull, rateLimited, queueTimeout, superseded:
-		if c.lease == nil {
+		if !c.admitted {
 			return Rejected
 		}
 	case shuttingDown:
-		if c.lease == nil {
+		if !c.admitted {
 			return Rejected
 		}
 		return Interrupted
@@ -262,7 +276,7 @@ func (c *call) release() batching.Outcome {
 		return batching.Served
 	case overload:
 		return batching.Overload
-	case c.ctx.Err() != nil, c.client.failure() != nil, c.fault.kind == backendBadResponse:
+	case c.ctx.Err() != nil, c.lost() != nil, c.fault.kind == backendBadResponse:
 		return batching.Canceled
 	}
 	switch c.fault.kind {

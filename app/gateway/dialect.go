@@ -86,6 +86,16 @@ func (d Dialect) frame(f *fault, id string, form framing, midLine bool) []byte {
 	return b.Bytes()
 }
 
+// lastWords are what an answer that had begun ends with after a failure; clean
+// says whether its connection may then end well. Clients of server-sent events
+// may take any end for success, and an announced length leaves no room for words.
+func (d Dialect) lastWords(f *fault, id string, form framing, fixed, midLine bool) (words []byte, clean bool) {
+	if f.kind == clientGone || fixed {
+		return nil, false
+	}
+	return d.frame(f, id, form, midLine), form == ndjson
+}
+
 // refuse answers with f in dialect d. Nothing may have been sent before.
 func (c *client) refuse(d Dialect, f *fault) {
 	h, rule := c.Header(), rules[f.kind]

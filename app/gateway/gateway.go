@@ -3,8 +3,8 @@
 // untouched while a tap reads along.
 //
 // A scheduled request is read whole, judged, queued and proxied on the
-// goroutine that net/http gave it; the package starts one of its own only for a
-// call that several clients share, and the last of them waits for it. Every
+// goroutine that net/http gave it; the package starts one of its own only where
+// several clients share a call, and one of their handlers waits for it. Every
 // other request goes straight to the engine. The package writes bytes of its
 // own only for its own errors, GET /health and GET /metrics, and puts together
 // answers for embeddings from pieces of the engine's. It keeps no prompt and no
@@ -47,6 +47,7 @@ type Limits struct {
 	FirstToken     time.Duration // engine silent before the first token; 0 = 300 s
 	Stall          time.Duration // engine silent between bytes; 0 = 60 s
 	Merge          bool          // calls for vectors may go to the engine together
+	Share          bool          // identical deterministic requests share a run
 	EmbedCache     int64         // bytes for embeddings computed before; 0 = none are kept
 	Supersede      []string      // apps whose newer completion at a place in a text replaces the waiting one
 
@@ -101,8 +102,9 @@ type Gateway struct {
 	cache    *embedCache
 	merger   *merger
 	typing   typing
+	runs     runs
 
-	superseded atomic.Uint64
+	shared, superseded atomic.Uint64
 
 	slowWrite, slowBody time.Duration // fixed, but for tests
 }

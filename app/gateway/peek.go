@@ -20,6 +20,7 @@ type sketch struct {
 	prefixBytes int64  // of prompt, what prefix is the hash of
 	filled      bool   // one of the route's prompts is not empty
 	tools       bool   // engines hold a tool call back until it is whole
+	repeats     bool   // the engine answers the same to the same: temperature 0 or a seed, and no tools
 }
 
 // prefixSeed makes prefixes comparable within one run, and only there.
@@ -29,7 +30,7 @@ var prefixSeed = maphash.MakeSeed()
 // fields' types, a second model under any spelling, and the JSON itself, with
 // nothing behind it. All else is the engine's to judge.
 func peek(body []byte, d Dialect, r route) (sketch, *fault) {
-	p := peeker{cursor: cursor{text: body}, route: r, sketch: sketch{stream: d == Ollama && !r.embedding}}
+	p := peeker{cursor: cursor{text: body}, route: r, native: d == Ollama, sketch: sketch{stream: d == Ollama && !r.embedding}}
 	if p.next() != '{' {
 		return sketch{}, newFault(invalidRequest, "the request body must be a JSON object")
 	}
@@ -44,6 +45,7 @@ func peek(body []byte, d Dialect, r route) (sketch, *fault) {
 		return sketch{}, newFault(invalidRequest, err.Error()+" at byte "+strconv.Itoa(p.at))
 	}
 	p.filled = p.filled || r.prompts == nil
+	p.repeats = (p.cold || p.seeded) && !p.tools && !r.embedding
 	if p.systemSum|p.toolsSum != 0 {
 		p.prefix = bits.RotateLeft64(p.systemSum, 31) ^ p.toolsSum
 	}
@@ -54,11 +56,14 @@ type peeker struct {
 	cursor
 	sketch
 	route     route
+	native    bool // sampling is set in options, not beside the prompt
 	fault     *fault
 	sawModel  bool
 	capRank   int // of the key that maxTokens came from
 	systemSum uint64
 	toolsSum  uint64
+	cold      bool // temperature 0
+	seeded    bool
 }
 
 // field reads one key of the body. Keys match in any case, as in Go's JSON.
@@ -91,11 +96,14 @@ func (p *peeker) field(key []byte) error {
 		err := p.measurePrefix()
 		p.systemSum = maphash.Bytes(prefixSeed, p.text[start:p.at])
 		return err
-	case is(key, "tools"):
+	case is(key, "tools"), is(key, "functions"):
 		err := p.measurePrefix()
-		p.tools = !isEmpty(p.text[start:p.at])
+		p.tools = p.tools || !isEmpty(p.text[start:p.at])
 		p.toolsSum = maphash.Bytes(prefixSeed, p.text[start:p.at])
 		return err
+	}
+	if !p.native {
+		return p.sampling(strings.ToLower(string(key)))
 	}
 	return p.skip()
 }
@@ -151,6 +159,24 @@ func (p *peeker) tokenCap(param string, rank int) error {
 	return nil
 }
 
+// sampling notes what makes an answer repeatable, and steps over all else.
+func (p *peeker) sampling(key string) error {
+	p.next()
+	start := p.at
+	err := p.skip()
+	value := string(p.text[start:p.at])
+	switch key {
+	case "temperature":
+		n, unread := strconv.ParseFloat(value, 64)
+		p.cold = n == 0 && unread == nil
+	case "seed":
+		// Engines take -1, and llama.cpp its unsigned like, for a random one.
+		n, unread := strconv.ParseUint(value, 10, 32)
+		p.seeded = p.route.seeds && unread == nil && n < math.MaxUint32
+	}
+	return err
+}
+
 // options reads Ollama's num_predict; all else in them is the engine's.
 func (p *peeker) options() error {
 	if p.next() != '{' {
@@ -159,6 +185,9 @@ func (p *peeker) options() error {
 	return p.object(func(key []byte) error {
 		if string(key) == "num_predict" {
 			return p.tokenCap("options.num_predict", 0)
+		}
+		if p.native {
+			return p.sampling(string(key))
 		}
 		return p.skip()
 	})

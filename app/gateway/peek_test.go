@@ -24,7 +24,7 @@ func TestPeek(t *testing.T) {
 		{"the newer name of two caps", "/v1/chat/completions", `{"max_completion_tokens":7,"max_tokens":5,"stream":true}`,
 			sketch{stream: true, maxTokens: 7, filled: true}},
 		{"num_predict", "/api/generate", `{"model":"m","prompt":"four","options":{"num_predict":64,"seed":1}}`,
-			sketch{model: "m", stream: true, prompt: 4, maxTokens: 64, filled: true}},
+			sketch{model: "m", stream: true, prompt: 4, maxTokens: 64, filled: true, repeats: true}},
 		{"endless num_predict", "/api/generate", `{"model":"m","prompt":"four","options":{"num_predict":-1}}`,
 			sketch{model: "m", stream: true, prompt: 4, filled: true}},
 		{"a huge cap", "/v1/completions", `{"max_tokens":1e999}`, sketch{maxTokens: 1<<31 - 1, filled: true}},

@@ -56,7 +56,7 @@ func (c *call) exchange() {
 		BufferPool:     &copyBuffers,
 		ErrorLog:       noLog,
 	}
-	proxy.ServeHTTP(c.client, c.in.WithContext(c.ctx))
+	proxy.ServeHTTP(c.writer(), c.in.WithContext(c.ctx))
 }
 
 // unstreamedFactor is how much longer than a stream's first token an unstreamed
@@ -203,6 +203,7 @@ func (c *call) judge(res *http.Response) error {
 	if err := a.readAhead(); err != nil {
 		return err
 	}
+	c.publish(res, form)
 	res.Body = a
 	return nil
 }
@@ -258,10 +259,12 @@ func (c *call) passRefusal(res *http.Response) error {
 		res.Header.Set("X-Should-Retry", "false")
 	}
 	c.watch.tokens(c.policy.Stall) // it comes in one go
+	c.publish(res, plain)
+	c.keep(head[:n])
 	res.Body = struct {
 		io.Reader
 		io.Closer
-	}{io.MultiReader(bytes.NewReader(head[:n]), &watched{res.Body, c.watch}), res.Body}
+	}{io.MultiReader(bytes.NewReader(head[:n]), &refusal{c, watched{res.Body, c.watch}}), res.Body}
 	return nil
 }
 
@@ -276,6 +279,22 @@ func (w *watched) Read(p []byte) (int, error) {
 	w.watch.wait()
 	defer w.watch.rest()
 	return w.src.Read(p)
+}
+
+// refusal is the rest of an engine's own error.
+type refusal struct {
+	*call
+	watched
+}
+
+// Read implements io.Reader.
+func (r *refusal) Read(p []byte) (int, error) {
+	n, err := r.watched.Read(p)
+	r.keep(p[:n])
+	if errors.Is(err, io.EOF) {
+		r.ending = proper
+	}
+	return n, err
 }
 
 // localRedirect keeps a redirect from leading a client around us: one to the

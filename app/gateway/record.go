@@ -43,4 +43,5 @@ type Record struct {
 	FirstToken      time.Duration // from arrival; 0 = none
 	Total           time.Duration
 	Simulated       bool
+	Shared          bool // another request's run answered it: no batch and no tokens of its own
 }

@@ -95,7 +95,7 @@ func scripted(t *testing.T, l Limits, s batching.Settings) (*rig, *backendstest.
 	return rigFor(t, e, l, s), engine
 }
 
-func targetOf(t *testing.T, address string) *backends.Target {
+func targetOf(t testing.TB, address string) *backends.Target {
 	t.Helper()
 	base, err := url.Parse(address)
 	if err != nil {

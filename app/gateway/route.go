@@ -13,16 +13,17 @@ type route struct {
 	embedding bool     // generates no tokens
 	vectors   embedForm
 	fills     bool // may ask for the middle of a text
+	seeds     bool // takes a seed, which makes an answer repeatable
 }
 
 // routes are the inference routes; every other path goes straight.
 var routes = map[string]route{
-	"/api/generate":        {scheduled: true, prompts: []string{"prompt"}, fills: true},
-	"/api/chat":            {scheduled: true, prompts: []string{"messages"}},
+	"/api/generate":        {scheduled: true, prompts: []string{"prompt"}, fills: true, seeds: true},
+	"/api/chat":            {scheduled: true, prompts: []string{"messages"}, seeds: true},
 	"/api/embed":           {scheduled: true, embedding: true, vectors: nativeVectors},
 	"/api/embeddings":      {scheduled: true, embedding: true, vectors: legacyVector},
-	"/v1/chat/completions": {scheduled: true},
-	"/v1/completions":      {scheduled: true, fills: true},
+	"/v1/chat/completions": {scheduled: true, seeds: true},
+	"/v1/completions":      {scheduled: true, fills: true, seeds: true},
 	"/v1/embeddings":       {scheduled: true, embedding: true, vectors: openaiVectors},
 	"/v1/responses":        {scheduled: true},
 	"/v1/messages":         {scheduled: true},

@@ -6,10 +6,12 @@ import "time"
 type Stats struct {
 	Merge      MergeStats `json:"merge"`      // of calls for embeddings
 	Cache      CacheStats `json:"cache"`      // of embeddings
+	Shared     uint64     `json:"shared"`     // requests that another one's run answered
 	Superseded uint64     `json:"superseded"` // waiting requests whose place a newer one took
 }
 
 // Stats returns the counts since the start.
 func (g *Gateway) Stats() Stats {
-	return Stats{Merge: g.merger.snapshot(time.Now()), Cache: g.cache.snapshot(), Superseded: g.superseded.Load()}
+	return Stats{Merge: g.merger.snapshot(time.Now()), Cache: g.cache.snapshot(),
+		Shared: g.shared.Load(), Superseded: g.superseded.Load()}
 }
