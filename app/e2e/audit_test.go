@@ -4,14 +4,12 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"math"
 	"strconv"
 
-	"carpool/app/gateway"
 	"carpool/storage"
 )
 
@@ -22,14 +20,17 @@ func (p *pool) audit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	path, saved, err := p.status(ctx)
+	last, err := p.status(ctx)
 	if err != nil {
 		return err
+	}
+	if !last.History.OK || last.History.Path == "" {
+		return fmt.Errorf("history is %+v", last.History)
 	}
 	if err := p.stop(); err != nil {
 		return err
 	}
-	store, err := storage.Open(ctx, storage.Options{Path: path})
+	store, err := storage.Open(ctx, storage.Options{Path: last.History.Path})
 	if err != nil {
 		return err
 	}
@@ -45,29 +46,9 @@ func (p *pool) audit(ctx context.Context) error {
 	return errors.Join(
 		checkHealth(h, sums),
 		checkRows(requests, batches, sums),
-		p.checkSeen(requests, saved),
+		p.checkSeen(requests, last.Gateway.Merge.Saved),
 		p.checkLeft(requests),
 	)
-}
-
-// status tells where the history is, and how many calls of the engine merging has
-// saved.
-func (p *pool) status(ctx context.Context) (history string, saved int, err error) {
-	out, err := p.command(ctx, "status", "--json")
-	if err != nil {
-		return "", 0, err
-	}
-	var status struct {
-		History storage.State `json:"history"`
-		Gateway gateway.Stats `json:"gateway"`
-	}
-	if err := json.Unmarshal(out, &status); err != nil {
-		return "", 0, fmt.Errorf("carpool status --json: %w", err)
-	}
-	if !status.History.OK || status.History.Path == "" {
-		return "", 0, fmt.Errorf("history is %+v", status.History)
-	}
-	return status.History.Path, int(status.Gateway.Merge.Saved), nil
 }
 
 func checkHealth(h health, sums storage.Summary) error {
@@ -139,8 +120,9 @@ func checkRows(requests []storage.Request, batches []storage.Batch, sums storage
 	return errors.Join(errs...)
 }
 
-// checkSeen holds the history against what the clients and the engine saw.
-func (p *pool) checkSeen(requests []storage.Request, saved int) error {
+// checkSeen holds the history against what the clients and the engine saw. The
+// engine was saved so many calls by merging those for embeddings.
+func (p *pool) checkSeen(requests []storage.Request, saved int64) error {
 	var errs []error
 	batch := map[string]string{}
 	released := map[string]int{}
@@ -157,13 +139,13 @@ func (p *pool) checkSeen(requests []storage.Request, saved int) error {
 	}
 	got := p.meter.routes()
 	embedded := 0
-	for _, route := range []string{"/api/embed", "/v1/embeddings"} {
-		embedded += released[route] - got[route]
-		delete(released, route)
-		delete(got, route)
+	for _, path := range []string{"/api/embed", "/v1/embeddings"} {
+		embedded += released[path] - got[path]
+		delete(released, path)
+		delete(got, path)
 	}
-	if embedded != saved {
-		errs = append(errs, fmt.Errorf("the engine got %d calls for embeddings less than were released, Carpool counts %d", embedded, saved))
+	if embedded != int(saved) {
+		errs = append(errs, fmt.Errorf("the engine got %d embedding calls fewer than history has released, merging says %d", embedded, saved))
 	}
 	if !maps.Equal(got, released) {
 		errs = append(errs, fmt.Errorf("the engine got %v, history has released %v", got, released))

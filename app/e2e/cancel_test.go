@@ -14,16 +14,7 @@ import (
 // TestClientLeaves runs on an engine with one slot: what it still works on holds
 // up whatever comes next.
 func TestClientLeaves(t *testing.T) {
-	p, err := open(t.Context(), "narrow", 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := p.close(context.Background()); err != nil {
-			t.Error(err)
-			t.Log(p.tail())
-		}
-	})
+	p := opened(t, "narrow", 1)
 	perToken := pace(t, p)
 	if perToken < 6*time.Millisecond {
 		t.Skipf("%v per token: Ollama loses slots when clients of so fast a model leave", perToken)

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +22,10 @@ import (
 	"github.com/ollama/ollama/api"
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
+
+	"carpool/app/gateway"
+	"carpool/app/tuner"
+	"carpool/storage"
 )
 
 // pool is a running Carpool in front of a metered engine, with its own settings,
@@ -97,6 +102,7 @@ type health struct {
 		QueueDepth   int     `json:"queue_depth"`
 		InFlight     int     `json:"in_flight"`
 	} `json:"batching"`
+	Models []healthModel `json:"models"`
 	Engine *struct {
 		Kind      string `json:"kind"`
 		Version   string `json:"version"`
@@ -107,6 +113,14 @@ type health struct {
 		Problem string `json:"problem"`
 		Dropped int    `json:"dropped"`
 	} `json:"history"`
+}
+
+type healthModel struct {
+	Model   string `json:"model"`
+	Limit   int    `json:"limit"`
+	Slots   int    `json:"slots"`
+	SlotsBy string `json:"slots_by"`
+	Why     string `json:"why"`
 }
 
 func (p *pool) health(ctx context.Context) (h health, err error) {
@@ -127,6 +141,38 @@ func (p *pool) health(ctx context.Context) (h health, err error) {
 		return h, fmt.Errorf("health: %s: %s", answer.Status, b)
 	}
 	return h, json.Unmarshal(b, &h)
+}
+
+// status is what the suite needs of `carpool status --json`.
+type status struct {
+	History storage.State `json:"history"`
+	Tuning  []tuner.State `json:"tuning"`
+	Gateway gateway.Stats `json:"gateway"`
+	LogFile string        `json:"log_file"`
+}
+
+func (p *pool) status(ctx context.Context) (s status, err error) {
+	out, err := p.command(ctx, "status", "--json")
+	if err != nil {
+		return s, err
+	}
+	if err := json.Unmarshal(out, &s); err != nil {
+		return s, fmt.Errorf("carpool status --json: %w", err)
+	}
+	return s, nil
+}
+
+// tuned is what Carpool knows of the engine for a model.
+func (p *pool) tuned(ctx context.Context, model string) (tuner.State, error) {
+	s, err := p.status(ctx)
+	if err != nil {
+		return tuner.State{}, err
+	}
+	i := slices.IndexFunc(s.Tuning, func(t tuner.State) bool { return t.Model == model || t.Model == model+":latest" })
+	if i < 0 {
+		return tuner.State{}, nil
+	}
+	return s.Tuning[i], nil
 }
 
 // command runs a carpool command against this Carpool and returns its output.
@@ -164,6 +210,27 @@ func (p *pool) idle(ctx context.Context) (h health, err error) {
 }
 
 func (p *pool) ollama() *api.Client { return ollamaClient(p.url, p.ledger) }
+
+// app is the Ollama client of an app that says who it is, and more, in headers.
+func (p *pool) app(name string, more ...string) *api.Client {
+	h := http.Header{"X-Carpool-App": {name}}
+	for i := 0; i < len(more); i += 2 {
+		h.Set(more[i], more[i+1])
+	}
+	return ollamaClient(p.url, saying{h, p.ledger})
+}
+
+// saying is a transport that adds headers to what is asked.
+type saying struct {
+	header http.Header
+	via    http.RoundTripper
+}
+
+func (s saying) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	maps.Copy(r.Header, s.header)
+	return s.via.RoundTrip(r)
+}
 
 func (p *pool) openai() openai.Client { return openaiClient(p.url, p.ledger) }
 

@@ -25,10 +25,11 @@ import (
 
 // The models of the suite. All are noise; what differs is what they can do.
 const (
-	fast  = "fast"  // a text model of under a millisecond per token
-	slow  = "slow"  // a text model of more than 6 ms per token
-	eyes  = "eyes"  // a text model that sees images
-	embed = "embed" // an embedding model
+	fast   = "fast"   // a text model of under a millisecond per token
+	medium = "medium" // a text model of about 2 ms per token
+	slow   = "slow"   // a text model of more than 6 ms per token
+	eyes   = "eyes"   // a text model that sees images
+	embed  = "embed"  // an embedding model
 )
 
 // template knows roles and tools. A tool call is JSON.
@@ -58,9 +59,9 @@ func findOllama(ctx context.Context) (string, error) {
 	return filepath.Abs(strings.TrimSpace(string(path)))
 }
 
-// startEngine starts a server with so many slots per model. Servers may share
-// the folder of models.
-func startEngine(ctx context.Context, program, dir, models string, slots int) (*engine, error) {
+// startEngine starts a server with so many slots per model and more settings of
+// its own. Servers may share the folder of models.
+func startEngine(ctx context.Context, program, dir, models string, slots int, more ...string) (*engine, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -76,6 +77,7 @@ func startEngine(ctx context.Context, program, dir, models string, slots int) (*
 		"OLLAMA_KEEP_ALIVE=30m",
 		"OLLAMA_NUM_PARALLEL="+strconv.Itoa(slots),
 	)
+	env = append(env, more...)
 	e.process, err = start("ollama with "+strconv.Itoa(slots)+" slots", filepath.Join(dir, "ollama.log"), env, program, "serve")
 	if err != nil {
 		return nil, err
@@ -117,7 +119,8 @@ func ollamaClient(base string, via http.RoundTripper) *api.Client {
 }
 
 // createModels writes the suite's models into the server, each an hour older than
-// the one before: Ollama lists models of one second in random order.
+// the one before: Ollama lists models of one second in random order. It breaks
+// off an answer that repeats one token 30 times; with these seeds none does.
 func (e *engine) createModels(ctx context.Context) error {
 	text := map[string]any{"num_thread": 1, "num_ctx": 2048, "num_predict": 32}
 	now := time.Now()
@@ -129,6 +132,7 @@ func (e *engine) createModels(ctx context.Context) error {
 	}{
 		{fast, gguf.Llama{Seed: 1}.File(), template, text},
 		{slow, gguf.Llama{Seed: 2, Layers: 12, Width: 1024, Type: gguf.Q80}.File(), template, text},
+		{medium, gguf.Llama{Seed: 21, Layers: 12, Width: 512, Type: gguf.Q80}.File(), template, text},
 		{eyes, gguf.Vision{Seed: 3}.File(), template, text},
 		{embed, gguf.Bert{Seed: 4}.File(), "", map[string]any{"num_thread": 1}},
 	} {

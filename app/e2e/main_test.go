@@ -13,7 +13,7 @@ import (
 )
 
 // What all tests share. The engine has 8 slots per model, as many as Carpool
-// lets in by default.
+// lets in by default when it does not look for their number.
 var (
 	dir    string // everything that the suite writes
 	ollama string // the program
@@ -61,9 +61,10 @@ func begin(ctx context.Context) (err error) {
 	return err
 }
 
-// open starts an engine with so many slots per model and a Carpool before it.
-func open(ctx context.Context, name string, slots int) (*pool, error) {
-	e, err := startEngine(ctx, ollama, filepath.Join(dir, name+"-engine"), filepath.Join(dir, "models"), slots)
+// open starts an engine with so many slots per model, and more settings of its
+// own, and a Carpool before it.
+func open(ctx context.Context, name string, slots int, more ...string) (*pool, error) {
+	e, err := startEngine(ctx, ollama, filepath.Join(dir, name+"-engine"), filepath.Join(dir, "models"), slots, more...)
 	if err != nil {
 		return nil, err
 	}
@@ -78,6 +79,22 @@ func open(ctx context.Context, name string, slots int) (*pool, error) {
 		return nil, errors.Join(err, e.stop())
 	}
 	return p, nil
+}
+
+// opened is open for one test, which closes it in the end.
+func opened(t *testing.T, name string, slots int, more ...string) *pool {
+	t.Helper()
+	p, err := open(t.Context(), name, slots, more...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.close(context.Background()); err != nil {
+			t.Error(err)
+			t.Log(p.tail())
+		}
+	})
+	return p
 }
 
 // close checks the history of a Carpool that has done its work, and stops it and

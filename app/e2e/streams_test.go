@@ -103,6 +103,7 @@ type timeline struct {
 }
 
 func TestStreams(t *testing.T) {
+	shared.do(t, "set", "batching.mode=fixed")
 	all := streams(shared)
 	for _, s := range all {
 		if err := s.read(t.Context(), fast, "hello", 4, func(string) {}); err != nil {
