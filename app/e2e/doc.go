@@ -10,6 +10,11 @@
 // loopback and lives in one temporary folder; each program hangs on a leash that
 // ends it with the test binary, however that ends.
 //
+// Tests of what the scheduler gains start engines of their own, with the slots and
+// the room for models that they need, and Carpool with its default settings. No
+// figure is absolute: a test asks the engine directly too, or measures what one
+// request takes, and compares the two of one run.
+//
 // When the tests are done the history is audited: a row for each request and each
 // batch, and the same sums as in GET /health, in the clients' headers and at the
 // meter. So every test also tests the history.
