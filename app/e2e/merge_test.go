@@ -3,11 +3,12 @@
 package e2e
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -15,75 +16,139 @@ import (
 	"github.com/ollama/ollama/api"
 )
 
-// flock asks for one vector of each text, all at once, and says how long it took.
-func flock(t *testing.T, c *api.Client, texts []string) ([][]float32, time.Duration) {
-	t.Helper()
-	vectors := make([][]float32, len(texts))
-	errs := make([]error, len(texts))
-	var wg sync.WaitGroup
-	begun := time.Now()
-	for i, text := range texts {
-		wg.Go(func() {
-			answer, err := c.Embed(t.Context(), &api.EmbedRequest{Model: embed, Input: text})
-			if err == nil && len(answer.Embeddings) != 1 {
-				err = fmt.Errorf("%d vectors for one text", len(answer.Embeddings))
-			}
-			if errs[i] = err; err == nil {
-				vectors[i] = answer.Embeddings[0]
-			}
-		})
-	}
-	wg.Wait()
-	took := time.Since(begun)
-	for i, err := range errs {
-		if err != nil {
-			t.Fatalf("%q: %v", texts[i], err)
+// TestEmbeddingsMerge sends single embedding calls all at once, to the engine
+// and through Carpool, which has the engine do many in one call.
+func TestEmbeddingsMerge(t *testing.T) {
+	p := opened(t, "merge", 1)
+	texts := func(round int) []string {
+		all := make([]string, 64)
+		for i := range all {
+			// Each is new: Carpool keeps embeddings that were computed before.
+			all[i] = fmt.Sprintf("text %d of round %d says that people need %d words", i, round, i*7+round)
 		}
+		return all
 	}
-	return vectors, took
-}
+	engine, through := ollamaClient(p.engine.url, newLedger()), p.ollama()
+	// Both find the model loaded and the connections open.
+	embedded(t, engine, texts(100))
+	embedded(t, through, texts(101))
 
-// TestMergedEmbeddings asks for 64 vectors at once, five times, through Carpool and
-// directly in turn.
-func TestMergedEmbeddings(t *testing.T) {
-	const calls, runs, most = 64, 5, 12
-	shared.do(t, "set", "embeddings.cache_mib=0")
-	defer shared.do(t, "set", "embeddings.cache_mib=64")
-	direct := ollamaClient(shared.engine.url, &http.Transport{MaxIdleConnsPerHost: calls})
-	through := ollamaClient(shared.url, &ledger{transport: &http.Transport{MaxIdleConnsPerHost: calls}, batches: map[string]string{}})
-	flock(t, direct, []string{"warm"})
-	flock(t, through, []string{"warm"})
-	var a, b []float64
-	for run := range runs {
-		var texts []string
-		for i := range calls {
-			texts = append(texts, fmt.Sprintf("people and water, run %d, text %d", run, i))
+	t.Run("GivesTheSameVectorsNotSlower", func(t *testing.T) {
+		var direct, merged []time.Duration
+		for round := range 5 {
+			all := texts(round)
+			var want, got embeddings
+			ways := []func(){
+				func() { want = embedded(t, engine, all) },
+				func() {
+					calls := p.embedCalls()
+					got = embedded(t, through, all)
+					if calls = p.embedCalls() - calls; calls > 12 {
+						t.Errorf("64 calls were %d for the engine", calls)
+					}
+					t.Logf("round %d: 64 calls were %d for the engine", round, calls)
+				},
+			}
+			if round%2 == 1 {
+				slices.Reverse(ways)
+			}
+			for _, way := range ways {
+				way()
+			}
+			direct, merged = append(direct, want.took), append(merged, got.took)
+			compare(t, all, got.vectors, want.vectors)
+			if got.tokens != want.tokens {
+				t.Errorf("%d tokens in all, directly %d", got.tokens, want.tokens)
+			}
 		}
-		alone, took := flock(t, direct, texts)
-		a = append(a, took.Seconds())
-		if _, err := shared.idle(context.WithoutCancel(t.Context())); err != nil {
+		t.Logf("64 at once: directly %v, through Carpool %v", rounded(direct), rounded(merged))
+		slices.Sort(direct)
+		slices.Sort(merged)
+		if ratio := float64(merged[2]) / float64(direct[2]); ratio > 1.05 {
+			t.Errorf("through Carpool it takes %.2f times as long", ratio)
+		}
+	})
+	t.Run("OneBadTextFailsAlone", func(t *testing.T) {
+		whole := false
+		ask := func(c *api.Client, text string) (*api.EmbedResponse, error) {
+			return c.Embed(t.Context(), &api.EmbedRequest{Model: embed, Input: text, Truncate: &whole})
+		}
+		all := texts(200)[:24]
+		all[13] = strings.Repeat("the ", 2000)
+		_, want := ask(engine, all[13])
+		calls := p.embedCalls()
+		vectors, errs := make([][]float32, len(all)), make([]error, len(all))
+		var wg sync.WaitGroup
+		for i, text := range all {
+			wg.Go(func() {
+				r, err := ask(through, text)
+				if errs[i] = err; err == nil && len(r.Embeddings) == 1 {
+					vectors[i] = r.Embeddings[0]
+				}
+			})
+		}
+		wg.Wait()
+		var said api.StatusError
+		if !errors.As(errs[13], &said) || said.StatusCode != http.StatusBadRequest || errs[13].Error() != want.Error() {
+			t.Errorf("the text that is too long: %v; directly %v", errs[13], want)
+		}
+		vectors, errs, all = slices.Delete(vectors, 13, 14), slices.Delete(errs, 13, 14), slices.Delete(all, 13, 14)
+		if err := errors.Join(errs...); err != nil {
 			t.Fatal(err)
 		}
-		_, _, before := shared.meter.counts()
-		together, took := flock(t, through, texts)
-		b = append(b, took.Seconds())
-		_, _, after := shared.meter.counts()
-		if after-before > most {
-			t.Errorf("%d calls were %d for the engine, at most %d", calls, after-before, most)
-		}
-		t.Logf("run %d: direct %.3f s, through Carpool %.3f s in %d calls", run+1, a[run], b[run], after-before)
-		for i := range texts {
-			if at := cosine(alone[i], together[i]); at < 1-1e-6 {
-				t.Errorf("%q: the cosine is %.9f", texts[i], at)
-			}
+		compare(t, all, vectors, embedded(t, engine, all).vectors)
+		t.Logf("24 texts, one of them bad, in %d calls", p.embedCalls()-calls)
+	})
+}
+
+// embedCalls is how many embedding calls the engine has had from Carpool.
+func (p *pool) embedCalls() (n int) {
+	for path, calls := range p.meter.routes() {
+		if strings.Contains(path, "embed") {
+			n += calls
 		}
 	}
-	slices.Sort(a)
-	slices.Sort(b)
-	if ratio := b[runs/2] / a[runs/2]; ratio > 1.05 {
-		t.Errorf("through Carpool it takes %.3f times as long", ratio)
-	} else {
-		t.Logf("through Carpool it takes %.3f times as long", ratio)
+	return n
+}
+
+// embeddings are the answers to texts that were all asked for at once, each in a
+// call of its own.
+type embeddings struct {
+	vectors [][]float32
+	tokens  int // of all texts, as told
+	took    time.Duration
+}
+
+func embedded(t *testing.T, c *api.Client, texts []string) embeddings {
+	t.Helper()
+	answers, errs := make([]*api.EmbedResponse, len(texts)), make([]error, len(texts))
+	begun := time.Now()
+	var wg sync.WaitGroup
+	for i, text := range texts {
+		wg.Go(func() { answers[i], errs[i] = c.Embed(t.Context(), &api.EmbedRequest{Model: embed, Input: text}) })
+	}
+	wg.Wait()
+	all := embeddings{took: time.Since(begun)}
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	for i, a := range answers {
+		if len(a.Embeddings) != 1 || a.PromptEvalCount == 0 {
+			t.Fatalf("%q: %d vectors, %d tokens", texts[i], len(a.Embeddings), a.PromptEvalCount)
+		}
+		all.vectors = append(all.vectors, a.Embeddings[0])
+		all.tokens += a.PromptEvalCount
+	}
+	return all
+}
+
+// compare holds vectors against those that the engine gave directly.
+func compare(t *testing.T, texts []string, got, want [][]float32) {
+	t.Helper()
+	for i := range want {
+		if c := cosine(got[i], want[i]); c < 1-1e-6 {
+			t.Errorf("%.40q: cosine %v", texts[i], c)
+		}
 	}
 }
 
