@@ -112,7 +112,7 @@ func busy() app.Snapshot {
 				Advice: "Ollama runs one request at a time (OLLAMA_NUM_PARALLEL is not set): set it to 4 and start Ollama again, so that more can share the GPU"},
 			{Key: batching.Key{Engine: "ollama", Model: "large"}, Reason: "batching is off: straight to the engine"},
 		},
-		Gateway: gateway.Stats{Cache: gateway.CacheStats{Hits: 5, Misses: 7, Entries: 3, Bytes: 4096}, Superseded: 2,
+		Gateway: gateway.Stats{Cache: gateway.CacheStats{Hits: 5, Misses: 7, Entries: 3, Bytes: 4096}, Superseded: 2, Shared: 3,
 			Merge: gateway.MergeStats{Calls: 3, Requests: 64, Texts: 70, Saved: 61, Off: []gateway.Unmerged{{
 				Key: batching.Key{Engine: "ollama", Model: "bert"}, Reason: "a merged text takes 20 ms, a single one 10 ms", Until: moment0}}}},
 		Batching: batching.Totals{Requests: 1234, Batches: 456, AvgBatchSize: 2.7, AvgConcurrency: 3.14, AvgBatchDuration: 810, Tokens: 56789},

@@ -171,6 +171,9 @@ func savedText(s app.Snapshot) string {
 		parts = append(parts, fmt.Sprintf("%s answered from the cache (%s)", counted(int64(c.Hits), "embedding call", "embedding calls"),
 			humanize.IBytes(uint64(c.Bytes))))
 	}
+	if n := s.Gateway.Shared; n > 0 {
+		parts = append(parts, counted(int64(n), "request", "requests")+" answered by the run of an identical one")
+	}
 	if n := s.Gateway.Superseded; n > 0 {
 		parts = append(parts, counted(int64(n), "request", "requests")+" replaced by newer ones")
 	}
