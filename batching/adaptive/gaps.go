@@ -104,17 +104,35 @@ func (g *Governor) pause() time.Duration {
 // asked for, but at least three times that of the fewest streams, since no limit
 // makes a machine faster than it is.
 func (g *Governor) floor() time.Duration {
-	best := 0.
-	for d := 1; d <= 4 && d < len(g.levels); d++ {
-		l := &g.levels[d]
-		if l.known() && g.now-l.touched < 10*time.Minute && (best == 0 || l.quartile < best) {
-			best = l.quartile
-		}
-	}
-	if best > 0 {
+	if best := g.fewest(); best > 0 {
 		g.best = best
 	}
 	return max(g.config.Latency, seconds(3*g.best))
+}
+
+// fewest is the seconds per token of the fewest streams, at most four, as of the
+// last ten minutes. Where only more were measured it follows their line down.
+func (g *Governor) fewest() float64 {
+	best, low, high := 0., 0, 0
+	for d := range g.levels {
+		l := &g.levels[d]
+		if !l.known() || g.now-l.touched > 10*time.Minute {
+			continue
+		}
+		if d <= 4 && (best == 0 || l.quartile < best) {
+			best = l.quartile
+		}
+		if low == 0 {
+			low = d
+		}
+		high = d
+	}
+	if best > 0 || low == 0 {
+		return best
+	}
+	first, last := g.levels[low].quartile, g.levels[high].quartile
+	slope := (last - first) / float64(max(high-low, 1))
+	return max(first-max(slope, 0)*float64(low-1), first/4)
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

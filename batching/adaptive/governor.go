@@ -30,13 +30,15 @@ type Governor struct {
 
 // learned is what Reset forgets.
 type learned struct {
-	limit   int  // without the probe
-	startup bool // growing fast
-	slots   slots
-	seen    []time.Duration // when so many streams last ran
-	proven  int             // most at once since the limit changed
-	peak    int             // most at once ever
-	ends    int             // requests that ended
+	limit     int           // without the probe
+	startup   bool          // growing fast
+	limitAt   time.Duration // when the limit last changed
+	limitRead int           // of Governor.read, at that time
+	slots     slots
+	seen      []time.Duration // when so many streams last ran
+	proven    int             // most at once since the limit changed
+	peak      int             // most at once ever
+	ends      int             // requests that ended
 
 	levels   []level // by streams
 	best     float64 // seconds per token of the fastest of the lowest levels
@@ -104,6 +106,7 @@ func (g *Governor) Reset(now time.Time, reason string) {
 		r.from, r.read, r.alone = 0, g.read, 0
 	}
 	g.epoch++
+	g.canceled = nil
 	if reason != "" {
 		reason += ": "
 	}
@@ -258,11 +261,6 @@ func (g *Governor) learnFrom(r *request, e End) {
 		g.perChunk += .1 * (min(max(float64(e.Output)/float64(r.tokens), .5), 32) - g.perChunk)
 		g.recount(was)
 	}
-	uncached := r.work.Prompt
-	if e.Cached > 0 && e.Prompt > 0 {
-		uncached = int(float64(uncached) * (1 - float64(e.Cached)/float64(max(e.Prompt, e.Cached))))
-	}
-	g.prompts.ended(uncached, g.now-r.first)
 }
 
 // recount makes the tokens held fit another number of tokens per chunk.
@@ -380,6 +378,7 @@ func (g *Governor) set(n int, reason string) {
 	g.proven = g.streams
 	g.slots.firsts = 0
 	g.boundFor = 0
+	g.limitAt, g.limitRead = g.now, g.read
 }
 
 func (g *Governor) decide(waiting, inFlight int) Decision {

@@ -2,14 +2,10 @@ package adaptive
 
 import "time"
 
-// prompts is what was learned of how requests spend their time before and after
-// their first token.
+// prompts is what was learned of how fast the engine reads prompts.
 type prompts struct {
 	rate    float64 // prompt tokens per second; a low estimate, since it bounds patience
 	samples int
-	reading float64 // mean seconds that a prompt takes at that rate
-	writing float64 // mean seconds from first token to end
-	ends    int
 }
 
 const unmeasuredPromptRate = 1000
@@ -46,23 +42,7 @@ func (p *prompts) atLeast(tokens int, took time.Duration) {
 	}
 }
 
-// ended takes a stream that ended by itself.
-func (p *prompts) ended(tokens int, writing time.Duration) {
-	p.ends++
-	weight := max(.05, 1/float64(p.ends))
-	p.reading += weight * (p.expected(tokens).Seconds() - p.reading)
-	p.writing += weight * (writing.Seconds() - p.writing)
-}
-
 // expected is the time that reading so many tokens takes.
 func (p *prompts) expected(tokens int) time.Duration {
 	return seconds(float64(tokens) / max(p.rate, 1))
-}
-
-// busy is the share of its life that a request spends on its prompt.
-func (p *prompts) busy() float64 {
-	if p.ends < 3 || p.reading+p.writing <= 0 {
-		return .1
-	}
-	return p.reading / (p.reading + p.writing)
 }

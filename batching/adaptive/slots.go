@@ -49,12 +49,13 @@ func (g *Governor) found(n int, by SlotSource) {
 		s.n, s.by = n, by
 	}
 	g.startup = false
-	limit := g.limit
 	if g.trial.on {
-		g.trial.on, limit = false, g.trial.from
+		// It goes on below the slots, and ends there.
+		g.trial.from = min(g.trial.from, n)
+		g.trial.on = g.trial.to < n
 	}
-	if limit = min(limit, n); limit != g.limit {
-		g.set(limit, runsAtOnce(n))
+	if n < g.limit {
+		g.set(n, runsAtOnce(n))
 	}
 }
 
@@ -117,18 +118,15 @@ func (g *Governor) placeGotFree() {
 }
 
 // detectByPeak finds that the limit was filled again and again, and yet fewer
-// ran at once. A first token weighs as much as it was likely that all were past
-// their prompts then.
+// ran at once. A first token weighs the share of time in which no prompt was
+// read, as only then can all be seen at once.
 func (g *Governor) detectByPeak(r *request) {
 	if !r.full || g.hiddens > 0 || g.slots.probe.on {
 		return
 	}
 	limit := g.effective()
-	weight := 1.
-	for range min(limit-1, 64) {
-		weight *= 1 - g.prompts.busy()
-	}
-	g.slots.firsts += weight
+	reading := g.reading(g.read - g.limitRead)
+	g.slots.firsts += max(0, 1-reading.Seconds()/max(g.now-g.limitAt, time.Second).Seconds())
 	enough := float64(max(12, limit))
 	if limit > 4 && g.proven >= limit-1 {
 		enough *= 2

@@ -1,24 +1,44 @@
 package adaptive
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // speed notices that the machine as a whole became slower or faster: it tracks
 // how gaps compare with those measured before for the same number of streams.
 type speed struct {
-	ratio float64 // lower quartile of gap / known gap; 1 = as before
+	ratio  float64 // lower quartile of gap / known gap; 1 = as before
+	recent [exactGaps]float64
+	next   int // in recent
 
 	// When the ratio left each of the bounds; negative = it has not.
 	slow, slower, faster time.Duration
 }
 
-func newSpeed() speed { return speed{ratio: 1, slow: -1, slower: -1, faster: -1} }
+func newSpeed() speed {
+	s := speed{ratio: 1, slow: -1, slower: -1, faster: -1}
+	for i := range s.recent {
+		s.recent[i] = 1
+	}
+	return s
+}
 
 func (s *speed) add(ratio float64) {
+	s.recent[s.next] = ratio
+	s.next = (s.next + 1) % len(s.recent)
 	if ratio > s.ratio {
 		s.ratio *= 1.01
 	} else {
 		s.ratio *= .97
 	}
+}
+
+// now is the ratio of the last gaps alone; the tracked one lags behind a leap.
+func (s *speed) now() float64 {
+	sorted := s.recent
+	slices.Sort(sorted[:])
+	return sorted[len(sorted)/4]
 }
 
 // changed means that gaps must not be learned: they belong to another speed.
@@ -46,7 +66,7 @@ func (g *Governor) watchSpeed() {
 	fast := lasted(r < .75, &s.faster, g.active, 5*time.Second)
 	switch {
 	case spill:
-		g.rescale(r)
+		g.rescale(s.now())
 		if g.limit > 1 {
 			g.holdUntil = g.now + 30*time.Second
 			d := g.limit
@@ -56,9 +76,9 @@ func (g *Governor) watchSpeed() {
 			g.try(trialSpill, d, g.limit/2)
 		}
 	case slow:
-		g.rescale(r)
+		g.rescale(s.now())
 	case fast:
-		g.rescale(r)
+		g.rescale(s.now())
 		g.knee, g.kneeEvery = 0, kneeEvery
 	}
 }
@@ -69,5 +89,6 @@ func (g *Governor) rescale(r float64) {
 		g.levels[i].quartile *= r
 	}
 	g.best *= r
+	g.prompts.rate /= r
 	g.speed = newSpeed()
 }
