@@ -6,22 +6,31 @@ import (
 	"carpool/batching/adaptive"
 )
 
+var start = time.Unix(1_700_000_000, 0)
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
 // engine is a scripted one for single rules: a line before some slots, a fixed
 // time for a prompt, a fixed time per token. It always has its governor ask as
 // often as the real one does. Its requests are let in as the governor says,
 // while there are any.
 type engine struct {
 	*adaptive.Governor
-	now time.Time
+	config adaptive.Config
+	now    time.Time
 
 	slots  int
 	length int           // tokens of an answer
+	spread int           // by which answers differ, so that they do not end together
 	read   time.Duration // of a prompt
 	gap    func(streams int) time.Duration
 	demand int // requests that want to run at any time, in flight or waiting
 
-	plain bool // answers come in one piece
-	timed bool // the engine tells its times
+	plain   bool // answers come in one piece
+	timed   bool // the engine tells its times
+	stopped bool // it generates nothing
+
+	after func() // called after each decision; nil = nothing
 
 	next     uint64
 	flight   []*answer // in order of release; the first slots of them run
@@ -30,6 +39,8 @@ type engine struct {
 	decision adaptive.Decision
 	history  []adaptive.Decision // those that changed
 	highest  int                 // limit
+	streams  int                 // of the last step
+	seen     int                 // most streams since seen was last set to streams
 }
 
 type answer struct {
@@ -39,12 +50,13 @@ type answer struct {
 	tokens   int
 }
 
-func newEngine(c adaptive.Config, slots int) *engine {
-	e := &engine{Governor: adaptive.New(start, c), now: start, slots: slots, length: 100,
-		read: 50 * time.Millisecond, demand: 1000}
+func newEngine(c adaptive.Config, slots int) *engine { return newEngineAt(start, c, slots) }
+
+func newEngineAt(now time.Time, c adaptive.Config, slots int) *engine {
+	e := &engine{Governor: adaptive.New(now, c), config: c, now: now, slots: slots, length: 100,
+		read: 50 * time.Millisecond, demand: 1000, nextStep: now, nextTick: now}
 	e.constantGap(10 * time.Millisecond)
-	e.Tell(start, adaptive.Facts{Preallocated: true})
-	e.nextStep, e.nextTick = start, start
+	e.Tell(now, adaptive.Facts{Preallocated: true})
 	return e
 }
 
@@ -91,6 +103,9 @@ func (e *engine) tick() {
 		if e.decision.Changed {
 			e.history = append(e.history, e.decision)
 		}
+		if e.after != nil {
+			e.after()
+		}
 		if waiting == 0 || len(e.flight) >= e.decision.Limit {
 			return
 		}
@@ -117,6 +132,10 @@ func (e *engine) enter() {
 
 // step gives each running stream a token.
 func (e *engine) step() {
+	if e.stopped {
+		e.nextStep = e.now.Add(10 * time.Millisecond)
+		return
+	}
 	streams := 0
 	var done []*answer
 	for _, a := range e.flight {
@@ -128,10 +147,11 @@ func (e *engine) step() {
 		if !e.plain {
 			e.Tokens(e.now, a.id, 1)
 		}
-		if a.tokens >= e.length {
+		if a.tokens >= e.length+int(a.id%7)*e.spread {
 			done = append(done, a)
 		}
 	}
+	e.streams, e.seen = streams, max(e.seen, streams)
 	for _, a := range done {
 		e.end(a.id, adaptive.Served)
 	}

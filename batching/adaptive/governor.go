@@ -48,7 +48,7 @@ type learned struct {
 	perChunk float64 // tokens in each reported chunk
 
 	active    time.Duration // time in which the engine decoded
-	lastToken time.Duration // of any stream
+	lastToken time.Duration // of any stream, or the last answer that came in one piece
 
 	ticked     time.Duration
 	filled     time.Duration // last time that the limit was full
@@ -100,7 +100,7 @@ func (g *Governor) Reset(now time.Time, reason string) {
 	g.learned = learned{
 		startup: true, speed: newSpeed(), prompts: newPrompts(), memory: newMemory(), perChunk: 1,
 		ticked: g.now, bound: -time.Hour, filled: -time.Hour, lastToken: -time.Hour, starved: -1, cutAt: -1,
-		downAt: g.now, downEvery: downEvery, kneeEvery: kneeEvery, changed: true,
+		trimmed: g.now, downAt: g.now, downEvery: downEvery, kneeEvery: kneeEvery, changed: true,
 	}
 	for r := g.oldest; r != nil; r = r.next {
 		r.from, r.read, r.alone = 0, g.read, 0
@@ -228,6 +228,9 @@ func (g *Governor) Ended(now time.Time, id uint64, e End) {
 	g.probeSpoiled()
 	switch e.Outcome {
 	case Served:
+		if r.hidden() && e.LoadTime <= reload {
+			g.lastToken = g.now // all that shows that the engine works
+		}
 		g.detectByWait(r, e)
 		if g.down {
 			g.answered(r)
@@ -246,7 +249,7 @@ func (g *Governor) Ended(now time.Time, id uint64, e End) {
 
 // learnFrom takes what the end of a request tells beyond that it ended.
 func (g *Governor) learnFrom(r *request, e End) {
-	if p := &g.slots.probe; p.on && p.has && p.id == r.id && e.LoadTime > reload {
+	if p := &g.slots.probe; p.is(r) && e.LoadTime > reload {
 		p.never = true
 	}
 	if e.Outcome != Served {

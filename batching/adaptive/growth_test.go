@@ -126,6 +126,15 @@ func TestConfigure(t *testing.T) {
 	if before <= 6 || e.decision.Limit != 6 {
 		t.Errorf("limit %d became %d under a maximum of 6", before, e.decision.Limit)
 	}
+	e = newEngine(adaptive.Config{}, 4)
+	if !e.until(time.Minute, func() bool { return e.State().Phase == adaptive.Probing }) {
+		t.Fatal("no probe")
+	}
+	e.Configure(e.now, adaptive.Config{Max: 4})
+	e.tick()
+	if e.decision.Limit > 4 {
+		t.Errorf("limit %d under a maximum of 4 while it probes", e.decision.Limit)
+	}
 	e.Configure(e.now, adaptive.Config{Min: 7})
 	e.tick()
 	if e.decision.Limit < 7 {

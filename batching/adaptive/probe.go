@@ -70,7 +70,7 @@ func (g *Governor) awaitProbe() {
 		}
 	case r == nil:
 		g.endProbe(unclear)
-	case g.overdue(r, g.unread()):
+	case !r.hidden() && g.overdue(r, g.unread()):
 		g.endProbe(failed)
 	case g.now-p.began > probeLongest:
 		g.endProbe(failed)
@@ -107,16 +107,17 @@ func (g *Governor) endProbe(v verdict) {
 
 // probed takes the first token of the probe's request.
 func (g *Governor) probed(r *request) {
-	p := &g.slots.probe
-	if !p.on || !p.has || p.id != r.id {
-		return
-	}
-	if p.ends == g.ends {
+	switch p := &g.slots.probe; {
+	case !p.is(r):
+	case p.ends == g.ends:
 		g.endProbe(succeeded)
-	} else {
+	default:
 		g.endProbe(unclear)
 	}
 }
+
+// is tells whether a request is the one that probes.
+func (p *probe) is(r *request) bool { return p.on && p.has && p.id == r.id }
 
 // probeSpoiled takes the end of another request: the probe may run in its slot
 // now. If it had time enough to start before, it was kept waiting.
@@ -126,7 +127,7 @@ func (g *Governor) probeSpoiled() {
 		return
 	}
 	r := g.flight[p.id]
-	if r == nil || r.streaming {
+	if r == nil || r.streaming || r.hidden() {
 		return
 	}
 	if g.active-r.from > max(300*time.Millisecond, 2*g.reading(g.unread())) {

@@ -144,6 +144,9 @@ func (g *Governor) detectByWait(r *request, e End) {
 		return
 	}
 	if e.EngineWait <= max(250*time.Millisecond, e.PromptTime/2) {
+		if g.slots.probe.is(r) && !r.streaming {
+			g.endProbe(succeeded)
+		}
 		if r.hidden() {
 			g.ran(r.place)
 		}

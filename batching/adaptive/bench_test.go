@@ -1,0 +1,67 @@
+package adaptive_test
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"carpool/batching/adaptive"
+)
+
+// busy returns a governor with n streams.
+func busy(n int) *adaptive.Governor {
+	g := adaptive.New(start, adaptive.Config{Max: 8192, Start: n})
+	g.Tell(start, adaptive.Facts{Preallocated: true})
+	for id := range uint64(n) {
+		g.Released(start, id, adaptive.Work{Prompt: 100, Streams: true})
+	}
+	for id := range uint64(n) {
+		g.Tokens(start, id, 1)
+	}
+	return g
+}
+
+func BenchmarkTokens(b *testing.B) {
+	for _, n := range []int{8, 32} {
+		b.Run(strconv.Itoa(n)+" streams", func(b *testing.B) {
+			g, now := busy(n), start
+			b.ReportAllocs()
+			for i := range b.N {
+				if i%n == 0 {
+					now = now.Add(10 * time.Millisecond)
+				}
+				g.Tokens(now, uint64(i%n), 1)
+			}
+		})
+	}
+}
+
+func BenchmarkTick(b *testing.B) {
+	for _, n := range []int{8, 32} {
+		b.Run(strconv.Itoa(n)+" streams", func(b *testing.B) {
+			g, now := busy(n), start
+			b.ReportAllocs()
+			for range b.N {
+				now = now.Add(100 * time.Millisecond)
+				g.Tick(now, 10, n)
+			}
+		})
+	}
+}
+
+func TestTokensAllocateNothing(t *testing.T) {
+	g, now := busy(8), start
+	i := 0
+	token := func() {
+		if i++; i%8 == 0 {
+			now = now.Add(10 * time.Millisecond)
+		}
+		g.Tokens(now, uint64(i%8), 1)
+	}
+	for range 1000 {
+		token()
+	}
+	if n := testing.AllocsPerRun(1000, token); n != 0 {
+		t.Errorf("%v allocations per token", n)
+	}
+}
