@@ -258,7 +258,7 @@ func TestGuard(t *testing.T) {
 		c := batching.NewCore(fixed(1), batching.Options{})
 		from(t, c, "flood", 100, batching.Request{PromptTokens: 1000})
 		turns(c, 20) // all that wait are old now
-		from(t, c, "light", 1, batching.Request{PromptTokens: 1})
+		arrive(t, c, at(200_000), 1, batching.Request{Key: key, App: "light", PromptTokens: 1})
 		next := c.Step(at(200_000)).Released[0] // as both have had the same by now
 		c.End(at(210_000), next, batching.Served, batching.Untold())
 		if got := c.Step(at(210_000)).Released[0].Request.App; got != "light" {

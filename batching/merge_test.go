@@ -272,9 +272,20 @@ func TestMergingKeepsTheLaws(t *testing.T) {
 			if tot.InFlight > 2*size || tot.QueueDepth != len(waits) || tot.Requests != uint64(released) {
 				t.Fatalf("totals %+v, %d wait, %d released", tot, len(waits), released)
 			}
+			calls := map[batching.Key]map[any]bool{}
+			for _, r := range runs {
+				var call any = r
+				if r.Ride() != nil {
+					call = r.Ride()
+				}
+				if calls[r.Request.Key] == nil {
+					calls[r.Request.Key] = map[any]bool{}
+				}
+				calls[r.Request.Key][call] = true
+			}
 			for _, l := range c.Loads() {
-				if l.InFlight > size {
-					t.Fatalf("%d calls in flight, at most %d", l.InFlight, size)
+				if l.InFlight > size || l.InFlight < len(calls[l.Key]) {
+					t.Fatalf("%d calls in flight, at most %d, %d are not over", l.InFlight, size, len(calls[l.Key]))
 				}
 				for _, w := range waits {
 					if w.Request.Key != l.Key || l.InFlight == size {

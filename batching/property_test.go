@@ -216,14 +216,19 @@ func (m *model) check(t *rapid.T) {
 	if got.QueueDepth != len(m.waits) || got.InFlight != len(m.runs)+len(m.leaving) || got.Requests != uint64(m.count.released) {
 		t.Fatalf("totals %+v, model waits %d, runs %d, leaving %d, released %d", got, len(m.waits), len(m.runs), len(m.leaving), m.count.released)
 	}
-	if len(m.waits) > 0 && got.InFlight == 0 && m.set.Mode != batching.Static {
-		t.Fatal("requests wait before an idle engine")
+	for w := range m.waits {
+		if got.InFlight == 0 && (m.set.Mode != batching.Static || m.now.Sub(w.Queued) >= m.set.Wait) {
+			t.Fatal("a request waits before an idle engine")
+		}
 	}
 }
 
 // drain ends everything and proves that nobody is left behind.
 func (m *model) drain() {
-	for len(m.waits)+len(m.runs)+len(m.leaving) > 0 {
+	for rounds := 0; len(m.waits)+len(m.runs)+len(m.leaving) > 0; rounds++ {
+		if rounds > 1000 {
+			m.t.Fatalf("%d wait for ever", len(m.waits))
+		}
 		for ticket := range m.runs {
 			m.core.End(m.now, ticket, batching.Served, batching.Untold())
 			delete(m.runs, ticket)
