@@ -10,6 +10,7 @@ import (
 	"math"
 	"strconv"
 
+	"carpool/app/gateway"
 	"carpool/storage"
 )
 
@@ -46,7 +47,7 @@ func (p *pool) audit(ctx context.Context) error {
 	return errors.Join(
 		checkHealth(h, sums),
 		checkRows(requests, batches, sums),
-		p.checkSeen(requests, last.Gateway.Merge.Saved),
+		p.checkSeen(requests, last.Gateway),
 		p.checkLeft(requests),
 	)
 }
@@ -120,9 +121,9 @@ func checkRows(requests []storage.Request, batches []storage.Batch, sums storage
 	return errors.Join(errs...)
 }
 
-// checkSeen holds the history against what the clients and the engine saw. The
-// engine was saved so many calls by merging those for embeddings.
-func (p *pool) checkSeen(requests []storage.Request, saved int64) error {
+// checkSeen holds the history against what the clients and the engine saw, and
+// what the engine was spared against what Carpool says of that.
+func (p *pool) checkSeen(requests []storage.Request, spared gateway.Stats) error {
 	var errs []error
 	batch := map[string]string{}
 	released := map[string]int{}
@@ -132,7 +133,11 @@ func (p *pool) checkSeen(requests []storage.Request, saved int64) error {
 			batch[r.ID] = strconv.FormatUint(*r.Batch, 10)
 		}
 	}
-	for id, told := range p.ledger.all() {
+	all, shared := p.ledger.all()
+	if shared != spared.Shared {
+		errs = append(errs, fmt.Errorf("%d answers were shared, Carpool counts %d", shared, spared.Shared))
+	}
+	for id, told := range all {
 		if batch[id] != told {
 			errs = append(errs, fmt.Errorf("request %s was told batch %s, history has %q", id, told, batch[id]))
 		}
@@ -144,8 +149,8 @@ func (p *pool) checkSeen(requests []storage.Request, saved int64) error {
 		delete(released, path)
 		delete(got, path)
 	}
-	if embedded != int(saved) {
-		errs = append(errs, fmt.Errorf("the engine got %d embedding calls fewer than history has released, merging says %d", embedded, saved))
+	if embedded != int(spared.Merge.Saved) {
+		errs = append(errs, fmt.Errorf("the engine got %d embedding calls fewer than history has released, merging says %d", embedded, spared.Merge.Saved))
 	}
 	if !maps.Equal(got, released) {
 		errs = append(errs, fmt.Errorf("the engine got %v, history has released %v", got, released))

@@ -240,11 +240,13 @@ func openaiClient(base string, via http.RoundTripper) openai.Client {
 }
 
 // ledger is the transport of the suite's clients: it remembers which requests
-// Carpool says it has scheduled, and in which batch.
+// Carpool says it has scheduled, and in which batch, and how many it says were
+// answered by another one's run.
 type ledger struct {
 	transport *http.Transport
 	mu        sync.Mutex
 	batches   map[string]string // by request id
+	shared    uint64
 }
 
 func newLedger() *ledger {
@@ -256,16 +258,18 @@ func (l *ledger) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if batch := answer.Header.Get("X-Carpool-Batch"); batch != "" {
-		l.mu.Lock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if answer.Header.Get("X-Carpool-Shared") != "" {
+		l.shared++ // its batch is that of the other one
+	} else if batch := answer.Header.Get("X-Carpool-Batch"); batch != "" {
 		l.batches[answer.Header.Get("X-Request-Id")] = batch
-		l.mu.Unlock()
 	}
 	return answer, nil
 }
 
-func (l *ledger) all() map[string]string {
+func (l *ledger) all() (batches map[string]string, shared uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return maps.Clone(l.batches)
+	return maps.Clone(l.batches), l.shared
 }
