@@ -38,7 +38,7 @@ type Scheduler interface {
 
 // Options are fixed for a Tuner's life.
 type Options struct {
-	Engines func() []backends.Info
+	Engines func() []backends.Info // called under the scheduler's lock too, so it must be quick
 	GPU     func() gpu.Reading
 	Decided func(Decision) // hears of each change, from Run or Configure; must not block; nil = none
 }
@@ -88,6 +88,11 @@ func (t *Tuner) governed(now time.Time, k batching.Key) *governed {
 		t.makeRoom()
 		c := governor(t.config, t.options.GPU())
 		g = &governed{key: k, governor: adaptive.New(now, c), decided: now, used: now}
+		for _, e := range t.options.Engines() {
+			if e.Name == k.Engine {
+				g.look(now, e, false)
+			}
+		}
 		t.keys[k] = g
 	}
 	return g

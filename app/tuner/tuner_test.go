@@ -130,9 +130,10 @@ func TestTuner(t *testing.T) {
 	})
 	t.Run("TakesTheSlotsThatTheEngineTells", func(t *testing.T) {
 		during(t, config.Default(), func(r *rig) {
+			after(100 * time.Millisecond)
 			r.change(func() { r.engine.Slots = 2 })
 			r.run(llama, 0, 1)
-			after(1100 * time.Millisecond)
+			after(100 * time.Millisecond)
 			if l := r.scheduler.limit(llama); l.Size != 2 {
 				t.Errorf("%+v", l)
 			}
