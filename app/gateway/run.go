@@ -226,11 +226,12 @@ func (r *run) drop() {
 	r.kept = nil
 }
 
-// end publishes the end: what ended the run and, if its answer had begun, how.
-func (r *run) end(f *fault, e ending, midLine bool) {
+// end publishes the end: what ended the run, the engine's status (0 = there was
+// none) and, if its answer had begun, how that ended.
+func (r *run) end(f *fault, status int, e ending, midLine bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.over, r.closed = true, true
+	r.over, r.closed, r.status = true, true, status
 	r.fault, r.ending, r.midLine = f, e, midLine
 	r.wake()
 }

@@ -73,7 +73,7 @@ func TestRun(t *testing.T) {
 			}
 		}
 		all.forget(r)
-		r.end(nil, proper, false)
+		r.end(nil, 200, proper, false)
 		for _, c := range readers {
 			if r.isShared() { // a leader that is alone reads from the engine itself
 				read(c)
@@ -136,7 +136,7 @@ func TestRunWakesWhoWaits(t *testing.T) {
 		read(interrupted, 4)
 		cancel(errShutdown)
 		silent("the run tells how it was interrupted")
-		r.end(newFault(shuttingDown, ""), framed, false)
+		r.end(newFault(shuttingDown, ""), 200, framed, false)
 		if got := <-results; got.n != 0 || got.err != nil {
 			t.Errorf("%+v", got)
 		}

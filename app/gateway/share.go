@@ -135,7 +135,7 @@ func (c *call) publish(res *http.Response, form framing) {
 func (c *call) endRun() {
 	r := c.leader.run
 	c.runs.forget(r)
-	r.end(c.fault, c.ending, c.midLine)
+	r.end(c.fault, c.rec.EngineStatus, c.ending, c.midLine)
 }
 
 // leaveRun waits until the leader's own client has all of a shared answer, and
@@ -147,7 +147,7 @@ func (c *call) leaveRun(left bool) (broken bool) {
 		<-l.copied
 		c.rec.Total = l.done.Sub(c.arrived)
 		c.fault, broken = c.conclude(l.run, l.at, l.err)
-	} else if left && l.run.isShared() {
+	} else if left && l.run.isShared() && !c.complete {
 		c.fault = newFault(clientGone, "the client left")
 	}
 	l.stop()
@@ -165,13 +165,14 @@ func (c *call) follow(r *run) {
 	first := make([]byte, 1)
 	_, err := r.read(c.ctx, 0, first)
 	r.mu.Lock()
-	opened, over, f, released := r.opened, r.over, r.fault, r.released
+	opened, over, f, released, status := r.opened, r.over, r.fault, r.released, r.status
 	r.mu.Unlock()
 	c.admitted = !released.IsZero()
 	c.rec.Queued = time.Since(c.arrived)
 	if c.admitted {
 		c.rec.Queued = max(0, released.Sub(c.arrived))
 	}
+	c.rec.EngineStatus = status
 	switch {
 	case errors.Is(err, errBehind):
 		c.fail(newFault(queueFull, "too many answers are held, try again later"))
@@ -183,14 +184,13 @@ func (c *call) follow(r *run) {
 		c.fail(f)
 		return
 	}
-	c.rec.EngineStatus = r.status
 	h := c.client.Header()
 	for name, values := range r.header {
 		h[name] = values
 	}
 	h.Set("X-Carpool-Wait-Ms", strconv.FormatInt(c.rec.Queued.Milliseconds(), 10))
 	h.Set("X-Carpool-Shared", "run")
-	c.client.WriteHeader(r.status)
+	c.client.WriteHeader(status)
 	at, err := c.client.copyRun(c.ctx, r, 0, func(token bool) {
 		if token && c.rec.FirstToken == 0 {
 			c.rec.FirstToken = time.Since(c.arrived)

@@ -57,6 +57,9 @@ func (p *player) play(q Request, answer func(Request, int) frames) bool {
 		if s.End > NoMark && i == s.At {
 			break
 		}
+		if i == 1 && s.Until != nil && !wait(p.ctx, p.stopped, s.Until) {
+			return false
+		}
 		if i > 0 && !p.pause(s.Every) || !p.write(f.token(q.word())) {
 			return false
 		}
@@ -108,7 +111,7 @@ func (p *player) write(text string) bool {
 func (p *player) breakOff() {
 	switch p.script.End {
 	case Stall:
-		wait(p.ctx, p.stopped, nil)
+		wait[any](p.ctx, p.stopped, nil)
 		return
 	case Garbage:
 		const garbage = "\x00\xff\x7f not the protocol \r\n\r\n{{{"
@@ -145,7 +148,7 @@ func (p *player) pause(d time.Duration) bool {
 	return wait(p.ctx, p.stopped, timer.C)
 }
 
-func wait(ctx context.Context, stopped chan struct{}, until <-chan time.Time) bool {
+func wait[T any](ctx context.Context, stopped chan struct{}, until <-chan T) bool {
 	select {
 	case <-until:
 		return true

@@ -26,10 +26,11 @@ type Script struct {
 	Header http.Header // set on the answer
 	Body   string      // these bytes in place of an answer; see Header for a content type
 
-	Delay  time.Duration // before the headers
-	Every  time.Duration // before each token after the first
-	Tokens int           // 0 = the limit in the request, else 8
-	Split  int           // bytes of each write, flushed one by one; 0 = one write per token
+	Delay  time.Duration   // before the headers
+	Every  time.Duration   // before each token after the first
+	Until  <-chan struct{} // no second token before it is closed; nil = at once
+	Tokens int             // 0 = the limit in the request, else 8
+	Split  int             // bytes of each write, flushed one by one; 0 = one write per token
 
 	End   End
 	At    int    // tokens before End happens

@@ -52,7 +52,7 @@ func (e *Engine) infer(w http.ResponseWriter, r *http.Request, answer func(Reque
 
 	if scripted && s.NeverRead {
 		e.seen(r, false)
-		wait(r.Context(), stopped, nil)
+		wait[any](r.Context(), stopped, nil)
 		return
 	}
 	q := e.seen(r, true)
