@@ -6,10 +6,11 @@ import "time"
 // of release, which is the order in which an engine lets them in.
 type request struct {
 	id   uint64
-	work Work
+	work Work // its prompt is corrected
 	prev *request
 	next *request
 
+	estimate int // of the prompt's tokens, as it was told
 	released time.Duration
 	place    int  // requests in flight right after its release, itself included
 	full     bool // it took the last place under the limit
@@ -41,7 +42,9 @@ func (g *Governor) release(id uint64, w Work) *request {
 	} else {
 		g.spare = r.next
 	}
-	*r = request{id: id, work: w, prev: g.newest, released: g.now, from: g.active, read: g.read}
+	estimate := w.Prompt
+	w.Prompt = int(float64(estimate) * g.prompts.scale)
+	*r = request{id: id, work: w, estimate: estimate, prev: g.newest, released: g.now, from: g.active, read: g.read}
 	if g.newest != nil {
 		g.newest.next = r
 	} else {

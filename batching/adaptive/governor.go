@@ -255,7 +255,7 @@ func (g *Governor) learnFrom(r *request, e End) {
 	if e.Outcome != Served {
 		return
 	}
-	g.memory.learnPrompt(r.work.Prompt, e.Prompt)
+	g.prompts.correct(r.estimate, e.Prompt)
 	if !r.streaming {
 		return
 	}

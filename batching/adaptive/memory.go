@@ -32,10 +32,9 @@ type memory struct {
 
 	utilization float64 // mean of about 10 s; -1 = not known
 	others      float64
-	promptScale float64 // real prompt tokens per estimated one, at least 1
 }
 
-func newMemory() memory { return memory{utilization: -1, others: -1, promptScale: 1} }
+func newMemory() memory { return memory{utilization: -1, others: -1} }
 
 // Memory takes a reading of the GPU, about once a second.
 func (g *Governor) Memory(now time.Time, r Memory) {
@@ -170,7 +169,7 @@ const (
 func (g *Governor) budget() (tokens int, by bound) {
 	m := &g.memory
 	if g.facts.KVTokens > 0 {
-		tokens, by = max(1, int(poolShare*float64(g.facts.KVTokens)/m.promptScale)), byCache
+		tokens, by = max(1, int(poolShare*float64(g.facts.KVTokens))), byCache
 	}
 	mib, _ := g.mibPerToken()
 	if mib == 0 || !g.sighted() {
@@ -181,12 +180,4 @@ func (g *Governor) budget() (tokens int, by bound) {
 		return card, byCard
 	}
 	return tokens, by
-}
-
-// learnPrompt compares an estimate with what the engine counted.
-func (m *memory) learnPrompt(estimate, real int) {
-	if estimate >= 16 && real >= 16 {
-		scale := min(max(float64(real)/float64(estimate), 1), 4)
-		m.promptScale += .05 * (scale - m.promptScale)
-	}
 }

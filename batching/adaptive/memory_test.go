@@ -51,15 +51,21 @@ func TestBudget(t *testing.T) {
 		}
 	})
 
-	t.Run("ShrinksWhereEstimatesOfPromptsAreTooLow", func(t *testing.T) {
+	t.Run("CountsPromptsAsTheEngineDoes", func(t *testing.T) {
+		c := card{total: 8000, base: 5000, perToken: .25}
 		g := adaptive.New(start, adaptive.Config{})
-		g.Tell(start, adaptive.Facts{KVTokens: 10000, Preallocated: true})
-		for id := range uint64(200) {
-			g.Released(start, id, adaptive.Work{Prompt: 100, Streams: true})
-			g.Ended(start, id, adaptive.End{Prompt: 150, Output: 1})
+		now := start
+		for id := range uint64(60) { // estimated at half their length
+			g.Released(now, id, adaptive.Work{Prompt: 1000, Streams: true})
+			now = now.Add(time.Second)
+			g.Tokens(now, id, 1)
+			g.Memory(now, c.reading(2001))
+			now = now.Add(time.Second)
+			g.Ended(now, id, adaptive.End{Prompt: 2000, Output: 1})
+			g.Memory(now, c.reading(0))
 		}
-		if d := g.Tick(start, 0, 0); !near(d.Tokens, 9500*2/3, 10) {
-			t.Errorf("budget %d, want two thirds of 9500", d.Tokens)
+		if s := g.State(); math.Abs(s.MiBPerToken-.25) > .01 {
+			t.Errorf("%.3f MiB per token, want .25", s.MiBPerToken)
 		}
 	})
 

@@ -2,15 +2,16 @@ package adaptive
 
 import "time"
 
-// prompts is what was learned of how fast the engine reads prompts.
+// prompts is what was learned of how long prompts are and how fast the engine reads them.
 type prompts struct {
 	rate    float64 // prompt tokens per second; a low estimate, since it bounds patience
 	samples int
+	scale   float64 // real prompt tokens per estimated one
 }
 
 const unmeasuredPromptRate = 1000
 
-func newPrompts() prompts { return prompts{rate: unmeasuredPromptRate} }
+func newPrompts() prompts { return prompts{rate: unmeasuredPromptRate, scale: 1} }
 
 // sample takes the time of a prompt that was read with nothing beside it. A
 // prefix in the engine's cache makes it look fast, so the rate falls at once
@@ -39,6 +40,14 @@ func (p *prompts) atLeast(tokens int, took time.Duration) {
 	}
 	if rate := float64(tokens) / took.Seconds(); rate > p.rate {
 		p.rate += .3 * (rate - p.rate)
+	}
+}
+
+// correct compares an estimate with what the engine counted, as the scheduler
+// does: the tokens of both must be the same.
+func (p *prompts) correct(estimate, counted int) {
+	if estimate > 0 && counted > 0 {
+		p.scale += .2 * (min(max(float64(counted)/float64(estimate), 1./16), 16) - p.scale)
 	}
 }
 

@@ -137,13 +137,14 @@ func (g *Governor) detectByPeak(r *request) {
 }
 
 // detectByWait takes the engine's own word of how long it held a request back.
-// It is exact: with n in flight at its release, there were fewer than n slots,
-// unless that many were seen since.
+// It is exact but for the engine's own overhead, which grows with the work of a
+// step and is far below the time that a slot stays taken: with n in flight at its
+// release there were fewer than n slots, unless that many were seen since.
 func (g *Governor) detectByWait(r *request, e End) {
 	if !e.Timed || e.LoadTime > reload {
 		return
 	}
-	if e.EngineWait <= max(250*time.Millisecond, e.PromptTime/2) {
+	if e.EngineWait <= max(250*time.Millisecond, e.PromptTime/2, e.EvalTime/8) {
 		if g.slots.probe.is(r) && !r.streaming {
 			g.endProbe(succeeded)
 		}

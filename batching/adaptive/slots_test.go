@@ -77,6 +77,7 @@ func TestSlots(t *testing.T) {
 			"alone":           {Timed: true, EngineWait: 5 * time.Second},
 			"short":           {Timed: true, EngineWait: 200 * time.Millisecond},
 			"beside a prompt": {Timed: true, EngineWait: time.Second, PromptTime: 3 * time.Second},
+			"of many streams": {Timed: true, EngineWait: 300 * time.Millisecond, EvalTime: 3 * time.Second},
 			"model loads":     {Timed: true, EngineWait: 5 * time.Second, LoadTime: 6 * time.Second},
 			"not told":        {EngineWait: 5 * time.Second},
 		} {
