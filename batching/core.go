@@ -21,6 +21,7 @@ type Core struct {
 	topics   map[topic]*Ticket // waiting requests that a newer one may supersede
 	mark     func() any
 
+	moves      uint64 // what was decided before the last one may not hold any more
 	nextBatch  uint64
 	nextTicket uint64
 	waiting    int // over all keys
@@ -40,10 +41,9 @@ type queue struct {
 	model   *model
 	line    line
 	porch   porch
-	words   map[string]int // how many of each Request.Merge are in the line
-	running []*Ticket      // released and still counted, in order of release
-	active  int            // batches with a counted place
-	guarded bool           // the last turn was an overdue app's
+	running []*Ticket // released and still counted, in order of release
+	active  int       // batches with a counted place
+	guarded bool      // the last turn was an overdue app's
 }
 
 // topic is what Request.Supersede tells apart.
@@ -150,6 +150,7 @@ func (c *Core) queueOf(k Key) *queue {
 	if q == nil {
 		e := c.engine(k.Engine)
 		q = &queue{key: k, engine: e, model: e.model(k.Model), line: newLine(c.settings.ShortestFirst)}
+		q.model.queue = q
 		c.queues[k] = q
 		c.order = append(c.order, q)
 		e.queues = append(e.queues, q)
@@ -242,6 +243,7 @@ func (c *Core) Step(now time.Time) Effects {
 		c.openPorch(q, now)
 		c.expire(q, now, &e)
 	}
+	c.moves++
 	if c.waiting > 0 {
 		c.meter()
 		if c.settings.Mode == Serial {
@@ -397,6 +399,7 @@ func (c *Core) flush(q *queue, n int, why Why, now time.Time, e *Effects) bool {
 		if len(with) > 0 {
 			board(t, with)
 		}
+		c.moves++
 	}
 	if g == nil {
 		return false
@@ -444,7 +447,7 @@ func (c *Core) send(t *Ticket, g *group, now time.Time, e *Effects) {
 // load notes that t's model is loaded now, and whose place it takes.
 func (c *Core) load(t *Ticket, now time.Time, e *Effects) {
 	q := t.queue
-	next := c.turn(q.engine, now)
+	next := c.outlook(q.engine, now).next
 	for _, x := range q.engine.load(t) {
 		if !c.ordered() {
 			continue
@@ -504,7 +507,7 @@ func (c *Core) unqueue(t *Ticket) {
 	if t.held {
 		c.unhold(t)
 	} else {
-		t.queue.dequeue(t)
+		t.queue.line.remove(t)
 	}
 	c.waiting--
 	if r := &t.Request; r.Supersede != "" {
@@ -548,6 +551,10 @@ func (c *Core) wake(now time.Time, e *Effects) {
 			blocked = true
 			if due, ok := c.due(q); ok && !q.model.loaded {
 				at(due)
+			}
+			if c.overdue(now, func(t *Ticket) bool { return t.queue == q }) != nil {
+				stays, _ := q.engine.stay(q.model)
+				at(stays)
 			}
 		}
 	}

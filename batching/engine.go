@@ -30,6 +30,9 @@ type engine struct {
 	told   []string      // what it said last
 	known  bool          // what is loaded was told, or follows from what was sent
 	queues []*queue      // of its models with, until the last Step, a waiting or running request
+
+	longest time.Duration // of the load times measured; 0 = none was
+	outlook outlook
 }
 
 // pair is two models, the lesser name first.
@@ -45,6 +48,8 @@ func pairOf(a, b string) pair {
 // model is what is known of one model on its engine. It outlives its queue.
 type model struct {
 	name   string
+	engine *engine
+	queue  *queue        // nil = nothing of it waits or runs
 	used   uint64        // number of the last ticket sent to it
 	loaded bool          // as far as is known
 	since  time.Time     // its first token after it was loaded; zero = none yet
@@ -74,7 +79,7 @@ func (e *engine) model(name string) *model {
 	m := e.models[name]
 	if m == nil {
 		e.forget()
-		m = &model{name: name, ratio: 1}
+		m = &model{name: name, engine: e, ratio: 1}
 		e.models[name] = m
 	}
 	return m
@@ -87,7 +92,7 @@ func (e *engine) forget() {
 	}
 	var oldest *model
 	for _, m := range e.models {
-		if m.loaded || e.queue(m) != nil {
+		if m.loaded || m.queue != nil {
 			continue
 		}
 		if oldest == nil || cmp.Or(cmp.Compare(m.used, oldest.used), cmp.Compare(m.name, oldest.name)) < 0 {
@@ -98,6 +103,7 @@ func (e *engine) forget() {
 		return
 	}
 	delete(e.models, oldest.name)
+	e.remeasure()
 	for p := range e.fits {
 		if p.a == oldest.name || p.b == oldest.name {
 			delete(e.fits, p)
@@ -105,32 +111,19 @@ func (e *engine) forget() {
 	}
 }
 
-// queue is m's; nil if it has none.
-func (e *engine) queue(m *model) *queue {
-	for _, q := range e.queues {
-		if q.model == m {
-			return q
-		}
-	}
-	return nil
-}
-
 func (e *engine) drop(q *queue) {
+	q.model.queue = nil
 	i := slices.Index(e.queues, q)
 	e.queues = slices.Delete(e.queues, i, i+1)
 }
 
 // busy tells whether something of m waits or runs.
-func (e *engine) busy(m *model) bool {
-	q := e.queue(m)
-	return q != nil && (q.line.depth > 0 || len(q.running) > 0)
+func (m *model) busy() bool {
+	return m.queue != nil && (m.queue.line.depth > 0 || len(m.queue.running) > 0)
 }
 
 // answers tells whether something of m is in flight.
-func (e *engine) answers(m *model) bool {
-	q := e.queue(m)
-	return q != nil && len(q.running) > 0
-}
+func (m *model) answers() bool { return m.queue != nil && len(m.queue.running) > 0 }
 
 // exclude tells whether two models may drive each other out. They may until the
 // engine has shown both loaded at once.
@@ -161,14 +154,18 @@ func (e *engine) loadOf(m *model) time.Duration {
 	if m.load > 0 {
 		return m.load
 	}
-	var longest time.Duration
-	for _, x := range e.models {
-		longest = max(longest, x.load)
-	}
-	if longest > 0 {
-		return longest
+	if e.longest > 0 {
+		return e.longest
 	}
 	return unknownLoad
+}
+
+// remeasure follows a change of a model's load time.
+func (e *engine) remeasure() {
+	e.longest = 0
+	for _, m := range e.models {
+		e.longest = max(e.longest, m.load)
+	}
 }
 
 // Loading times.
@@ -200,7 +197,7 @@ func (c *Core) SetEngine(now time.Time, name string, s EngineState) {
 		}
 	}
 	for _, m := range slices.Clone(e.loaded) {
-		if !loaded(m.name) && !e.answers(m) {
+		if !loaded(m.name) && !m.answers() {
 			e.unload(m)
 		}
 	}
@@ -257,6 +254,7 @@ func (m *model) ended(t *Ticket, o Outcome, r Report, now time.Time) {
 			m.measure(r.Load)
 		case r.Load > 0: // it was loaded after all
 			m.load = m.before
+			m.engine.remeasure()
 		}
 		m.loader = nil
 	}
@@ -278,6 +276,7 @@ func (m *model) measure(load time.Duration) {
 	if m.before > 0 {
 		m.load = (m.before + load) / 2
 	}
+	m.engine.remeasure()
 }
 
 func clamp[T cmp.Ordered](x, least, most T) T { return min(max(x, least), most) }

@@ -155,7 +155,7 @@ func (c *Core) earlier(q *queue, now time.Time) []*queue {
 	if !c.ordered() || len(q.engine.queues) == 1 {
 		return nil
 	}
-	next := c.turn(q.engine, now).model
+	next := c.outlook(q.engine, now).next.model
 	var all []*queue
 	for _, other := range q.engine.queues {
 		if !q.engine.exclude(other.model, q.model) || other.line.depth == 0 || next == q.model {

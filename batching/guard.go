@@ -24,8 +24,9 @@ func (c *Core) isOverdue(t *Ticket, now time.Time) bool {
 // overdue is the oldest request of the app that has waited longest of those that
 // are overdue with an oldest request that accept takes; nil if there is none.
 func (c *Core) overdue(now time.Time, accept func(*Ticket) bool) *Ticket {
-	for a := c.ledger.hungry.first; a != nil && !now.Before(a.since.Add(c.settings.Guard)); a = a.next {
-		if t := a.oldest(); c.isOverdue(t, now) && accept(t) {
+	latest := now.Add(-c.settings.Guard)
+	for a := c.ledger.hungry.first; a != nil && !a.since.After(latest); a = a.next {
+		if t := a.oldest(); accept(t) && c.isOverdue(t, now) {
 			return t
 		}
 	}

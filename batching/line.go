@@ -17,6 +17,7 @@ type class struct {
 	all      fifo                       // by arrival
 	lanes    heap[*lane]                // one for each app, the one with the lowest share first
 	prefixes map[uint64]map[*lane]*fifo // those of known prefix, by arrival
+	words    map[string]*fifo           // those that may be merged, by arrival
 }
 
 // lane is one app's part of a class. It is never empty.
@@ -94,6 +95,15 @@ func (l *line) push(t *Ticket, a *account) {
 		}
 		c.prefixes[p][n].push(t)
 	}
+	if w := t.Request.Merge; w != "" {
+		if c.words == nil {
+			c.words = map[string]*fifo{}
+		}
+		if c.words[w] == nil {
+			c.words[w] = &fifo{chain: byWord}
+		}
+		c.words[w].push(t)
+	}
 	l.depth++
 }
 
@@ -107,6 +117,13 @@ func (l *line) remove(t *Ticket) {
 		}
 		if len(c.prefixes[p]) == 0 {
 			delete(c.prefixes, p)
+		}
+	}
+	if w := t.Request.Merge; w != "" {
+		if f := c.words[w]; f.first == t && f.last == t {
+			delete(c.words, w)
+		} else {
+			f.remove(t)
 		}
 	}
 	c.all.remove(t)
@@ -173,6 +190,16 @@ func (l *line) head() *Ticket {
 // urgent is the oldest urgent ticket; nil if none waits.
 func (l *line) urgent() *Ticket { return l.class[0].all.first }
 
+// has tells whether one waits that may be merged by that word.
+func (l *line) has(word string) bool {
+	for i := range l.class {
+		if l.class[i].words[word] != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // oldest is the earliest arrival of any class; false if none waits.
 func (l *line) oldest() (time.Time, bool) {
 	var at time.Time
@@ -191,6 +218,7 @@ const (
 	byArrival chain = iota // in a class
 	byApp                  // in a lane
 	byPrefix               // in a lane, of one prefix
+	byWord                 // in a class, of one Request.Merge
 	chains
 )
 

@@ -39,7 +39,7 @@ func (c *Core) wantsCompany(q *queue, r Request) bool {
 	if r.Merge == "" || r.Priority > Normal || r.texts() >= c.settings.MergeTexts {
 		return false
 	}
-	return c.merges(q) && c.Limits(q.key).Wait > 0 && q.words[r.Merge] == 0 && q.runs(r.Merge)
+	return c.merges(q) && c.Limits(q.key).Wait > 0 && !q.line.has(r.Merge) && q.runs(r.Merge)
 }
 
 // runs tells whether a call of that word is in the engine.
@@ -89,24 +89,6 @@ func (c *Core) enqueue(t *Ticket, now time.Time) {
 	t.output = c.outputOf(t)
 	c.ledger.arrived(t.app, now) // first, as it may move the app's place in the line
 	q.line.push(t, t.app)
-	if t.Request.Merge == "" {
-		return
-	}
-	if q.words == nil {
-		q.words = map[string]int{}
-	}
-	q.words[t.Request.Merge]++
-}
-
-// dequeue takes t out of the line.
-func (q *queue) dequeue(t *Ticket) {
-	q.line.remove(t)
-	if t.Request.Merge == "" {
-		return
-	}
-	if q.words[t.Request.Merge]--; q.words[t.Request.Merge] == 0 {
-		delete(q.words, t.Request.Merge)
-	}
 }
 
 // openPorch sends the tickets of a word into the line when the call that they
@@ -165,13 +147,14 @@ func (c *Core) company(t *Ticket, now time.Time) []*Ticket {
 		return nil
 	}
 	c.admitHeld(q, word, now)
-	if q.words[word] == 0 {
+	same := q.line.class[rank(t.Request.Priority)].words[word]
+	if same == nil {
 		return nil
 	}
 	var with []*Ticket
 	room := c.settings.MergeTexts - t.Request.texts()
-	for other := q.line.class[rank(t.Request.Priority)].all.first; other != nil && room > 0; other = other.links[byArrival].next {
-		if n := other.Request.texts(); other.Request.Merge == word && n <= room {
+	for other := same.first; other != nil && room > 0; other = other.links[byWord].next {
+		if n := other.Request.texts(); n <= room {
 			room -= n
 			with = append(with, other)
 		}

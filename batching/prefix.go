@@ -21,6 +21,16 @@ func (f *finished) newest(i int) (uint64, bool) {
 	return f.last[(f.count-1-i)%len(f.last)], true
 }
 
+// since tells whether the prefix is among the i newest.
+func (f *finished) since(prefix uint64, i int) bool {
+	for j := range i {
+		if p, _ := f.newest(j); p == prefix {
+			return true
+		}
+	}
+	return false
+}
+
 // slots is how many of the last prefixes may still be in q's engine: one for each
 // free place, as places in use hold what they work on.
 func (q *queue) slots(l Limits) int { return max(1, l.InFlight()-len(q.running)) }
@@ -55,6 +65,9 @@ func (q *queue) warm(n *class, credit float64, l Limits) *Ticket {
 		p, ok := q.model.finished.newest(i)
 		if !ok {
 			break
+		}
+		if q.model.finished.since(p, i) {
+			continue
 		}
 		for lane, f := range n.prefixes[p] {
 			t := f.first

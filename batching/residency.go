@@ -1,6 +1,9 @@
 package batching
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Loading a model costs seconds, so an engine stays with those it has loaded
 // while they have work, until another one has waited for what a load is worth.
@@ -41,15 +44,11 @@ func (c *Core) claim(q *queue) time.Time {
 func (c *Core) due(q *queue) (time.Time, bool) {
 	e := q.engine
 	at := c.claim(q).Add(c.maxWait(e, q.model))
-	for x := range e.rivals(q.model) {
-		if x.since.IsZero() {
-			return time.Time{}, false
-		}
-		if stays := x.since.Add(e.residency(x)); stays.After(at) {
-			at = stays
-		}
+	stays, known := e.stay(q.model)
+	if stays.After(at) {
+		at = stays
 	}
-	return at, true
+	return at, known
 }
 
 // keeper is the pinned model on whose account m may not be sent; nil if none. A
@@ -61,7 +60,7 @@ func (c *Core) keeper(e *engine, m *model) *model {
 	}
 	for x := range e.rivals(m) {
 		fits, known := e.fits[pairOf(x.name, m.name)]
-		if c.settings.Pinned[x.name] && (e.busy(x) || known && !fits) {
+		if c.settings.Pinned[x.name] && (x.busy() || known && !fits) {
 			return x
 		}
 	}
@@ -83,11 +82,69 @@ func (t turn) reason(now time.Time) string {
 	return "it has waited " + seconds(now.Sub(t.since))
 }
 
+// outlook is what decides which models of an engine may be sent something. It
+// takes a look at all of its queues, so it is kept until something moves.
+type outlook struct {
+	as        uint64   // of Core.moves
+	answering []*queue // with something in flight
+	next      turn
+	claims    []claim // of those that wait, the oldest first
+}
+
+type claim struct {
+	queue *queue
+	at    time.Time
+}
+
+func (c *Core) outlook(e *engine, now time.Time) *outlook {
+	o := &e.outlook
+	if o.as == c.moves {
+		return o
+	}
+	o.as, o.answering, o.claims, o.next = c.moves, o.answering[:0], o.claims[:0], c.turn(e, now)
+	for _, q := range e.queues {
+		if len(q.running) > 0 {
+			o.answering = append(o.answering, q)
+		}
+		if q.line.depth > 0 && c.keeper(e, q.model) == nil {
+			o.claims = append(o.claims, claim{q, c.claim(q)})
+		}
+	}
+	slices.SortStableFunc(o.claims, func(a, b claim) int { return a.at.Compare(b.at) })
+	return o
+}
+
+// stay is until when those that m would drive out stay; false while one of them
+// has not said anything yet.
+func (e *engine) stay(m *model) (until time.Time, known bool) {
+	for x := range e.rivals(m) {
+		if x.since.IsZero() {
+			return time.Time{}, false
+		}
+		if at := x.since.Add(e.residency(x)); at.After(until) {
+			until = at
+		}
+	}
+	return until, true
+}
+
+func (e *engine) hasStayed(m *model, now time.Time) bool {
+	until, known := e.stay(m)
+	return known && !now.Before(until)
+}
+
 // turn is the model whose turn has come although others have work: that of an
-// overdue app, or the one that has waited longest of those that are due.
+// overdue app, or the one that has waited longest of those that are due. Overdue
+// apps wait for the end of a stay, too: where there is more work than an engine
+// can do all apps are overdue, and then it would do nothing but load.
 func (c *Core) turn(e *engine, now time.Time) turn {
+	var asked *model // of many apps in a row, mostly the same
+	var may bool
 	if t := c.overdue(now, func(t *Ticket) bool {
-		return t.queue.engine == e && c.keeper(e, t.queue.model) == nil
+		if m := t.queue.model; m != asked {
+			asked, may = m, m.engine == e && c.keeper(e, m) == nil && (m.loaded || e.hasStayed(m, now))
+		}
+		return may
 	}); t != nil {
 		return turn{t.queue.model, t.app, t.app.since}
 	}
@@ -117,28 +174,32 @@ func (c *Core) admits(q *queue, now time.Time) bool {
 	if !c.ordered() || m.loaded && len(e.queues) == 1 {
 		return true
 	}
-	for _, other := range e.queues {
-		if len(other.running) > 0 && e.exclude(other.model, m) {
+	o := c.outlook(e, now)
+	for _, other := range o.answering {
+		if e.exclude(other.model, m) {
 			return false // a model that is answering is never unloaded
 		}
 	}
 	if c.keeper(e, m) != nil {
 		return false
 	}
-	if next := c.turn(e, now).model; next != nil && e.exclude(next, m) {
+	if next := o.next.model; next != nil && e.exclude(next, m) {
 		return false
 	} else if next == m || m.loaded {
 		return true
 	}
 	for x := range e.rivals(m) {
-		if e.busy(x) {
+		if x.busy() {
 			return false
 		}
 	}
 	// Of those that wait for an idle engine, the oldest goes.
 	claim := c.claim(q)
-	for _, other := range e.queues {
-		if other != q && other.line.depth > 0 && e.exclude(other.model, m) && c.keeper(e, other.model) == nil && c.claim(other).Before(claim) {
+	for _, other := range o.claims {
+		if !other.at.Before(claim) {
+			break
+		}
+		if e.exclude(other.queue.model, m) {
 			return false
 		}
 	}

@@ -228,49 +228,99 @@ func TestScheduler(t *testing.T) {
 	})
 }
 
-// BenchmarkDecision is the cost of one request coming and one going in fair
-// order, with so many others of so many apps waiting. Every request has a prompt,
-// a prefix and an answer, so that all accounts move.
-func BenchmarkDecision(b *testing.B) {
-	for _, waiting := range []int{10, 1000, 10000} {
-		for _, apps := range []int{1, 10, 1000} {
-			if apps > waiting {
-				continue
-			}
-			b.Run(fmt.Sprintf("%d waiting of %d apps", waiting, apps), func(b *testing.B) { decide(b, waiting, apps) })
-		}
+// crowds are what may make a decision or a look at the queues expensive.
+var crowds = []struct {
+	name    string
+	waiting int
+	request func(n int) batching.Request
+}{
+	{"10 of 1 app", 10, mixed(1)},
+	{"10 of 10 apps", 10, mixed(10)},
+	{"1000 of 1000 apps", 1000, mixed(1000)},
+	{"10000 of 1 app", 10000, mixed(1)},
+	{"10000 of 10 apps", 10000, mixed(10)},
+	{"10000 of 1000 apps", 10000, mixed(1000)},
+	{"10000 with one prefix of 1000 apps", 10000, func(n int) batching.Request {
+		r := mixed(1000)(n)
+		r.Prefix = 1
+		return r
+	}},
+	{"10000 for 2 models of 1000 apps", 10000, func(n int) batching.Request {
+		r := mixed(1000)(n)
+		r.Model = fmt.Sprint("model ", n%2)
+		return r
+	}},
+	{"10000 to merge with few each", 10000, func(n int) batching.Request {
+		r := mixed(10)(n)
+		r.Merge = fmt.Sprint("word ", n%5000)
+		return r
+	}},
+	{"512 for 512 models", 512, func(n int) batching.Request {
+		r := mixed(10)(n)
+		r.Model = fmt.Sprint("model ", n%512)
+		return r
+	}},
+}
+
+// mixed are requests of so many apps. Each has a prompt, a prefix and an answer,
+// so that all accounts move.
+func mixed(apps int) func(n int) batching.Request {
+	return func(n int) batching.Request {
+		return batching.Request{Key: key, App: fmt.Sprint("app ", n%apps), PromptTokens: 100 + n%700,
+			Prefix: uint64(1 + n%apps), PrefixTokens: 50}
 	}
 }
 
-func decide(b *testing.B, waiting, apps int) {
+// BenchmarkDecision is the cost of one request coming and one going in fair order.
+func BenchmarkDecision(b *testing.B) {
+	for _, crowd := range crowds {
+		b.Run(crowd.name, func(b *testing.B) {
+			c, now, running := crowded(b, crowd.waiting, crowd.request)
+			next := make([]batching.Request, 4096)
+			for i := range next {
+				next[i] = crowd.request(crowd.waiting + i)
+			}
+			n := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				now = now.Add(time.Millisecond)
+				if _, err := c.Arrive(now, next[n%len(next)]); err != nil {
+					b.Fatal(err)
+				}
+				n++
+				for _, t := range running {
+					t.Generated(1)
+				}
+				c.End(now, running[0], batching.Served, batching.Report{PromptTokens: 120, CachedTokens: -1, OutputTokens: -1})
+				running = append(running[1:], c.Step(now).Released...)
+			}
+		})
+	}
+}
+
+// BenchmarkSnapshot is the cost of a look at the queues, for which the scheduler's
+// lock is held.
+func BenchmarkSnapshot(b *testing.B) {
+	for _, crowd := range crowds {
+		b.Run(crowd.name, func(b *testing.B) {
+			c, now, _ := crowded(b, crowd.waiting, crowd.request)
+			b.ReportAllocs()
+			for b.Loop() {
+				c.Snapshot(now)
+			}
+		})
+	}
+}
+
+func crowded(b *testing.B, waiting int, request func(n int) batching.Request) (*batching.Core, time.Time, []*batching.Ticket) {
 	set := fixed(8)
-	set.MaxWaiting, set.PrefixCredit = waiting+16, 4000
+	set.MaxWaiting, set.PrefixCredit, set.MergeTexts = waiting+16, 4000, 64
 	c := batching.NewCore(set, batching.Options{})
 	now := time.Now()
-	name := make([]string, apps)
-	for i := range name {
-		name[i] = fmt.Sprint("app ", i)
-	}
-	n := 0
-	come := func() {
-		r := batching.Request{Key: key, App: name[n%apps], PromptTokens: 100 + n%700, Prefix: uint64(1 + n%apps), PrefixTokens: 50}
-		n++
-		if _, err := c.Arrive(now, r); err != nil {
+	for n := range waiting + 8 {
+		if _, err := c.Arrive(now, request(n)); err != nil {
 			b.Fatal(err)
 		}
 	}
-	for range waiting + 8 {
-		come()
-	}
-	running := c.Step(now).Released
-	b.ReportAllocs()
-	for b.Loop() {
-		now = now.Add(time.Millisecond)
-		come()
-		for _, t := range running {
-			t.Generated(1)
-		}
-		c.End(now, running[0], batching.Served, batching.Report{PromptTokens: 120, CachedTokens: -1, OutputTokens: -1})
-		running = append(running[1:], c.Step(now).Released...)
-	}
+	return c, now, c.Step(now).Released
 }

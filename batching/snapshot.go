@@ -73,6 +73,7 @@ type Totals struct {
 // Snapshot copies the state of every key with a waiting or running request, in
 // the order in which the keys became busy.
 func (c *Core) Snapshot(now time.Time) []QueueState {
+	c.moves++
 	states := make([]QueueState, 0, len(c.order))
 	for _, q := range c.order {
 		l := c.Limits(q.key)

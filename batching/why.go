@@ -13,14 +13,15 @@ func (c *Core) whyHeld(q *queue, now time.Time) string {
 		return ""
 	}
 	if x := c.keeper(e, m); x != nil {
-		if e.busy(x) {
+		if x.busy() {
 			return x.name + " is pinned and has work"
 		}
 		return x.name + " is pinned and leaves no room"
 	}
-	next := c.turn(e, now)
-	for _, other := range e.queues {
-		if len(other.running) > 0 && e.exclude(other.model, m) && (next.model == m || other.line.depth == 0) {
+	o := c.outlook(e, now)
+	next := o.next
+	for _, other := range o.answering {
+		if e.exclude(other.model, m) && (next.model == m || other.line.depth == 0) {
 			return "next: " + other.model.name + " is finishing"
 		}
 	}
@@ -31,7 +32,7 @@ func (c *Core) whyHeld(q *queue, now time.Time) string {
 		if x.since.IsZero() {
 			return x.name + " is being loaded"
 		}
-		if due, ok := c.due(q); ok && e.busy(x) {
+		if due, ok := c.due(q); ok && x.busy() {
 			return x.name + " is loaded: switches in " + seconds(due.Sub(now)) + " at the latest"
 		}
 	}
