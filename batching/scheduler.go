@@ -130,10 +130,10 @@ func (s *Scheduler) end(t *Ticket, o Outcome, r Report) {
 			stream, o, r = ride.host.stream, ride.outcome, ride.report
 		}
 	}
-	s.settle(now)
 	if stream != nil {
 		stream.Ended(now, o, r)
 	}
+	s.settle(now)
 }
 
 func (s *Scheduler) wake() {

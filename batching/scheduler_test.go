@@ -228,6 +228,43 @@ func TestScheduler(t *testing.T) {
 	})
 }
 
+// gauge is an Observer that counts what it hears to be in the engine.
+type gauge struct{ now, most int }
+
+func (g *gauge) Released(time.Time, batching.Request) batching.Stream {
+	g.now++
+	g.most = max(g.most, g.now)
+	return g
+}
+
+func (g *gauge) Tokens(time.Time, int) {}
+
+func (g *gauge) Ended(time.Time, batching.Outcome, batching.Report) { g.now-- }
+
+func TestObserver(t *testing.T) {
+	t.Run("HearsOfAPlaceGivenBackBeforeItIsTakenAgain", func(t *testing.T) {
+		g := &gauge{}
+		bubble(t, fixed(2), batching.Options{Observer: g}, func(t *testing.T, s *batching.Scheduler) {
+			var all sync.WaitGroup
+			for range 16 {
+				all.Go(func() {
+					l, err := s.Acquire(t.Context(), request)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					time.Sleep(time.Millisecond)
+					l.Release(batching.Served)
+				})
+			}
+			all.Wait()
+			if g.most != 2 || g.now != 0 {
+				t.Fatalf("heard of %d at once, %d still there", g.most, g.now)
+			}
+		})
+	})
+}
+
 // crowds are what may make a decision or a look at the queues expensive.
 var crowds = []struct {
 	name    string
