@@ -96,6 +96,9 @@ func (c *Core) SetLimits(k Key, l Limits) {
 	c.own[k] = l.withinRange()
 }
 
+// Forget takes k's own limits back.
+func (c *Core) Forget(k Key) { delete(c.own, k) }
+
 // Limits are those in force for k. Serial and Passthrough mean that batching is
 // off, so they hold for every key.
 func (c *Core) Limits(k Key) Limits {
@@ -448,7 +451,7 @@ func (c *Core) send(t *Ticket, g *group, now time.Time, e *Effects) {
 func (c *Core) load(t *Ticket, now time.Time, e *Effects) {
 	q := t.queue
 	next := c.outlook(q.engine, now).next
-	for _, x := range q.engine.load(t) {
+	for _, x := range q.engine.load(t, now) {
 		if !c.ordered() {
 			continue
 		}

@@ -9,7 +9,8 @@ import (
 
 // EngineState is what an engine tells of itself.
 type EngineState struct {
-	Loaded []string // models loaded right now; nil = not told
+	Loaded []string  // models loaded at that time; nil = not told
+	At     time.Time // when it told so; zero = now
 }
 
 // Switch is a model that took another one's place in its engine.
@@ -29,6 +30,7 @@ type engine struct {
 	fits   map[pair]bool // of two models: loaded at once, or one driven out by the other; neither = not known
 	told   []string      // what it said last
 	known  bool          // what is loaded was told, or follows from what was sent
+	sent   time.Time     // when a model was last sent for
 	queues []*queue      // of its models with, until the last Step, a waiting or running request
 
 	longest time.Duration // of the load times measured; 0 = none was
@@ -177,12 +179,13 @@ const (
 
 // SetEngine takes over what an engine tells of itself. Two models told at once
 // fit together; one that came as another one went has driven it out. What is in
-// flight counts as loaded, whatever the engine said a moment ago.
+// flight counts as loaded, whatever the engine said a moment ago, and what it said
+// before a model was last sent for says nothing any more.
 func (c *Core) SetEngine(now time.Time, name string, s EngineState) {
-	if s.Loaded == nil {
+	e := c.engine(name)
+	if s.Loaded == nil || !s.At.IsZero() && s.At.Before(e.sent) {
 		return
 	}
-	e := c.engine(name)
 	loaded := func(m string) bool { return slices.Contains(s.Loaded, m) }
 	for i, a := range s.Loaded {
 		for _, b := range s.Loaded[:i] {
@@ -216,7 +219,8 @@ func (c *Core) SetEngine(now time.Time, name string, s EngineState) {
 
 // load notes that t goes to a model that is not loaded, and returns which ones
 // that drives out.
-func (e *engine) load(t *Ticket) (driven []*model) {
+func (e *engine) load(t *Ticket, now time.Time) (driven []*model) {
+	e.sent = now
 	m := t.queue.model
 	driven = slices.Collect(e.rivals(m))
 	for _, x := range driven {

@@ -186,6 +186,22 @@ func TestResidency(t *testing.T) {
 			t.Fatalf("released %v: the loaded model has work", e.Released)
 		}
 	})
+	t.Run("DoesNotBelieveWhatTheEngineSaidBeforeTheLastLoad", func(t *testing.T) {
+		c, running := pair(t, fixed(1), 1000)
+		said := batching.EngineState{Loaded: []string{"m"}, At: at(50)}
+		c.SetEngine(at(50), key.Engine, said)
+		c.End(at(100), running, batching.Served, batching.Untold())
+		running = arrive(t, c, at(100), 1, b)[0] // drives m out
+		c.Step(at(100))
+		c.End(at(1500), running, batching.Served, batching.Untold())
+		c.Step(at(1500))
+		c.SetEngine(at(1600), key.Engine, said)
+		arrive(t, c, at(2000), 1, batching.Request{Key: key, App: "a"})
+		arrive(t, c, at(2001), 1, b)
+		if e := c.Step(at(2001)); len(e.Released) != 1 || e.Released[0].Request.Key != other {
+			t.Fatalf("released %v: the loaded model has work", e.Released)
+		}
+	})
 	t.Run("DoesNotBelieveThatAModelIsGoneWhichAnswers", func(t *testing.T) {
 		c, running := pair(t, fixed(2), 1000)
 		c.SetEngine(at(0), key.Engine, batching.EngineState{Loaded: []string{"n"}})

@@ -200,6 +200,14 @@ func (s *Scheduler) SetLimits(k Key, l Limits) {
 	s.settle(time.Now())
 }
 
+// Forget takes the limits back that SetLimits gave k. Keys come from clients, so
+// whoever gives them limits has to forget some.
+func (s *Scheduler) Forget(k Key) {
+	s.mu.Lock()
+	s.core.Forget(k)
+	s.settle(time.Now())
+}
+
 // SetEngine takes over what an engine tells of itself, as often as it does.
 func (s *Scheduler) SetEngine(name string, e EngineState) {
 	s.mu.Lock()

@@ -33,6 +33,7 @@ const (
 type Scheduler interface {
 	Loads() []batching.Load
 	SetLimits(k batching.Key, l batching.Limits)
+	Forget(k batching.Key)
 	SetEngine(name string, e batching.EngineState)
 }
 
@@ -60,6 +61,7 @@ type Tuner struct {
 	mu     sync.Mutex
 	config config.Config
 	keys   map[batching.Key]*governed
+	gone   []batching.Key // whose limits the scheduler is to forget
 }
 
 // New returns a tuner for c.
@@ -115,6 +117,7 @@ func (t *Tuner) makeRoom() {
 	}
 	if oldest != nil {
 		delete(t.keys, oldest.key)
+		t.gone = append(t.gone, oldest.key)
 	}
 }
 
@@ -192,7 +195,7 @@ func (t *Tuner) lookAtEngines(now time.Time, all []*governed) {
 		}
 		before, known := t.engines[e.Name]
 		t.engines[e.Name] = e
-		t.scheduler.SetEngine(e.Name, batching.EngineState{Loaded: loaded(e)})
+		t.scheduler.SetEngine(e.Name, batching.EngineState{Loaded: loaded(e), At: e.Seen})
 		restarted := known && before.Epoch != e.Epoch
 		for _, g := range all {
 			if g.key.Engine == e.Name {
@@ -250,6 +253,7 @@ func (t *Tuner) decide(now time.Time, c config.Config, all []*governed) (busy bo
 		loads[l.Key] = l
 		busy = busy || l.Waiting > 0 || l.InFlight > 0
 	}
+	t.forget()
 	general := limits(c)
 	for _, g := range all {
 		d, change := g.decide(now, loads[g.key])
@@ -264,6 +268,19 @@ func (t *Tuner) decide(now time.Time, c config.Config, all []*governed) (busy bo
 		}
 	}
 	return busy
+}
+
+// forget has the scheduler forget the limits of keys without a governor. The caller
+// holds push.
+func (t *Tuner) forget() {
+	t.mu.Lock()
+	gone := slices.DeleteFunc(t.gone, func(k batching.Key) bool { return t.keys[k] != nil })
+	t.gone = nil
+	t.mu.Unlock()
+	for _, k := range gone {
+		delete(t.pushed, k)
+		t.scheduler.Forget(k)
+	}
 }
 
 // limited are a key's limits under a decision. It moves nothing but those of

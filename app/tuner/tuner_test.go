@@ -45,6 +45,12 @@ func (s *scheduler) SetLimits(k batching.Key, l batching.Limits) {
 	s.sets++
 }
 
+func (s *scheduler) Forget(k batching.Key) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.limits, k)
+}
+
 func (s *scheduler) SetEngine(name string, e batching.EngineState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -220,7 +226,13 @@ func TestTuner(t *testing.T) {
 			for i := range 1000 {
 				k := batching.Key{Engine: "ollama", Model: strings.Repeat("x", i)}
 				r.Released(time.Now(), batching.Request{Key: k}).Ended(time.Now(), batching.Served, batching.Untold())
-				time.Sleep(time.Millisecond)
+				time.Sleep(10 * time.Millisecond)
+			}
+			after(time.Second)
+			r.scheduler.mu.Lock()
+			defer r.scheduler.mu.Unlock()
+			if n := len(r.scheduler.limits); n > 256 {
+				t.Errorf("the scheduler keeps limits for %d", n)
 			}
 			states := r.States()
 			if len(states) != 256 || len(states[0].Model) != 999 {
