@@ -198,6 +198,7 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 		FirstBatch: firstBatch,
 		Mark:       func() any { return a.sampler.Last() },
 		Ended:      a.recorder.batch,
+		Switched:   a.switched,
 		Observer:   newLoads(a.tuner, func(k batching.Key) { a.metrics.Loaded(k.Engine, k.Model) }),
 	})
 	a.processes = process.New()
@@ -205,6 +206,7 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 		Scheduler: a.scheduler,
 		Engines:   a.engines,
 		Record:    a.recorder.request,
+		Unmerged:  a.unmerged,
 		Health:    func() any { return a.Health() },
 		Metrics:   a.metrics,
 		Listen:    a.address(),
@@ -221,6 +223,18 @@ func (a *App) decided(d tuner.Decision) {
 		"slots", d.Slots, "tokens", d.TokenBudget, "reason", d.Reason)
 	a.recorder.decision(d)
 	a.changed()
+}
+
+// switched notes that a model took another one's place.
+func (a *App) switched(w batching.Switch) {
+	a.log.Info("model", "engine", w.Engine, "from", w.From, "to", w.To, "reason", w.Reason)
+	a.recorder.switched(w)
+}
+
+// unmerged notes that merging embeddings is off for a model.
+func (a *App) unmerged(u gateway.Unmerged) {
+	a.log.Warn("merging is off", "engine", u.Engine, "model", u.Model, "until", u.Until, "reason", u.Reason)
+	a.recorder.unmerged(u)
 }
 
 // address is what clients are told: 127.0.0.1 and the port bound.

@@ -113,6 +113,26 @@ func (r *recorder) decision(d tuner.Decision) {
 	r.store.AddDecision(row)
 }
 
+// switched writes one row. The scheduler calls it for each model that took
+// another one's place.
+func (r *recorder) switched(w batching.Switch) {
+	r.plain("model", w.Engine, w.To, "in the place of "+w.From+": "+w.Reason)
+}
+
+// unmerged writes one row. The gateway calls it when merging embeddings is
+// turned off for a model.
+func (r *recorder) unmerged(u gateway.Unmerged) {
+	r.plain("merge", u.Engine, u.Model, "off for a while: "+u.Reason)
+}
+
+// plain writes a decision that is about no limit.
+func (r *recorder) plain(kind, engine, model, reason string) {
+	r.metrics.Decided(kind)
+	if r.store != nil {
+		r.store.AddDecision(storage.Decision{At: time.Now(), Engine: engine, Model: model, Kind: kind, Reason: reason})
+	}
+}
+
 // firstTokens are the times to first token of the requests that ended in the
 // last 10 s, in seconds, unsorted.
 func (r *recorder) firstTokens(now time.Time) []float64 {

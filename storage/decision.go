@@ -12,7 +12,7 @@ type Decision struct {
 	At             time.Time `json:"at"` // kept to the millisecond, read back in UTC
 	Engine         string    `json:"engine"`
 	Model          string    `json:"model"`
-	Kind           string    `json:"kind"`      // what it is about: limit, slots, budget, merge, residency, …
+	Kind           string    `json:"kind"`      // what it is about: limit, slots, budget, merge, model, …
 	OldLimit       *int64    `json:"old_limit"` // requests in flight
 	NewLimit       *int64    `json:"new_limit"`
 	Slots          *int64    `json:"slots"`                 // requests the engine runs at once

@@ -72,10 +72,11 @@ func (l Limits) withDefaults() Limits {
 type Options struct {
 	Scheduler Scheduler
 	Engines   Engines
-	Record    func(Record) // called once per scheduled request; must not block; nil = none
-	Health    func() any   // body of GET /health, marshalled as JSON; nil = {"status":"ok"}, or "shutting down"
-	Metrics   http.Handler // answers GET /metrics; nil = 404
-	Listen    string       // our address with the actual port, for the Host check
+	Record    func(Record)   // called once per scheduled request; must not block; nil = none
+	Unmerged  func(Unmerged) // hears when merging is turned off for a model; must not block or call back; nil = none
+	Health    func() any     // body of GET /health, marshalled as JSON; nil = {"status":"ok"}, or "shutting down"
+	Metrics   http.Handler   // answers GET /metrics; nil = 404
+	Listen    string         // our address with the actual port, for the Host check
 	// Peer begins to look for the program at the client's end of a connection; it
 	// must not block. It needs ConnContext in the http.Server. nil = nobody looks.
 	Peer func(client, server netip.AddrPort) Peer
@@ -130,7 +131,7 @@ func New(o Options, l Limits) *Gateway {
 		log:       o.Log,
 		memory:    budget{most: maxBodies},
 		cache:     newEmbedCache(),
-		merger:    newMerger(),
+		merger:    newMerger(o.Unmerged),
 		slowWrite: slowWrite,
 		slowBody:  slowBody,
 	}

@@ -17,14 +17,19 @@ import (
 // merger makes one call for vectors of those that the scheduler has released as
 // one, and gives each client its part of the answer.
 type merger struct {
+	unmerged func(Unmerged)
+
 	mu    sync.Mutex
 	rides map[*batching.Ride]*ride // those not complete yet
 	paces map[batching.Key]*pace
 	stats MergeStats
 }
 
-func newMerger() *merger {
-	return &merger{rides: map[*batching.Ride]*ride{}, paces: map[batching.Key]*pace{}}
+func newMerger(unmerged func(Unmerged)) *merger {
+	if unmerged == nil {
+		unmerged = func(Unmerged) {}
+	}
+	return &merger{unmerged: unmerged, rides: map[*batching.Ride]*ride{}, paces: map[batching.Key]*pace{}}
 }
 
 // maxMergeBody is the size up to which a body is merged, in bytes. Larger ones
@@ -239,7 +244,7 @@ func (p *passenger) alone() {
 		r.fine++
 	}
 	if r.split && r.fine == len(r.aboard) {
-		r.pace(r.key).rest("the engine refuses texts together that it takes one by one", offAfterFailure)
+		r.rest(r.key, "the engine refuses texts together that it takes one by one", offAfterFailure)
 	}
 }
 

@@ -595,14 +595,14 @@ func TestMergePace(t *testing.T) {
 		}
 	}
 	t.Run("GoesOnWhileMergedTextsAreFaster", func(t *testing.T) {
-		m := newMerger()
+		m := newMerger(nil)
 		samples(m, 50, 10, 9)
 		if s := m.snapshot(time.Now()); len(s.Off) != 0 || !m.pays(key, time.Now()) {
 			t.Errorf("%+v", s)
 		}
 	})
 	t.Run("StopsWhenTheyAreSlowerAndTriesAgainLater", func(t *testing.T) {
-		m := newMerger()
+		m := newMerger(nil)
 		samples(m, 7, 10, 20)
 		if !m.pays(key, time.Now()) {
 			t.Fatal("judged too early")
@@ -621,7 +621,7 @@ func TestMergePace(t *testing.T) {
 		}
 	})
 	t.Run("CountsWhatRunsBeside", func(t *testing.T) {
-		m := newMerger()
+		m := newMerger(nil)
 		for range 20 { // eight at once in 40 ms are faster than ten together in 80 ms
 			m.sample(key, false, ms(40), 1, 8)
 			m.sample(key, true, ms(80), 10, 1)
@@ -631,7 +631,7 @@ func TestMergePace(t *testing.T) {
 		}
 	})
 	t.Run("IsNotMovedByALoadOfTheModel", func(t *testing.T) {
-		m := newMerger()
+		m := newMerger(nil)
 		m.sample(key, true, 30*time.Second, 10, 1)
 		samples(m, 20, 10, 9)
 		if !m.pays(key, time.Now()) {
@@ -639,7 +639,7 @@ func TestMergePace(t *testing.T) {
 		}
 	})
 	t.Run("MeasuresSingleOnesAgainUnderLoad", func(t *testing.T) {
-		m := newMerger()
+		m := newMerger(nil)
 		samples(m, 8, 20, 9) // alone they are slow
 		for range firstTrial - 8 {
 			m.sample(key, true, ms(90), 10, 1)
@@ -655,7 +655,7 @@ func TestMergePace(t *testing.T) {
 		}
 	})
 	t.Run("EndsATrialThatNobodyAsksIn", func(t *testing.T) {
-		m := newMerger()
+		m := newMerger(nil)
 		for range firstTrial {
 			m.sample(key, true, ms(90), 10, 1)
 		}
@@ -664,7 +664,7 @@ func TestMergePace(t *testing.T) {
 		}
 	})
 	t.Run("ForgetsModelsThatNobodyUses", func(t *testing.T) {
-		m := newMerger()
+		m := newMerger(nil)
 		for i := range 10 * maxPaces {
 			m.pays(batching.Key{Model: fmt.Sprint(i)}, time.Now())
 		}

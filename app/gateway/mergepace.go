@@ -125,21 +125,23 @@ func (m *merger) sample(key batching.Key, merged bool, took time.Duration, texts
 	}
 	alone, together := p.single.median(), p.merged.median()
 	if p.trial == 0 && alone > 0 && together > slowMargin*alone && p.reason == "" {
-		p.rest(fmt.Sprintf("a merged text takes %.3g ms, a single one %.3g ms", 1000*together, 1000*alone), offWhenSlow)
+		m.rest(key, fmt.Sprintf("a merged text takes %.3g ms, a single one %.3g ms", 1000*together, 1000*alone), offWhenSlow)
 	}
 }
 
-// rest turns merging off for a while.
-func (p *pace) rest(reason string, d time.Duration) {
+// rest turns merging off for a while. The caller holds mu.
+func (m *merger) rest(key batching.Key, reason string, d time.Duration) {
+	p := m.pace(key)
 	p.reason, p.off = reason, time.Now().Add(d)
 	p.trial = 0
+	m.unmerged(Unmerged{key, reason, p.off})
 }
 
 // stop turns merging off for key.
 func (m *merger) stop(key batching.Key, reason string, d time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.pace(key).rest(reason, d)
+	m.rest(key, reason, d)
 }
 
 // checks reports whether a merged answer is to be compared with a single one.

@@ -1,0 +1,48 @@
+package app
+
+import (
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"carpool/app/gateway"
+	"carpool/app/metrics"
+	"carpool/app/tuner"
+	"carpool/batching"
+	"carpool/storage"
+)
+
+func TestRecorderKeepsEveryKindOfDecision(t *testing.T) {
+	store, err := storage.Open(t.Context(), storage.Options{Path: filepath.Join(t.TempDir(), "history.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &recorder{store: store, metrics: metrics.New(metrics.Options{})}
+	key := batching.Key{Engine: "ollama", Model: "m"}
+	r.decision(tuner.Decision{At: time.Now(), Key: key, Kind: tuner.ByLimit, OldLimit: 4, Limit: 1, Slots: 1, SlotsBy: "engine wait", Reason: "engine runs 1 at once"})
+	r.switched(batching.Switch{Engine: "ollama", From: "a", To: "m", Reason: "it has waited 8 s"})
+	r.unmerged(gateway.Unmerged{Key: key, Reason: "slower"})
+	if err := store.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+
+	store, err = storage.Open(t.Context(), storage.Options{Path: store.State().Path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = store.Close(t.Context()) }()
+	rows, err := store.Decisions(t.Context(), storage.Query{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, d := range rows {
+		got = append(got, d.Kind+": "+d.Reason)
+	}
+	slices.Sort(got)
+	want := []string{"limit: engine runs 1 at once", "merge: off for a while: slower", "model: in the place of a: it has waited 8 s"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
