@@ -71,23 +71,28 @@ func (g *Governor) more(n int) {
 
 // detectByOldest finds a request that waits for its first token although the
 // engine decodes all the time: it is not in a slot, so the slots are those that
-// were let in before it.
+// were let in before it. If one that was let in later has its first token, it is
+// no line that the request stands in: its prompt is read beside others, or its
+// slot hangs.
 func (g *Governor) detectByOldest() {
 	if g.pending == 0 || g.streams == 0 {
 		return
 	}
-	before, unread := g.leaving(), 0
+	slots, before, unread := 0, g.leaving(), 0
 	for r := g.oldest; r != nil; r = r.next {
-		if !r.streaming && !r.hidden() {
+		switch {
+		case r.streaming:
+			slots = 0
+		case !r.hidden():
 			unread += r.work.Prompt
-			if g.overdue(r, unread) {
-				if before > 0 {
-					g.found(before, ByFirstTokens)
-				}
-				return
+			if slots == 0 && g.overdue(r, unread) {
+				slots = before
 			}
 		}
 		before++
+	}
+	if slots > 0 {
+		g.found(slots, ByFirstTokens)
 	}
 }
 

@@ -151,6 +151,25 @@ func TestSlots(t *testing.T) {
 		}
 	})
 
+	t.Run("AHangingOneIsNoWaitForASlot", func(t *testing.T) {
+		e := newEngine(adaptive.Config{}, 6)
+		e.spread = 17
+		e.until(20*time.Second, func() bool { return e.State().Slots == 6 })
+		if !e.until(10*time.Second, func() bool { // one has just entered a slot
+			last := e.flight[len(e.flight)-1]
+			return last.tokens == 0 && !last.entered.IsZero()
+		}) {
+			t.Fatal("none entered")
+		}
+		e.flight[len(e.flight)-1].entered = e.now.Add(time.Hour) // and hangs there
+		for range 200 {
+			e.run(100 * time.Millisecond)
+			if n := e.State().Slots; n != 6 {
+				t.Fatalf("found %d slots while one of six hangs: %q", n, e.reasons())
+			}
+		}
+	})
+
 	t.Run("LongPromptsAreNoWaitForASlot", func(t *testing.T) {
 		e := newEngine(adaptive.Config{}, 100)
 		e.length = 3000
