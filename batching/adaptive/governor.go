@@ -76,15 +76,6 @@ type learned struct {
 	changed bool
 }
 
-// shown is what the last decision said, as far as a change of it is worth a line.
-type shown struct {
-	limit   int
-	slots   int
-	by      SlotSource
-	bound   bound
-	starved bool
-}
-
 // New returns a governor that knows nothing yet.
 func New(now time.Time, c Config) *Governor {
 	g := &Governor{config: c.withDefaults(), born: now, flight: map[uint64]*request{}}
@@ -277,27 +268,6 @@ func (g *Governor) recount(was float64) {
 	}
 }
 
-// refused halves the limit. What was let in before the last cut says nothing new.
-func (g *Governor) refused(r *request) {
-	g.holdUntil = max(g.holdUntil, g.now+10*time.Second)
-	if r.released <= g.cutAt {
-		return
-	}
-	g.cutAt = g.now
-	g.startup, g.trial.on, g.slots.probe.on = false, false, false
-	n := max(g.config.Min, g.limit/2)
-	g.set(n, fmt.Sprintf("engine refused work: %d at once", n))
-}
-
-// answered ends the time after a failure. A request from before it that goes on
-// shows that the engine never was away; one from after it is a new engine.
-func (g *Governor) answered(r *request) {
-	g.down = false
-	if r.released >= g.downed {
-		g.Reset(g.born.Add(g.now), "engine answers again")
-	}
-}
-
 // Tick decides. It is called about every 100 ms while anything waits or runs,
 // and may be called more often. waiting and inFlight are those of the model.
 func (g *Governor) Tick(now time.Time, waiting, inFlight int) Decision {
@@ -322,98 +292,6 @@ func (g *Governor) steer() {
 	g.trim()
 	g.watchProbe()
 	g.grow()
-}
-
-// watchLoad measures how long requests have waited for nothing but the limit.
-// Time in which the engine does not decode does not count.
-func (g *Governor) watchLoad(waiting, inFlight int) {
-	dt := min(g.now-g.ticked, time.Second)
-	g.ticked = g.now
-	alive := g.alive()
-	if inFlight >= g.effective() {
-		g.filled = g.now
-		if waiting > 0 {
-			g.bound = g.now
-		}
-	}
-	// Between an end and the next release the limit is not full for a moment.
-	g.binding = waiting > 0 && alive && g.now-g.bound <= 150*time.Millisecond
-	if g.binding {
-		g.boundFor += dt
-		g.boundTotal += dt
-	} else if alive {
-		g.boundFor = 0
-	}
-	if starving := waiting > 0 && inFlight > 0 && inFlight < g.effective() && alive; !starving {
-		g.starved = -1
-	} else if g.starved < 0 {
-		g.starved = g.now
-	}
-}
-
-// alive means that the engine decodes.
-func (g *Governor) alive() bool { return g.now-g.lastToken < g.pause() }
-
-// effective is the limit in force.
-func (g *Governor) effective() int {
-	c := g.config
-	if c.Fixed > 0 {
-		return c.Fixed
-	}
-	n := min(g.limit, g.top())
-	switch {
-	case g.down:
-		n = 1
-	case g.slots.probe.on:
-		n = max(n, g.slots.n+1)
-	}
-	return min(max(n, c.Min), c.Max)
-}
-
-// set moves the limit.
-func (g *Governor) set(n int, reason string) {
-	n = min(max(n, g.config.Min), g.config.Max)
-	g.reason = reason
-	if n == g.limit {
-		return
-	}
-	g.limit = n
-	g.proven = g.streams
-	g.slots.firsts = 0
-	g.boundFor = 0
-	g.limitAt, g.limitRead = g.now, g.read
-}
-
-func (g *Governor) decide(waiting, inFlight int) Decision {
-	tokens, by := g.budget()
-	starved := by != unbound && g.starved >= 0 && g.now-g.starved > 500*time.Millisecond
-	d := Decision{Limit: g.effective(), Tokens: tokens, Reason: g.why(starved, tokens, by)}
-	s := shown{limit: d.Limit, slots: g.slots.n, by: g.slots.by, bound: by, starved: starved || g.shown.starved && waiting > 0 && inFlight > 0}
-	d.Changed = g.changed || s != g.shown
-	g.shown, g.changed = s, false
-	return d
-}
-
-// why is the reason to show now.
-func (g *Governor) why(starved bool, tokens int, by bound) string {
-	room := max(0, tokens-int(g.held))
-	switch {
-	case g.down:
-		return "engine does not answer: one at a time"
-	case starved && by == byCache:
-		return fmt.Sprintf("engine's cache: room for %s tokens", thousands(room))
-	case starved:
-		return fmt.Sprintf("GPU memory: room for %s tokens", thousands(room))
-	case g.config.Fixed > 0 && g.slots.n > 0 && g.slots.n != g.config.Fixed:
-		return fmt.Sprintf("%s, limit %d", runsAtOnce(g.slots.n), g.config.Fixed)
-	case g.config.Fixed > 0:
-		return fmt.Sprintf("fixed at %d", g.config.Fixed)
-	case g.binding && g.crowded() && !g.trial.on:
-		return fmt.Sprintf("another program uses %s of the GPU: not growing", percent(g.memory.others))
-	case g.blind() && g.limit >= g.top() && g.top() == blindCeiling:
-		return fmt.Sprintf("GPU memory cannot be seen: at most %d at once", blindCeiling)
-	}
-	return g.reason
 }
 
 // at brings the governor to a time. Times that go back count as the last one.
