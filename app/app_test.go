@@ -197,6 +197,31 @@ func TestApp(t *testing.T) {
 			}
 		}
 	})
+	t.Run("KeepsWhyAModelWasSwitched", func(t *testing.T) {
+		engine := backendstest.New(t)
+		engine.SetModels("one", "two")
+		engine.SetLoaded("one")
+		o := options(t)
+		o.Engine = engine.URL
+		a := start(t, o)
+		for _, model := range []string{"one", "two"} {
+			_ = text(t, call(t.Context(), t, a, "/api/generate", `{"model":"`+model+`","prompt":"hi"}`))
+		}
+		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+			rows, err := a.Decisions(t.Context(), storage.Query{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range rows {
+				if d.Kind == "model" && d.Model == "two" && d.Reason == "in the place of one: one had nothing to do" {
+					return
+				}
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%+v", rows)
+			}
+		}
+	})
 	t.Run("PutsSettingsInForceAtOnceAndSavesThem", func(t *testing.T) {
 		o := options(t)
 		a := start(t, o)
