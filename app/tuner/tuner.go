@@ -207,7 +207,7 @@ func (t *Tuner) lookAtEngines(now time.Time, all []*governed) {
 
 // loaded are the models that e says are loaded; nil if it does not say.
 func loaded(e backends.Info) []string {
-	if e.Kind != backends.KindOllama {
+	if e.Kind != backends.KindOllama && e.Kind != backends.KindLlamaCPP {
 		return nil
 	}
 	names := []string{}

@@ -184,15 +184,19 @@ func TestTuner(t *testing.T) {
 		})
 	})
 	t.Run("TellsTheSchedulerWhatIsLoaded", func(t *testing.T) {
-		during(t, config.Default(), func(r *rig) {
-			r.change(func() { r.engine.Models = []backends.Model{{Name: "a", Loaded: true}, {Name: "b"}} })
-			after(1100 * time.Millisecond)
-			r.scheduler.mu.Lock()
-			defer r.scheduler.mu.Unlock()
-			if got := r.scheduler.engines["ollama"].Loaded; !slices.Equal(got, []string{"a"}) {
-				t.Errorf("loaded %v", got)
-			}
-		})
+		for _, kind := range []backends.Kind{backends.KindOllama, backends.KindLlamaCPP} {
+			during(t, config.Default(), func(r *rig) {
+				r.change(func() {
+					r.engine.Kind, r.engine.Models = kind, []backends.Model{{Name: "a", Loaded: true}, {Name: "b"}}
+				})
+				after(1100 * time.Millisecond)
+				r.scheduler.mu.Lock()
+				defer r.scheduler.mu.Unlock()
+				if got := r.scheduler.engines["ollama"].Loaded; !slices.Equal(got, []string{"a"}) {
+					t.Errorf("%s: loaded %v", kind, got)
+				}
+			})
+		}
 	})
 	t.Run("BeginsAnewWhenTheEngineHasRestarted", func(t *testing.T) {
 		during(t, config.Default(), func(r *rig) {
