@@ -14,7 +14,7 @@ import (
 // TestLightAppGoesBetween: one app keeps 32 requests queued before an engine
 // that runs one at a time; another one asks now and then.
 func TestLightAppGoesBetween(t *testing.T) {
-	const tokens, queued = 48, 32
+	const tokens, queued = 32, 32
 	p := opened(t, "light", 1)
 	flood := p.app("flood")
 	var longest atomic.Int64 // of the requests, in the engine
@@ -44,7 +44,7 @@ func TestLightAppGoesBetween(t *testing.T) {
 	for i := range 7 {
 		// Now and then: an app that asks without a pause has a half of the engine,
 		// and then every other turn is the flood's.
-		time.Sleep(time.Duration(700+50*i) * time.Millisecond)
+		time.Sleep(time.Duration(500+50*i) * time.Millisecond)
 		r, err := ask(t.Context(), light, medium, fmt.Sprintf("%d now and then", i), tokens)
 		if err != nil {
 			t.Fatal(err)

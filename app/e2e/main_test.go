@@ -64,7 +64,11 @@ func begin(ctx context.Context) (err error) {
 // open starts an engine with so many slots per model, and more settings of its
 // own, and a Carpool before it.
 func open(ctx context.Context, name string, slots int, more ...string) (*pool, error) {
-	e, err := startEngine(ctx, ollama, filepath.Join(dir, name+"-engine"), filepath.Join(dir, "models"), slots, more...)
+	own, err := os.MkdirTemp(dir, name+"-") // a test may run again
+	if err != nil {
+		return nil, err
+	}
+	e, err := startEngine(ctx, ollama, filepath.Join(own, "engine"), filepath.Join(dir, "models"), slots, more...)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +77,7 @@ func open(ctx context.Context, name string, slots int, more ...string) (*pool, e
 	}
 	var p *pool
 	if err == nil {
-		p, err = startCarpool(ctx, binary, filepath.Join(dir, name), e)
+		p, err = startCarpool(ctx, binary, own, e)
 	}
 	if err != nil {
 		return nil, errors.Join(err, e.stop())

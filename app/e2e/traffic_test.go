@@ -55,7 +55,8 @@ func gather(t *testing.T, n int, one func(ctx context.Context, number int) error
 	t.Helper()
 	c := &crowd{t: t, quit: make(chan struct{})}
 	t.Cleanup(c.disperse)
-	ctx := t.Context()
+	// The context of a test that has failed ends before its clients are told to.
+	ctx := context.WithoutCancel(t.Context())
 	var number atomic.Int64
 	for range n {
 		c.wg.Go(func() {

@@ -18,11 +18,12 @@ import (
 // oneModel has the engine keep one model at a time, as a GPU without room for two.
 const oneModel = "OLLAMA_MAX_LOADED_MODELS=1"
 
-// TestAnotherModelIsNotStarved: two clients loop on one model, so the engine
-// never finds the moment to load another. Carpool makes one.
+// TestAnotherModelIsNotStarved: two clients loop on one model, so that one of
+// them always has a request in the engine's queue and it never finds the moment
+// to load another model. Carpool makes one.
 func TestAnotherModelIsNotStarved(t *testing.T) {
 	const tokens = 64
-	p := opened(t, "starved", 2, oneModel)
+	p := opened(t, "starved", 1, oneModel)
 	var longest atomic.Int64 // of the requests that loop: what has to drain
 	looping := func(c *api.Client) *crowd {
 		return gather(t, 2, func(ctx context.Context, number int) error {
