@@ -130,6 +130,7 @@ func (c *Core) Arrive(now time.Time, r Request) (*Ticket, error) {
 		return nil, ErrAppQueueFull
 	}
 	q := c.queueOf(r.Key)
+	q.model.unlisted = r.Unlisted
 	c.nextTicket++
 	t := &Ticket{Request: r, Queued: now, number: c.nextTicket, queue: q}
 	if c.wantsCompany(q, r) {
@@ -433,7 +434,7 @@ func (c *Core) flush(q *queue, n int, why Why, now time.Time, e *Effects) bool {
 func (c *Core) send(t *Ticket, g *group, now time.Time, e *Effects) {
 	q := t.queue
 	q.guarded = c.isOverdue(t, now) && t.Request.Priority <= Normal
-	if !q.model.loaded {
+	if !q.model.loaded && !q.model.unlisted {
 		c.load(t, now, e)
 	}
 	q.model.used = t.number

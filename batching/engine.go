@@ -51,13 +51,15 @@ func pairOf(a, b string) pair {
 type model struct {
 	name   string
 	engine *engine
-	queue  *queue        // nil = nothing of it waits or runs
-	used   uint64        // number of the last ticket sent to it
-	loaded bool          // as far as is known
-	since  time.Time     // its first token after it was loaded; zero = none yet
-	loader *Ticket       // the request that had it loaded; nil if none did
-	load   time.Duration // what loading takes; 0 = not measured
-	before time.Duration // load without what the loader showed
+	queue  *queue // nil = nothing of it waits or runs
+	used   uint64 // number of the last ticket sent to it
+	loaded bool   // as far as is known
+	// The engine does not have it: it will refuse at once, and load nothing.
+	unlisted bool
+	since    time.Time     // its first token after it was loaded; zero = none yet
+	loader   *Ticket       // the request that had it loaded; nil if none did
+	load     time.Duration // what loading takes; 0 = not measured
+	before   time.Duration // load without what the loader showed
 
 	ratio    float64       // real prompt tokens per estimated one
 	rate     float64       // prompt tokens read per second; 0 = unknown
@@ -130,7 +132,7 @@ func (m *model) answers() bool { return m.queue != nil && len(m.queue.running) >
 // exclude tells whether two models may drive each other out. They may until the
 // engine has shown both loaded at once.
 func (e *engine) exclude(a, b *model) bool {
-	return a != b && !e.fits[pairOf(a.name, b.name)]
+	return a != b && !a.unlisted && !b.unlisted && !e.fits[pairOf(a.name, b.name)]
 }
 
 // rivals are the loaded models that m may drive out.

@@ -57,6 +57,7 @@ type Request struct {
 	MaxTokens    int      // most tokens it may generate; 0 = unknown
 	Prefix       uint64   // hash of the shared prompt prefix; 0 = unknown
 	PrefixTokens int      // estimate of that prefix's length; 0 = unknown
+	Unlisted     bool     // the engine does not have the model, so nothing makes room for it
 	Streams      bool     // its tokens are reported as they come
 	Embedding    bool     // it reads a prompt and generates nothing
 

@@ -202,6 +202,22 @@ func TestResidency(t *testing.T) {
 			t.Fatalf("released %v: the loaded model has work", e.Released)
 		}
 	})
+	t.Run("MakesNoRoomForAModelThatTheEngineDoesNotHave", func(t *testing.T) {
+		c, running := pair(t, fixed(1), 1000)
+		wrong := b
+		wrong.Unlisted = true
+		arrive(t, c, at(0), 1, wrong)
+		e := c.Step(at(0))
+		if len(e.Released) != 1 || len(e.Switched) != 0 {
+			t.Fatalf("%+v", e)
+		}
+		c.End(at(1), e.Released[0], batching.Served, batching.Untold())
+		c.End(at(1000), running, batching.Served, batching.Untold())
+		arrive(t, c, at(1001), 1, batching.Request{Key: key, App: "a"})
+		if e := c.Step(at(1001)); len(e.Released) != 1 || len(e.Switched) != 0 {
+			t.Fatalf("took the loaded model for gone: %+v", e)
+		}
+	})
 	t.Run("DoesNotBelieveThatAModelIsGoneWhichAnswers", func(t *testing.T) {
 		c, running := pair(t, fixed(2), 1000)
 		c.SetEngine(at(0), key.Engine, batching.EngineState{Loaded: []string{"n"}})

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"carpool/backends"
@@ -131,6 +133,7 @@ func (c *call) admit() *fault {
 		MaxTokens:    c.sketch.maxTokens,
 		Prefix:       c.sketch.prefix,
 		PrefixTokens: int(c.sketch.prefixBytes / bytesPerToken),
+		Unlisted:     unlisted(c.target, key.Model),
 		Streams:      c.sketch.stream,
 		Embedding:    c.route.embedding,
 		Supersede:    about,
@@ -177,6 +180,18 @@ func canonical(t backends.Target, name string) string {
 		}
 	}
 	return name
+}
+
+// unlisted tells whether an engine will refuse a model for want of it. Ollama
+// ignores case and knows its own library's names by their full spelling, too.
+func unlisted(t backends.Target, name string) bool {
+	if t.Kind != backends.KindOllama || name == "" {
+		return false
+	}
+	name = strings.TrimPrefix(strings.TrimPrefix(name, "registry.ollama.ai/"), "library/")
+	return !slices.ContainsFunc(t.Models, func(m backends.Model) bool {
+		return strings.EqualFold(m.Name, name) || strings.EqualFold(m.Name, name+":latest")
+	})
 }
 
 // orGone is f, unless there is no client any more to be told.

@@ -248,6 +248,25 @@ func TestProxy(t *testing.T) {
 			t.Errorf("record %+v", rec)
 		}
 	})
+	t.Run("DoesNotWaitToHearThatAModelIsNotThere", func(t *testing.T) {
+		engine := backendstest.New(t)
+		r := rigFor(t, &engines{target: targetOf(t, engine.URL)}, Limits{}, batching.Settings{})
+		engine.SetModels("m:latest")
+		engine.Hold()
+		var wait sync.WaitGroup
+		wait.Go(func() { _ = text(t, r.post("/api/generate", `{"prompt":"a","model":"M"}`)) })
+		busy := engine.Next()
+		wait.Go(func() {
+			resp := r.post("/api/generate", `{"prompt":"a","model":"missing"}`)
+			if _ = text(t, resp); resp.StatusCode != http.StatusNotFound {
+				t.Errorf("status %d", resp.StatusCode)
+			}
+		})
+		engine.Next().Release()
+		engine.Release()
+		busy.Release()
+		wait.Wait()
+	})
 	t.Run("SharesABatchBetweenSpellingsOfAModel", func(t *testing.T) {
 		engine := backendstest.New(t)
 		e := &engines{target: targetOf(t, engine.URL)}
