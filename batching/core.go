@@ -83,7 +83,7 @@ func (c *Core) Configure(s Settings) {
 	c.settings = s.withinRange()
 	c.ledger.reweigh(s.Weights)
 	for _, q := range c.order {
-		q.line.byLength(s.ShortestFirst)
+		q.line.sortByLength(s.ShortestFirst)
 	}
 }
 

@@ -146,6 +146,11 @@ func (e *engine) rivals(m *model) iter.Seq[*model] {
 	}
 }
 
+func (e *engine) place(m *model, since time.Time, loader *Ticket) {
+	m.loaded, m.since, m.loader, m.before = true, since, loader, m.load
+	e.loaded = append(e.loaded, m)
+}
+
 func (e *engine) unload(m *model) {
 	m.loaded, m.finished = false, finished{}
 	i := slices.Index(e.loaded, m)
@@ -213,8 +218,7 @@ func (c *Core) SetEngine(now time.Time, name string, s EngineState) {
 		}) {
 			continue
 		}
-		m.loaded, m.since, m.loader = true, now, nil
-		e.loaded = append(e.loaded, m)
+		e.place(m, now, nil)
 	}
 	e.told, e.known = slices.Clone(s.Loaded), true
 }
@@ -228,8 +232,7 @@ func (e *engine) load(t *Ticket, now time.Time) (driven []*model) {
 	for _, x := range driven {
 		e.unload(x)
 	}
-	e.loaded = append(e.loaded, m)
-	m.loaded, m.since, m.loader, m.before = true, time.Time{}, t, m.load
+	e.place(m, time.Time{}, t)
 	t.loads = e.known
 	e.known = true
 	return driven
@@ -241,13 +244,13 @@ func (m *model) speaks(t *Ticket, now time.Time) {
 		return
 	}
 	m.since = now
-	if t == m.loader && t.loads {
+	if m.loader != nil && m.loader.loads {
 		rate := m.rate
 		if rate == 0 {
 			rate = unknownRate
 		}
 		read := time.Duration(float64(t.prompt-t.cached) / rate * float64(time.Second))
-		m.measure(max(now.Sub(t.Released)-read, time.Millisecond))
+		m.measure(max(now.Sub(m.loader.Released)-read, time.Millisecond))
 	}
 }
 

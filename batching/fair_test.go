@@ -308,6 +308,10 @@ func TestSupersede(t *testing.T) {
 	if !c.Leave(newer[0]) || c.Leave(e.Superseded[0]) {
 		t.Fatal("the wrong one waits")
 	}
+	from(t, c, "editor", 1, batching.Request{Supersede: "main.go"})
+	if e := c.Step(at(2)); len(e.Superseded) != 0 {
+		t.Fatal("superseded one that had left")
+	}
 
 	set := fixed(1)
 	set.MaxWaiting = 1

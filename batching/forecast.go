@@ -79,10 +79,15 @@ func (c *Core) seats(q *queue, now time.Time) []seat {
 	if first != nil {
 		seats = append(seats, seat{first, first.app.share, turn})
 	}
+	had := map[*account]float64{} // shares of those that leave before
 	for i := range q.line.class {
 		h := heap[*cursor]{less: cursorBefore}
 		for _, n := range q.line.class[i].lanes.items {
-			h.push(newCursor(n, now))
+			at := newCursor(n, now)
+			if share, ok := had[n.app]; ok {
+				at.share = share
+			}
+			h.push(at)
 		}
 		for len(h.items) > 0 && len(seats) < MaxListed {
 			at := h.items[0]
@@ -90,6 +95,7 @@ func (c *Core) seats(q *queue, now time.Time) []seat {
 				seats = append(seats, seat{at.ticket, at.share, turn})
 			}
 			at.share += float64(c.promptOf(at.ticket)+unitsPerOutput*at.ticket.output) / at.lane.app.weight
+			had[at.lane.app] = at.share
 			if at.advance(); at.ticket == nil {
 				h.remove(0)
 			} else {
@@ -103,27 +109,35 @@ func (c *Core) seats(q *queue, now time.Time) []seat {
 // cursor goes along a lane without touching it.
 type cursor struct {
 	lane   *lane
-	ticket *Ticket
+	ticket *Ticket // next of the lane
+	oldest *Ticket // of those left
 	share  float64
-	short  heap[*Ticket] // those left, where length decides
+	short  heap[*Ticket]    // those left but ticket, where length decides
+	taken  map[*Ticket]bool // then, those before
 }
 
 func newCursor(n *lane, now time.Time) *cursor {
-	at := &cursor{lane: n, ticket: n.all.first, share: n.app.share}
-	if n.head(now) != n.all.first {
+	at := &cursor{lane: n, ticket: n.all.first, oldest: n.all.first, share: n.app.share}
+	if n.byLength(now) {
 		at.short = heap[*Ticket]{items: slices.Clone(n.short.items), less: shorter}
-		at.advance()
+		at.taken = map[*Ticket]bool{}
+		at.ticket = at.short.remove(0)
 	}
 	return at
 }
 
 func (at *cursor) advance() {
-	switch {
-	case at.short.less == nil:
+	if at.taken == nil {
 		at.ticket = at.ticket.links[byApp].next
-	case len(at.short.items) == 0:
-		at.ticket = nil
-	default:
+		at.oldest = at.ticket
+		return
+	}
+	at.taken[at.ticket] = true
+	for at.oldest != nil && at.taken[at.oldest] {
+		at.oldest = at.oldest.links[byApp].next
+	}
+	at.ticket = nil
+	if len(at.short.items) > 0 {
 		at.ticket = at.short.remove(0)
 	}
 }
@@ -132,7 +146,7 @@ func cursorBefore(a, b *cursor) bool {
 	if a.share != b.share {
 		return a.share < b.share
 	}
-	return a.ticket.number < b.ticket.number
+	return a.oldest.number < b.oldest.number
 }
 
 // oneLine is each ticket's position where one runs at a time over all keys.

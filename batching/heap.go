@@ -35,13 +35,6 @@ func (h *heap[T]) fix(i int) {
 	}
 }
 
-// order puts all items where they belong.
-func (h *heap[T]) order() {
-	for i := len(h.items) - 1; i >= 0; i-- {
-		h.down(i)
-	}
-}
-
 func (h *heap[T]) up(i int) {
 	for i > 0 {
 		parent := (i - 1) / 2

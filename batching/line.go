@@ -142,8 +142,8 @@ func (l *line) remove(t *Ticket) {
 	l.depth--
 }
 
-// byLength makes the lanes keep, or forget, the order by expected length.
-func (l *line) byLength(on bool) {
+// sortByLength makes the lanes keep, or forget, the order by expected length.
+func (l *line) sortByLength(on bool) {
 	if l.shortest == on {
 		return
 	}
@@ -169,9 +169,14 @@ func (n *lane) sortIn(t *Ticket) {
 // tooOld is the age from which a request is not overtaken by shorter ones.
 const tooOld = time.Minute
 
+// byLength tells whether length decides who of the lane goes first.
+func (n *lane) byLength(now time.Time) bool {
+	return len(n.short.items) > 0 && now.Sub(n.all.first.Queued) <= tooOld
+}
+
 // head is the ticket of the lane that leaves next.
 func (n *lane) head(now time.Time) *Ticket {
-	if len(n.short.items) > 0 && now.Sub(n.all.first.Queued) <= tooOld {
+	if n.byLength(now) {
 		return n.short.items[0]
 	}
 	return n.all.first

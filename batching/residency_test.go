@@ -90,7 +90,7 @@ func TestResidency(t *testing.T) {
 		if len(e.Released) != 1 || len(e.Switched) != 1 || e.Switched[0] != want {
 			t.Fatalf("%+v", e)
 		}
-		if w := c.Snapshot(at(9000))[0].Waiting[0]; w.Why != "next: n is finishing" && w.Why != "n is being loaded" {
+		if w := c.Snapshot(at(9000))[0].Waiting[0]; w.Why != "n is being loaded" {
 			t.Fatalf("%+v", w)
 		}
 	})
@@ -119,6 +119,21 @@ func TestResidency(t *testing.T) {
 		c.FirstToken(at(11_000), first)
 		if e := c.Step(at(11_000)); e.Wake != at(11_000+44_000) {
 			t.Fatalf("wake %v, want 4 loads after the first token", e.Wake)
+		}
+	})
+	t.Run("DoesNotGiveAModelUpWhileItIsBeingLoaded", func(t *testing.T) {
+		c, running := pair(t, fixed(2), 1000)
+		c.End(at(0), running, batching.Served, batching.Untold())
+		arrive(t, c, at(0), 1, b)
+		c.Step(at(0))
+		arrive(t, c, at(0), 1, batching.Request{Key: key, App: "a"})
+		c.Step(at(1))
+		arrive(t, c, at(9000), 1, b)
+		if e := c.Step(at(9000)); len(e.Released) != 1 || e.Released[0].Request.Key != other {
+			t.Fatalf("released %v: the model loads for nothing", e.Released)
+		}
+		if why := c.Snapshot(at(9000))[1].Waiting[0].Why; why != "n is being loaded" {
+			t.Fatal(why)
 		}
 	})
 	t.Run("CountsAnEndWhereNoFirstTokenComes", func(t *testing.T) {
@@ -185,6 +200,9 @@ func TestResidency(t *testing.T) {
 		if e := c.Step(at(1)); len(e.Released) != 1 || e.Released[0].Request.Key != other {
 			t.Fatalf("released %v: the loaded model has work", e.Released)
 		}
+		if e := c.Step(at(2)); e.Wake != at(8001) {
+			t.Fatalf("wake %v", e.Wake)
+		}
 	})
 	t.Run("DoesNotBelieveWhatTheEngineSaidBeforeTheLastLoad", func(t *testing.T) {
 		c, running := pair(t, fixed(1), 1000)
@@ -225,7 +243,11 @@ func TestResidency(t *testing.T) {
 		if e := c.Step(at(0)); len(e.Released) != 0 {
 			t.Fatal("sent another model beside one that answers")
 		}
-		c.End(at(1), running, batching.Served, batching.Untold())
+		arrive(t, c, at(1), 1, batching.Request{Key: key, App: "a"})
+		if e := c.Step(at(1)); len(e.Released) != 1 {
+			t.Fatal("the loaded model has a free place")
+		}
+		c.End(at(2), running, batching.Served, batching.Untold())
 	})
 	t.Run("GivesAnOverdueAppItsModel", func(t *testing.T) {
 		set := fixed(1)

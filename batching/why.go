@@ -21,7 +21,11 @@ func (c *Core) whyHeld(q *queue, now time.Time) string {
 	o := c.outlook(e, now)
 	next := o.next
 	for _, other := range o.answering {
-		if e.exclude(other.model, m) && (next.model == m || other.line.depth == 0) {
+		switch {
+		case !e.exclude(other.model, m):
+		case other.model.since.IsZero():
+			return other.model.name + " is being loaded"
+		case next.model == m || other.line.depth == 0:
 			return "next: " + other.model.name + " is finishing"
 		}
 	}
@@ -29,9 +33,6 @@ func (c *Core) whyHeld(q *queue, now time.Time) string {
 		return next.model.name + " is next: " + next.reason(now)
 	}
 	for x := range e.rivals(m) {
-		if x.since.IsZero() {
-			return x.name + " is being loaded"
-		}
 		if due, ok := c.due(q); ok && x.busy() {
 			return x.name + " is loaded: switches in " + seconds(due.Sub(now)) + " at the latest"
 		}
