@@ -38,7 +38,7 @@ func (c *Core) budget(q *queue, t *Ticket) budget {
 
 // hasRoom tells whether q's token budget lets t in. A lone request always may
 // enter: no wait would make it smaller.
-func (c *Core) hasRoom(q *queue, t *Ticket, l Limits) bool {
+func (c *Core) hasRoom(q *queue, t *Ticket, l *Limits) bool {
 	return l.Tokens <= 0 || len(q.running) == 0 || c.budget(q, t).fits(l.Tokens)
 }
 
@@ -50,8 +50,8 @@ func (c *Core) promptOf(t *Ticket) int {
 // outputOf is the expected length of t's answer.
 func (c *Core) outputOf(t *Ticket) int {
 	n := unknownOutput
-	if o := t.app.outputs[t.Request.Key]; o != nil && len(o.sorted) >= seenEnough {
-		n = o.most()
+	if len(t.outputs.sorted) >= seenEnough {
+		n = t.outputs.most()
 	}
 	if limit := t.Request.MaxTokens; limit > 0 {
 		n = min(n, limit)
@@ -83,8 +83,8 @@ func (o *outputs) most() int { return o.sorted[(len(o.sorted)*9+9)/10-1] }
 // keysRemembered bounds how many keys' answers an account keeps.
 const keysRemembered = 32
 
-// wrote notes the length of an answer.
-func (a *account) wrote(k Key, n int) {
+// outputsOf are those by k.
+func (a *account) outputsOf(k Key) *outputs {
 	o := a.outputs[k]
 	if o == nil {
 		if len(a.outputs) >= keysRemembered {
@@ -93,5 +93,5 @@ func (a *account) wrote(k Key, n int) {
 		o = &outputs{}
 		a.outputs[k] = o
 	}
-	o.add(n)
+	return o
 }

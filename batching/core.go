@@ -39,6 +39,7 @@ type queue struct {
 	key     Key
 	engine  *engine
 	model   *model
+	own     *Limits // nil = those of all
 	line    line
 	porch   porch
 	running []*Ticket // released and still counted, in order of release
@@ -93,7 +94,11 @@ func (c *Core) SetLimits(k Key, l Limits) {
 	if l.Mode == Serial {
 		l.Mode, l.Size = Fixed, 1
 	}
-	c.own[k] = l.withinRange()
+	l = l.withinRange()
+	c.own[k] = l
+	if q := c.queues[k]; q != nil {
+		q.own = &l
+	}
 }
 
 // Forget takes k's own limits back.
@@ -102,13 +107,23 @@ func (c *Core) Forget(k Key) { delete(c.own, k) }
 // Limits are those in force for k. Serial and Passthrough mean that batching is
 // off, so they hold for every key.
 func (c *Core) Limits(k Key) Limits {
-	if m := c.settings.Mode; m == Serial || m == Passthrough {
-		return c.settings.Limits
-	}
-	if l, ok := c.own[k]; ok {
+	if l, ok := c.own[k]; ok && !c.off() {
 		return l
 	}
 	return c.settings.Limits
+}
+
+// limits are those in force for q.
+func (c *Core) limits(q *queue) *Limits {
+	if q.own != nil && !c.off() {
+		return q.own
+	}
+	return &c.settings.Limits
+}
+
+// off tells whether batching is.
+func (c *Core) off() bool {
+	return c.settings.Mode == Serial || c.settings.Mode == Passthrough
 }
 
 // Arrive puts r in the queue, in the place of the one that it supersedes. It
@@ -155,6 +170,9 @@ func (c *Core) queueOf(k Key) *queue {
 		e := c.engine(k.Engine)
 		q = &queue{key: k, engine: e, model: e.model(k.Model), line: newLine(c.settings.ShortestFirst)}
 		q.model.queue = q
+		if l, ok := c.own[k]; ok {
+			q.own = &l
+		}
 		c.queues[k] = q
 		c.order = append(c.order, q)
 		e.queues = append(e.queues, q)
@@ -218,13 +236,14 @@ func (c *Core) End(now time.Time, t *Ticket, o Outcome, r Report) {
 	t.queue.model.ended(t, o, r, now)
 	c.ledger.done(t.app)
 	g := t.group
-	g.Tokens += int(t.tokens.Load())
+	g.tokens += int(t.tokens.Load())
 	g.members--
 	if g.members == 0 {
-		g.Duration = now.Sub(g.Started)
+		b := g.Batch
+		b.Duration, b.Tokens = now.Sub(g.Started), g.tokens
 		c.endedCount++
-		c.endedSum += g.Duration
-		c.gathered.Ended = append(c.gathered.Ended, g.Batch)
+		c.endedSum += b.Duration
+		c.gathered.Ended = append(c.gathered.Ended, b)
 	}
 	t, o, last := t.alight(o, r)
 	if !last {
@@ -295,7 +314,7 @@ func (c *Core) releaseAll(now time.Time, e *Effects) {
 // release lets the requests of one key go by its own limits, and tells whether
 // any went.
 func (c *Core) release(q *queue, now time.Time, e *Effects) bool {
-	l := c.Limits(q.key)
+	l := c.limits(q)
 	switch l.Mode {
 	case Passthrough:
 		return c.flush(q, q.line.depth, Direct, now, e)
@@ -315,7 +334,7 @@ func (c *Core) release(q *queue, now time.Time, e *Effects) bool {
 
 // staticRoom is how many requests may still be released. Batches that were
 // larger under earlier limits count with what they hold.
-func staticRoom(q *queue, l Limits) int {
+func staticRoom(q *queue, l *Limits) int {
 	if q.active >= l.Parallel {
 		return 0
 	}
@@ -323,7 +342,7 @@ func staticRoom(q *queue, l Limits) int {
 }
 
 // staticDue says whether a static batch goes now, and by which rule.
-func staticDue(q *queue, l Limits, now time.Time) (Why, bool) {
+func staticDue(q *queue, l *Limits, now time.Time) (Why, bool) {
 	if q.line.depth >= l.Size {
 		return Full, true
 	}
@@ -353,7 +372,7 @@ func (c *Core) releaseOne(now time.Time, e *Effects) {
 // candidate is the ticket of q that may go now; nil if none may, for whatever
 // reason but the limit of places.
 func (c *Core) candidate(q *queue, now time.Time) *Ticket {
-	l := c.Limits(q.key)
+	l := c.limits(q)
 	if q.line.depth == 0 || !c.admits(q, now) {
 		return nil
 	}
@@ -368,7 +387,7 @@ func (c *Core) candidate(q *queue, now time.Time) *Ticket {
 }
 
 // urgentOnly tells whether the places left in q are kept for urgent requests.
-func (c *Core) urgentOnly(q *queue, l Limits) bool {
+func (c *Core) urgentOnly(q *queue, l *Limits) bool {
 	kept := min(c.settings.ReservedUrgent, l.Size-1)
 	if kept <= 0 || l.Mode != Fixed {
 		return false
@@ -408,7 +427,7 @@ func (c *Core) flush(q *queue, n int, why Why, now time.Time, e *Effects) bool {
 	if g == nil {
 		return false
 	}
-	l := c.Limits(q.key)
+	l := c.limits(q)
 	g.members = len(e.Released) - first
 	g.places, g.Released = len(q.running)-before, g.members
 	for _, t := range q.running {
@@ -417,9 +436,6 @@ func (c *Core) flush(q *queue, n int, why Why, now time.Time, e *Effects) bool {
 	g.Mode, g.Limit, g.MeanWait = l.Mode, l.InFlight(), g.MeanWait/time.Duration(g.members)
 	if c.mark != nil {
 		g.Mark = c.mark()
-	}
-	for _, t := range e.Released[first:] {
-		t.batch = g.Batch
 	}
 	c.nextBatch++
 	q.active++
@@ -536,7 +552,7 @@ func (c *Core) wake(now time.Time, e *Effects) {
 			}
 		}
 		if len(q.porch) > 0 {
-			at(q.porch[0].Queued.Add(c.Limits(q.key).Wait))
+			at(q.porch[0].Queued.Add(c.limits(q).Wait))
 			if c.settings.MaxWait > 0 {
 				at(q.porch[0].Queued.Add(c.settings.MaxWait))
 			}
@@ -548,7 +564,7 @@ func (c *Core) wake(now time.Time, e *Effects) {
 		if c.settings.MaxWait > 0 {
 			at(oldest.Add(c.settings.MaxWait))
 		}
-		if l := c.Limits(q.key); l.Mode == Static && staticRoom(q, l) > 0 {
+		if l := c.limits(q); l.Mode == Static && staticRoom(q, l) > 0 {
 			at(oldest.Add(l.Wait))
 		}
 		if !c.admits(q, now) {

@@ -39,12 +39,12 @@ func (c *Core) foresee(now time.Time, states []QueueState) {
 		for n, s := range all[i] {
 			t := s.ticket
 			w := Waiting{ID: t.Request.ID, App: t.Request.App, Priority: t.Request.Priority, Queued: t.Queued,
-				Position: ahead + n + 1, Expected: c.expected(q, st.Limits, n, held == "", now)}
+				Position: ahead + n + 1, Expected: c.expected(q, &st.Limits, n, held == "", now)}
 			if one != nil {
 				w.Position = one[t]
 			}
 			if w.Why = held; held == "" {
-				w.Why = c.whyWaits(q, st.Limits, all[i], n)
+				w.Why = c.whyWaits(q, &st.Limits, all[i], n)
 			}
 			st.Waiting = append(st.Waiting, w)
 		}
@@ -198,7 +198,7 @@ func (c *Core) ahead(q *queue, now time.Time) int {
 // expected guesses how long the n-th of q (0 = first) still waits: until its
 // model's turn, then as long as those before it take at the pace of the last
 // requests. 0 where that pace is not known.
-func (c *Core) expected(q *queue, l Limits, n int, admitted bool, now time.Time) time.Duration {
+func (c *Core) expected(q *queue, l *Limits, n int, admitted bool, now time.Time) time.Duration {
 	pace, ok := q.pace(l)
 	if !ok {
 		return 0
@@ -212,7 +212,7 @@ func (c *Core) expected(q *queue, l Limits, n int, admitted bool, now time.Time)
 		if other == q || !q.engine.exclude(other.model, q.model) {
 			continue
 		}
-		if pace, ok := other.pace(c.Limits(other.key)); ok {
+		if pace, ok := other.pace(c.limits(other)); ok {
 			turn = max(turn, time.Duration(other.line.depth)*pace)
 		}
 	}
@@ -229,7 +229,7 @@ func (c *Core) expected(q *queue, l Limits, n int, admitted bool, now time.Time)
 }
 
 // pace is the mean time between two places of q that become free.
-func (q *queue) pace(l Limits) (time.Duration, bool) {
+func (q *queue) pace(l *Limits) (time.Duration, bool) {
 	if q.model.service == 0 || l.InFlight() == 0 {
 		return 0, false
 	}

@@ -104,22 +104,3 @@ func TestForecast(t *testing.T) {
 		}
 	})
 }
-
-// BenchmarkSnapshot is the cost of showing a queue.
-func BenchmarkSnapshot(b *testing.B) {
-	for _, apps := range []int{1, 1000} {
-		b.Run(fmt.Sprintf("10000 waiting of %d apps", apps), func(b *testing.B) {
-			set := fixed(8)
-			set.MaxWaiting = 20000
-			c := batching.NewCore(set, batching.Options{})
-			for i := range 10008 {
-				_, _ = c.Arrive(start, batching.Request{Key: key, App: fmt.Sprint(i % apps), PromptTokens: i % 700})
-			}
-			c.Step(start)
-			b.ReportAllocs()
-			for b.Loop() {
-				c.Snapshot(start)
-			}
-		})
-	}
-}

@@ -10,14 +10,13 @@ import (
 type Lease struct {
 	scheduler *Scheduler
 	ticket    *Ticket
-	batch     Batch
 	report    Report
 	first     atomic.Bool
 	released  atomic.Bool
 }
 
 // Batch tells with whom the request was released; the figures of its end are zero.
-func (l *Lease) Batch() Batch { return l.batch }
+func (l *Lease) Batch() Batch { return l.ticket.group.Batch }
 
 // Ride is the call that this request goes with, and its place among those who do;
 // nil if it goes alone.

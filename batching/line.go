@@ -14,10 +14,10 @@ type line struct {
 
 // class is the part of a line that one class of priority has.
 type class struct {
-	all      fifo                       // by arrival
-	lanes    heap[*lane]                // one for each app, the one with the lowest share first
-	prefixes map[uint64]map[*lane]*fifo // those of known prefix, by arrival
-	words    map[string]*fifo           // those that may be merged, by arrival
+	all      fifo              // by arrival
+	lanes    heap[*lane]       // one for each app, the one with the lowest share first
+	prefixes map[uint64]*alike // those of known prefix
+	words    map[string]*fifo  // those that may be merged, by arrival
 }
 
 // lane is one app's part of a class. It is never empty.
@@ -83,18 +83,7 @@ func (l *line) push(t *Ticket, a *account) {
 	if l.shortest {
 		n.sortIn(t)
 	}
-	if p := t.Request.Prefix; p != 0 {
-		if c.prefixes == nil {
-			c.prefixes = map[uint64]map[*lane]*fifo{}
-		}
-		if c.prefixes[p] == nil {
-			c.prefixes[p] = map[*lane]*fifo{}
-		}
-		if c.prefixes[p][n] == nil {
-			c.prefixes[p][n] = &fifo{chain: byPrefix}
-		}
-		c.prefixes[p][n].push(t)
-	}
+	c.pushAlike(t)
 	if w := t.Request.Merge; w != "" {
 		if c.words == nil {
 			c.words = map[string]*fifo{}
@@ -110,15 +99,7 @@ func (l *line) push(t *Ticket, a *account) {
 func (l *line) remove(t *Ticket) {
 	n := t.lane
 	c := n.class
-	if p := t.Request.Prefix; p != 0 {
-		f := c.prefixes[p][n]
-		if f.remove(t); f.first == nil {
-			delete(c.prefixes[p], n)
-		}
-		if len(c.prefixes[p]) == 0 {
-			delete(c.prefixes, p)
-		}
-	}
+	c.removeAlike(t)
 	if w := t.Request.Merge; w != "" {
 		if f := c.words[w]; f.first == t && f.last == t {
 			delete(c.words, w)

@@ -30,7 +30,7 @@ func (r Request) texts() int { return max(r.Texts, 1) }
 // merges tells whether requests of q may be merged now. Static batches are sized
 // by requests, and batching that is off merges nothing.
 func (c *Core) merges(q *queue) bool {
-	return c.settings.MergeTexts > 1 && c.Limits(q.key).Mode == Fixed
+	return c.settings.MergeTexts > 1 && c.limits(q).Mode == Fixed
 }
 
 // wantsCompany tells whether r is to wait for others of its word: while a call of
@@ -39,7 +39,7 @@ func (c *Core) wantsCompany(q *queue, r Request) bool {
 	if r.Merge == "" || r.Priority > Normal || r.texts() >= c.settings.MergeTexts {
 		return false
 	}
-	return c.merges(q) && c.Limits(q.key).Wait > 0 && !q.line.has(r.Merge) && q.runs(r.Merge)
+	return c.merges(q) && c.limits(q).Wait > 0 && !q.line.has(r.Merge) && q.runs(r.Merge)
 }
 
 // runs tells whether a call of that word is in the engine.
@@ -86,6 +86,7 @@ func (c *Core) unhold(t *Ticket) {
 func (c *Core) enqueue(t *Ticket, now time.Time) {
 	q := t.queue
 	t.app = c.ledger.account(t.Request.App)
+	t.outputs = t.app.outputsOf(t.Request.Key)
 	t.output = c.outputOf(t)
 	c.ledger.arrived(t.app, now) // first, as it may move the app's place in the line
 	q.line.push(t, t.app)
@@ -106,7 +107,7 @@ func (c *Core) openPorch(q *queue, now time.Time) {
 		}
 		texts[word] += t.Request.texts()
 	}
-	wait := c.Limits(q.key).Wait
+	wait := c.limits(q).Wait
 	for _, t := range slices.Clone(q.porch) { // by arrival, so that equal runs are equal
 		word := t.Request.Merge
 		if t.held && (!c.merges(q) || texts[word] >= c.settings.MergeTexts || !q.runs(word) || !now.Before(oldest[word].Add(wait))) {

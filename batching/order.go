@@ -34,7 +34,7 @@ func (c *Core) fairest(q *queue, n *class, now time.Time) *Ticket {
 	if c.settings.Order == Arrival {
 		return n.all.first
 	}
-	if t := q.warm(n, c.settings.PrefixCredit, c.Limits(q.key)); t != nil {
+	if t := q.warm(n, c.settings.PrefixCredit, c.limits(q)); t != nil {
 		return t
 	}
 	return n.lanes.items[0].head(now)

@@ -33,10 +33,10 @@ func (f *finished) since(prefix uint64, i int) bool {
 
 // slots is how many of the last prefixes may still be in q's engine: one for each
 // free place, as places in use hold what they work on.
-func (q *queue) slots(l Limits) int { return max(1, l.InFlight()-len(q.running)) }
+func (q *queue) slots(l *Limits) int { return max(1, l.InFlight()-len(q.running)) }
 
 // recent tells whether a prefix may still be in the engine.
-func (q *queue) recent(prefix uint64, l Limits) bool {
+func (q *queue) recent(prefix uint64, l *Limits) bool {
 	if prefix == 0 {
 		return false
 	}
@@ -55,7 +55,7 @@ func (q *queue) recent(prefix uint64, l Limits) bool {
 // warm is the request of n that finds its prefix in the engine and whose app is
 // within credit of the one that has had least; nil if there is none. Among
 // several, who has had least goes first.
-func (q *queue) warm(n *class, credit float64, l Limits) *Ticket {
+func (q *queue) warm(n *class, credit float64, l *Limits) *Ticket {
 	if credit <= 0 || len(n.prefixes) == 0 {
 		return nil
 	}
@@ -69,15 +69,66 @@ func (q *queue) warm(n *class, credit float64, l Limits) *Ticket {
 		if q.model.finished.since(p, i) {
 			continue
 		}
-		for lane, f := range n.prefixes[p] {
-			t := f.first
-			if lane.app.share > most {
+		for a := n.prefixes[p]; a != nil; a = a.next {
+			t := a.all.first
+			if t.app.share > most {
 				continue
 			}
-			if best == nil || lane.app.share < best.app.share || lane.app.share == best.app.share && t.number < best.number {
+			if best == nil || t.app.share < best.app.share || t.app.share == best.app.share && t.number < best.number {
 				best = t
 			}
 		}
 	}
 	return best
+}
+
+// alike are the tickets of one lane with one prefix, by arrival. It is never
+// empty.
+type alike struct {
+	lane *lane
+	all  fifo
+	next *alike // of another lane with this prefix
+}
+
+func (c *class) pushAlike(t *Ticket) {
+	p := t.Request.Prefix
+	if p == 0 {
+		return
+	}
+	if c.prefixes == nil {
+		c.prefixes = map[uint64]*alike{}
+	}
+	a := c.prefixes[p]
+	for a != nil && a.lane != t.lane {
+		a = a.next
+	}
+	if a == nil {
+		a = &alike{lane: t.lane, all: fifo{chain: byPrefix}, next: c.prefixes[p]}
+		c.prefixes[p] = a
+	}
+	a.all.push(t)
+	t.alike = a
+}
+
+func (c *class) removeAlike(t *Ticket) {
+	a := t.alike
+	if a == nil {
+		return
+	}
+	t.alike = nil
+	if a.all.remove(t); a.all.first != nil {
+		return
+	}
+	p := t.Request.Prefix
+	if c.prefixes[p] != a {
+		before := c.prefixes[p]
+		for before.next != a {
+			before = before.next
+		}
+		before.next = a.next
+	} else if a.next != nil {
+		c.prefixes[p] = a.next
+	} else {
+		delete(c.prefixes, p)
+	}
 }

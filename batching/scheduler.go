@@ -84,7 +84,7 @@ func (s *Scheduler) Acquire(ctx context.Context, r Request) (*Lease, error) {
 	if t.err != nil {
 		return nil, t.err
 	}
-	return &Lease{scheduler: s, ticket: t, batch: t.batch, report: Untold()}, nil
+	return &Lease{scheduler: s, ticket: t, report: Untold()}, nil
 }
 
 func (s *Scheduler) arrive(r Request) (*Ticket, error) {

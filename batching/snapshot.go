@@ -76,8 +76,8 @@ func (c *Core) Snapshot(now time.Time) []QueueState {
 	c.moves++
 	states := make([]QueueState, 0, len(c.order))
 	for _, q := range c.order {
-		l := c.Limits(q.key)
-		st := QueueState{Key: q.key, Limits: l, Limit: l.InFlight(), Depth: q.depth(),
+		l := c.limits(q)
+		st := QueueState{Key: q.key, Limits: *l, Limit: l.InFlight(), Depth: q.depth(),
 			Running: make([]Running, 0, len(q.running))}
 		for _, t := range q.running {
 			st.Running = append(st.Running, t.shown())

@@ -12,20 +12,21 @@ type Ticket struct {
 	Queued   time.Time
 	Released time.Time // zero while it waits
 
-	state  state
-	queue  *queue   // of its key
-	app    *account // of who asks
-	group  *group
-	batch  Batch     // the group's as it was at the release
-	held   bool      // waits for company, not yet in the line
-	ride   *Ride     // nil = it runs alone
-	seat   int       // in the ride
-	over   bool      // it has ended, its place not yet
-	freeAt time.Time // of a leaving ticket: when its place is free
-	number uint64    // order of arrival over all keys
+	state   state
+	queue   *queue   // of its key
+	app     *account // of who asks
+	outputs *outputs // its last answers
+	group   *group
+	held    bool      // waits for company, not yet in the line
+	ride    *Ride     // nil = it runs alone
+	seat    int       // in the ride
+	over    bool      // it has ended, its place not yet
+	freeAt  time.Time // of a leaving ticket: when its place is free
+	number  uint64    // order of arrival over all keys
 
-	lane  *lane // where it waits
-	place int   // in lane.short
+	lane  *lane  // where it waits
+	alike *alike // where it waits with others of its prefix; nil without one
+	place int    // in lane.short
 	links [chains]links
 
 	// What it is expected to hold, in tokens, and what its app was charged for it.
@@ -61,7 +62,8 @@ const (
 
 // group is a batch while it runs.
 type group struct {
-	Batch
+	Batch       // as it was at the release; never changed after
+	tokens  int // of those that ended
 	members int // not ended yet, by the client's view
 	places  int // still counted against the limit, leaving ones included
 }

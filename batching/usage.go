@@ -12,7 +12,7 @@ const learning = 0.2
 func (c *Core) admit(t *Ticket) {
 	t.prompt, t.output = c.promptOf(t), c.outputOf(t)
 	t.cached = 0
-	if t.queue.recent(t.Request.Prefix, c.Limits(t.Request.Key)) {
+	if t.queue.recent(t.Request.Prefix, c.limits(t.queue)) {
 		t.cached = min(int(float64(t.Request.PrefixTokens)*t.queue.model.ratio), t.prompt)
 	}
 	t.charged = float64(t.prompt - t.cached)
@@ -38,7 +38,7 @@ func (c *Core) settle(t *Ticket, o Outcome, r Report) {
 		t.app.charge(float64(unitsPerOutput * (wrote - t.metered)))
 	}
 	if o == Served {
-		t.app.wrote(t.Request.Key, wrote)
+		t.outputs.add(wrote)
 	}
 	if r.PromptTokens < 0 {
 		return

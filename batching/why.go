@@ -41,7 +41,7 @@ func (c *Core) whyHeld(q *queue, now time.Time) string {
 }
 
 // whyWaits says in a few words what the n-th of q (0 = first) waits for.
-func (c *Core) whyWaits(q *queue, l Limits, seats []seat, n int) string {
+func (c *Core) whyWaits(q *queue, l *Limits, seats []seat, n int) string {
 	t := seats[n].ticket
 	switch {
 	case l.Mode == Serial:
