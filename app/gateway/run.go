@@ -43,7 +43,7 @@ type run struct {
 	status  int
 	header  http.Header
 	form    framing
-	fixed   bool // its length was announced
+	length  int64 // as it was announced; -1 = it was not
 	kept    []byte
 	base    int64 // where in the answer kept begins
 	tokenAt int64 // bytes up to the first token's; 0 = none yet
@@ -158,10 +158,10 @@ func (r *run) start(now time.Time) {
 }
 
 // begin publishes an answer of which nothing can be taken back any more.
-func (r *run) begin(status int, header http.Header, form framing, fixed bool) {
+func (r *run) begin(status int, header http.Header, form framing, length int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.opened, r.status, r.header, r.form, r.fixed = true, status, header.Clone(), form, fixed
+	r.opened, r.status, r.header, r.form, r.length = true, status, header.Clone(), form, length
 	r.wake()
 }
 
@@ -234,6 +234,12 @@ func (r *run) end(f *fault, status int, e ending, midLine bool) {
 	r.over, r.closed, r.status = true, true, status
 	r.fault, r.ending, r.midLine = f, e, midLine
 	r.wake()
+}
+
+// isAllAt reports whether a client has all of a good answer that has read up to
+// at, although the engine may not have ended it. The caller holds mu.
+func (r *run) isAllAt(at int64) bool {
+	return r.markAt > 0 && at >= r.markAt || r.status < 400 && r.length > 0 && at >= r.length
 }
 
 func (r *run) wake() {

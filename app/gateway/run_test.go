@@ -44,7 +44,7 @@ func TestRun(t *testing.T) {
 				c.got = append(c.got, chunk[:n]...)
 			}
 		}
-		r.begin(200, http.Header{}, ndjson, false)
+		r.begin(200, http.Header{}, ndjson, -1)
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {
 			switch rapid.IntRange(0, 5).Draw(t, "step") {
 			case 0, 1, 2:
@@ -118,7 +118,7 @@ func TestRunWakesWhoWaits(t *testing.T) {
 		read(ctx, 0)
 		r.add([]byte("abc"), true, false)
 		silent("an answer that may still be taken back")
-		r.begin(200, nil, ndjson, false)
+		r.begin(200, nil, ndjson, -1)
 		if got := <-results; got.n != 3 || got.err != nil {
 			t.Errorf("%+v", got)
 		}

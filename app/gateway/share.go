@@ -127,7 +127,7 @@ func (c *call) keep(p []byte) {
 // publish tells those who share the answer that it begins.
 func (c *call) publish(res *http.Response, form framing) {
 	if c.leader != nil {
-		c.leader.run.begin(res.StatusCode, res.Header, form, res.ContentLength >= 0)
+		c.leader.run.begin(res.StatusCode, res.Header, form, res.ContentLength)
 	}
 }
 
@@ -237,14 +237,14 @@ func (c *call) conclude(r *run, at int64, err error) (f *fault, broken bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
-	case r.markAt > 0 && at >= r.markAt && r.fault == nil: // clients leave there
+	case r.fault == nil && r.isAllAt(at): // clients leave there
 		return nil, false
 	case errors.Is(c.client.failure(), os.ErrDeadlineExceeded), errors.Is(err, errBehind):
 		return newFault(slowClient, "the client read too slowly"), true
 	case c.client.failure() != nil, err != nil:
 		return newFault(clientGone, "the client left"), true
 	case r.ending == framed:
-		words, clean := c.dialect.lastWords(r.fault, c.id, r.form, r.fixed, r.midLine)
+		words, clean := c.dialect.lastWords(r.fault, c.id, r.form, r.length >= 0, r.midLine)
 		_, _ = c.client.Write(words) // nothing comes after them
 		_ = c.client.FlushError()
 		return r.fault, !clean

@@ -476,6 +476,37 @@ func TestLeavingASharedRun(t *testing.T) {
 
 // TestASlowReaderOfASharedRun reads slowly, as the leader or as another, and
 // checks that the rest get theirs meanwhile.
+func TestAClientLeavesWithAllOfASharedAnswer(t *testing.T) {
+	for _, tt := range []struct {
+		name           string
+		status         int
+		length, marked int64
+		at             int64
+		want           Outcome
+	}{
+		{"AtTheAnnouncedLength", 200, 5, 0, 5, OK},
+		{"BeforeTheAnnouncedLength", 200, 5, 0, 4, Canceled},
+		{"AtTheEndMark", 200, -1, 5, 5, OK},
+		{"BeforeTheEndMark", 200, -1, 5, 4, Canceled},
+		{"WithoutAnyEnd", 200, -1, 0, 5, Canceled},
+		{"WithARefusal", 404, 5, 0, 5, Canceled},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := &run{memory: &budget{}, clients: 2, shared: true, markAt: tt.marked}
+			r.begin(tt.status, nil, plain, tt.length)
+			c := &call{client: newClient(httptest.NewRecorder(), "id", time.Second)}
+			c.fault, _ = c.conclude(r, tt.at, context.Canceled)
+			got := OK
+			if c.fault != nil {
+				got = c.outcome()
+			}
+			if got != tt.want {
+				t.Errorf("%s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestASlowReaderOfASharedRun(t *testing.T) {
 	const body = `{"prompt":"a","options":{"temperature":0}}`
 	for _, tt := range []struct {
