@@ -49,6 +49,9 @@ func (c *Core) promptOf(t *Ticket) int {
 
 // outputOf is the expected length of t's answer.
 func (c *Core) outputOf(t *Ticket) int {
+	if t.Request.Embedding {
+		return 0
+	}
 	n := unknownOutput
 	if len(t.outputs.sorted) >= seenEnough {
 		n = t.outputs.most()

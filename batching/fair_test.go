@@ -327,6 +327,13 @@ func TestTokenBudget(t *testing.T) {
 		c.SetLimits(key, batching.Limits{Mode: batching.Fixed, Size: 8, Tokens: tokens})
 		return c
 	}
+	t.Run("ExpectsNoAnswerOfAnEmbedding", func(t *testing.T) {
+		c := limited(500)
+		from(t, c, "a", 3, batching.Request{PromptTokens: 100, Embedding: true})
+		if e := c.Step(at(0)); len(e.Released) != 3 {
+			t.Fatalf("released %d of 100 tokens each into 500", len(e.Released))
+		}
+	})
 	t.Run("HoldsWhatWouldNotFitToItsEnd", func(t *testing.T) {
 		c := limited(1000)
 		all := from(t, c, "a", 3, batching.Request{PromptTokens: 300, MaxTokens: 100})
