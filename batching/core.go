@@ -215,16 +215,6 @@ func (c *Core) FirstToken(now time.Time, t *Ticket) {
 	}
 }
 
-// Charge puts units of work on an app's account that no ticket of its own has
-// done, as for its part of a merged call. A unit is a prompt token.
-func (c *Core) Charge(app string, units float64) {
-	a := c.ledger.account(app)
-	if a.waiting+a.running == 0 {
-		c.ledger.lift(a)
-	}
-	a.charge(units)
-}
-
 // End tells that a released ticket is done with, and what the engine told of it.
 // Only the first call counts.
 func (c *Core) End(now time.Time, t *Ticket, o Outcome, r Report) {

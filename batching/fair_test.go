@@ -112,16 +112,6 @@ func TestFairOrder(t *testing.T) {
 			t.Fatal(got)
 		}
 	})
-	t.Run("ChargesWhatAnotherOnesLeaseServed", func(t *testing.T) {
-		c := batching.NewCore(fixed(1), batching.Options{})
-		from(t, c, "a", 1, batching.Request{PromptTokens: 5})
-		from(t, c, "b", 1, batching.Request{PromptTokens: 5})
-		c.Charge("a", 100)
-		c.Charge("c", 7)
-		if got := served(t, c, at(0), 0); got != "b1 a1" || c.Share("c") != 7 {
-			t.Fatalf("%s, share of c %v", got, c.Share("c"))
-		}
-	})
 	t.Run("LearnsHowFarPromptEstimatesAreOff", func(t *testing.T) {
 		c := batching.NewCore(fixed(1), batching.Options{})
 		for range 40 {

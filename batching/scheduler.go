@@ -216,14 +216,6 @@ func (s *Scheduler) SetEngine(name string, e EngineState) {
 	s.settle(now)
 }
 
-// Charge puts units of work, in prompt tokens, on the account of an app whose
-// request another one's lease has served.
-func (s *Scheduler) Charge(app string, units float64) {
-	s.mu.Lock()
-	s.core.Charge(app, units)
-	s.mu.Unlock()
-}
-
 // Loads returns how busy each key with a waiting or running request is.
 func (s *Scheduler) Loads() []Load {
 	s.mu.Lock()

@@ -187,7 +187,7 @@ func batchRows(batches []storage.Batch) [][]string {
 }
 
 func decisionRows(decisions []storage.Decision) [][]string {
-	rows := [][]string{{"DECIDED", "MODEL", "ABOUT", "LIMIT", "SLOTS", "TOKENS", "WHY"}}
+	rows := [][]string{{"DECIDED", "MODEL", "ABOUT", "LIMIT", "SLOTS", "TOKEN BUDGET", "WHY"}}
 	for _, d := range decisions {
 		limit := countOr(d.NewLimit, "-")
 		if d.OldLimit != nil && d.NewLimit != nil && *d.OldLimit != *d.NewLimit {

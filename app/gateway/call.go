@@ -185,8 +185,11 @@ func canonical(t backends.Target, name string) string {
 // unlisted tells whether an engine will refuse a model for want of it. Ollama
 // ignores case and knows its own library's names by their full spelling, too.
 func unlisted(t backends.Target, name string) bool {
-	if t.Kind != backends.KindOllama || name == "" {
+	if t.Kind != backends.KindOllama {
 		return false
+	}
+	if name == "" {
+		return true // what a packed body asks for is not known, so nothing can make room for it
 	}
 	name = strings.TrimPrefix(strings.TrimPrefix(name, "registry.ollama.ai/"), "library/")
 	return !slices.ContainsFunc(t.Models, func(m backends.Model) bool {

@@ -36,6 +36,7 @@ func (g *governed) released(now time.Time, r batching.Request) *stream {
 	g.used = now
 	g.governor.Released(now, g.next, adaptive.Work{
 		Prompt: r.PromptTokens, MaxTokens: r.MaxTokens, Streams: r.Streams, Embedding: r.Embedding,
+		Urgent: r.Priority > batching.Normal,
 	})
 	return &stream{governed: g, id: g.next}
 }

@@ -28,6 +28,7 @@ type engine struct {
 
 	plain   bool // answers come in one piece
 	timed   bool // the engine tells its times
+	urgent  bool // requests are
 	stopped bool // it generates nothing
 
 	after func() // called after each decision; nil = nothing
@@ -117,7 +118,7 @@ func (e *engine) release() uint64 {
 	e.next++
 	e.flight = append(e.flight, &answer{id: e.next, released: e.now})
 	e.enter()
-	e.Released(e.now, e.next, adaptive.Work{Prompt: 100, MaxTokens: e.length, Streams: !e.plain})
+	e.Released(e.now, e.next, adaptive.Work{Prompt: 100, MaxTokens: e.length, Streams: !e.plain, Urgent: e.urgent})
 	return e.next
 }
 

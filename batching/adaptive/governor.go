@@ -148,7 +148,7 @@ func (g *Governor) Released(now time.Time, id uint64, w Work) {
 		r.alone = g.stirred
 	}
 	r.full = len(g.flight) >= g.effective()
-	if p := &g.slots.probe; p.on && !p.has && len(g.flight) > g.slots.n {
+	if p := &g.slots.probe; p.on && !p.has && !w.Urgent && len(g.flight) > g.slots.n {
 		p.has, p.id, p.ends = true, id, g.ends
 	}
 }

@@ -89,7 +89,7 @@ func (g *Governor) why(starved bool, tokens int, by bound) string {
 	room := max(0, tokens-int(g.held))
 	switch {
 	case g.down:
-		return "engine does not answer: one at a time"
+		return "engine failed: one at a time until it answers"
 	case starved && by == byCache:
 		return fmt.Sprintf("engine's cache: room for %s tokens", thousands(room))
 	case starved:

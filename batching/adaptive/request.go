@@ -8,6 +8,7 @@ type Work struct {
 	MaxTokens int  // most tokens it may generate; 0 = unknown
 	Streams   bool // its tokens are reported as they come
 	Embedding bool // it generates nothing
+	Urgent    bool // it is never what a slot probe is tried with
 }
 
 // Outcome is how a released request ended.

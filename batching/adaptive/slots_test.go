@@ -251,6 +251,20 @@ func TestProbe(t *testing.T) {
 		}
 	})
 
+	t.Run("IsNeverTriedWithAnUrgentRequest", func(t *testing.T) {
+		e := settle(t, 4)
+		e.urgent = true
+		if !e.until(40*time.Second, func() bool { return e.State().Phase == adaptive.Probing && len(e.flight) == 5 }) {
+			t.Fatal("no probe came")
+		}
+		urgent := e.flight[4].id
+		e.flight = e.flight[:4]
+		e.Ended(e.now, urgent, adaptive.End{Timed: true, LoadTime: 6 * time.Second, Output: 10})
+		if at := probes(e, 10*time.Minute); len(at) == 0 {
+			t.Error("no more probes, though none has made the engine reload")
+		}
+	})
+
 	t.Run("NeedsSomeoneWhoWaits", func(t *testing.T) {
 		e := settle(t, 4)
 		e.demand = 4
