@@ -41,6 +41,7 @@ func TestReadEmbedAnswer(t *testing.T) {
 		`{"data":[{"index":0},{"index":1,"embedding":[1]},{"index":2,"embedding":[1]}]}`,
 		`{"data":[{"embedding":[]},{"embedding":[1]},{"embedding":[1]}]}`,
 		`{"data":[{"embedding":null},{"embedding":[1]},{"embedding":[1]}]}`,
+		`{"data":[{"embedding":[1]},{"embedding":[1]},{"embedding":[1]},{"embedding":[1]}]}`,
 		`{"data":[{"embedding":[1]},{"embedding":[1]},{"embedding":[1]}],"data":[]}`,
 		`{"data":[{"embedding":[1]},{"embedding":[1]},{"embedding":[1]}]} {}`,
 	}

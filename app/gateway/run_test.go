@@ -88,6 +88,15 @@ func TestRun(t *testing.T) {
 	})
 }
 
+func TestRunsOfOtherBodiesAreNotJoined(t *testing.T) {
+	var all runs
+	r, _ := all.join(context.Background(), runKey{}, []byte("body"), &budget{})
+	r.body = []byte("BODY") // as if the hashes of the two were equal
+	if _, leads := all.join(context.Background(), runKey{}, []byte("body"), &budget{}); !leads {
+		t.Error("it gets the answer to another body")
+	}
+}
+
 func TestRunWakesWhoWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory := &budget{most: maxBodies}

@@ -152,6 +152,19 @@ func TestTuner(t *testing.T) {
 			}
 		})
 	})
+	t.Run("TakesAModelsOwnSlotsBeforeTheEngines", func(t *testing.T) {
+		during(t, config.Default(), func(r *rig) {
+			r.change(func() {
+				r.engine.Slots = 4
+				r.engine.Models = []backends.Model{{Name: "llama", Slots: 1}}
+			})
+			r.run(llama, 0, 1)
+			after(1100 * time.Millisecond)
+			if l := r.scheduler.limit(llama); l.Size != 1 {
+				t.Errorf("%+v", l)
+			}
+		})
+	})
 	t.Run("SetsNothingWhileNothingChanges", func(t *testing.T) {
 		during(t, config.Default(), func(r *rig) {
 			r.run(llama, 0, 1)
@@ -173,7 +186,7 @@ func TestTuner(t *testing.T) {
 			if l := r.scheduler.limit(llama); l.Size != 3 || !strings.Contains(l.Reason, "fixed at 3") {
 				t.Errorf("fixed: %+v", l)
 			}
-			c.Batching.Mode = "static"
+			c.Batching.Mode, c.Batching.MaxParallelBatches = "static", 2
 			r.Configure(c)
 			if l := r.scheduler.limit(llama); l.Mode != batching.Static || l.Size != 3 || l.Wait != 50*time.Millisecond {
 				t.Errorf("static: %+v", l)
@@ -239,8 +252,8 @@ func TestTuner(t *testing.T) {
 				t.Errorf("the scheduler keeps limits for %d", n)
 			}
 			states := r.States()
-			if len(states) != 256 || len(states[0].Model) != 999 {
-				t.Errorf("%d kept, the last of %d letters", len(states), len(states[0].Model))
+			if len(states) != 256 || len(states[0].Model) != 999 || len(states[255].Model) != 744 {
+				t.Errorf("%d kept, of %d to %d letters", len(states), len(states[0].Model), len(states[len(states)-1].Model))
 			}
 		})
 	})

@@ -29,6 +29,15 @@ func TestSlots(t *testing.T) {
 		}
 	})
 
+	t.Run("ToldOnesAreNotOverruledByWhatIsSeen", func(t *testing.T) {
+		e := newEngine(adaptive.Config{}, 2)
+		e.Tell(e.now, adaptive.Facts{Slots: 4, Preallocated: true})
+		e.run(time.Minute)
+		if s := e.State(); s.Slots != 4 || s.SlotsBy != adaptive.Told || e.decision.Limit != 4 {
+			t.Errorf("%d slots by %q, limit %d, want the 4 that were told", s.Slots, s.SlotsBy, e.decision.Limit)
+		}
+	})
+
 	t.Run("AreFoundByARequestThatWaitsForItsFirstToken", func(t *testing.T) {
 		for _, slots := range []int{1, 2, 3, 4, 7, 20} {
 			e := newEngine(adaptive.Config{}, slots)
@@ -167,6 +176,24 @@ func TestSlots(t *testing.T) {
 			if n := e.State().Slots; n != 6 {
 				t.Fatalf("found %d slots while one of six hangs: %q", n, e.reasons())
 			}
+		}
+	})
+
+	t.Run("APauseOfTheEngineIsNoWaitForASlot", func(t *testing.T) {
+		e := newEngine(adaptive.Config{}, 100)
+		e.length = 3000
+		e.run(time.Second)
+		e.read = 800 * time.Millisecond
+		e.release()
+		e.stopped = true // as while it loads a model
+		e.run(400 * time.Millisecond)
+		e.release()
+		e.run(20 * time.Second)
+		e.stopped = false
+		e.flight[len(e.flight)-1].entered = e.now
+		e.run(700 * time.Millisecond)
+		if s := e.State(); s.Slots != 0 {
+			t.Errorf("found %d slots by %q", s.Slots, s.SlotsBy)
 		}
 	})
 
