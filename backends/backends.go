@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -15,8 +16,22 @@ type Kind string
 // The kinds.
 const (
 	KindOllama   Kind = "ollama"
+	KindLMStudio Kind = "lmstudio"
 	KindLlamaCPP Kind = "llamacpp"
+	KindOpenAI   Kind = "openai" // vLLM, SGLang, a cluster: anything that serves /v1
 	KindDemo     Kind = "demo"
+)
+
+// API is a family of routes that an engine serves by itself. What it does not
+// serve is translated to chat completions.
+type API string
+
+// The families.
+const (
+	OllamaAPI    API = "ollama"    // /api/generate, chat, embed, tags, show and the rest
+	OpenAIAPI    API = "openai"    // /v1/chat/completions, completions, embeddings, models
+	ResponsesAPI API = "responses" // /v1/responses
+	AnthropicAPI API = "anthropic" // /v1/messages
 )
 
 // Health is what the last probe found.
@@ -41,6 +56,9 @@ type Model struct {
 	Digest    string `json:"digest,omitempty"` // of its content; "" = not told
 	Embedding bool   `json:"embedding"`        // it only embeds; false = it does not, or not told
 	Slots     int    `json:"slots"`            // requests that may run at once whatever the engine's setting; 0 = as Info says
+	Context   int    `json:"context"`          // tokens that one request may hold as it is loaded, else at most; 0 = not told
+	Vision    bool   `json:"vision"`           // it takes images; false = it does not, or not told
+	Tools     bool   `json:"tools"`            // it was trained to call tools; false = it was not, or not told
 }
 
 // Info is a copy of what is known of an engine. It may be stale.
@@ -68,9 +86,15 @@ type Info struct {
 	// longer hold.
 	Epoch uint64 `json:"epoch"`
 
+	APIs  []API  `json:"apis"`            // what it serves by itself
+	Group string `json:"group,omitempty"` // engines of one group share a GPU and its limit; "" = its own
+
 	Models []Model   `json:"models"`
 	Seen   time.Time `json:"seen,omitzero"` // last good probe
 }
+
+// Serves reports whether the engine serves an API by itself.
+func (i Info) Serves(a API) bool { return slices.Contains(i.APIs, a) }
 
 // Local reports whether the engine runs on this machine, and so on its GPU. The
 // demo engine runs on none.
@@ -79,8 +103,13 @@ func (i Info) Local() bool { return i.URL != "" && parsePlace(i.URL).local() }
 // Target is where a request goes.
 type Target struct {
 	Info
+	// Model is the engine's own name for what was asked for: without the engine
+	// that it was picked by, and with ":latest" where that is how it is listed.
+	// "" = no model was asked for.
+	Model     string
 	Base      *url.URL          // scheme, host and path prefix of the engine
-	Transport http.RoundTripper // ignores HTTP_PROXY, never follows redirects, HTTP/1.1
+	Transport http.RoundTripper // ignores HTTP_PROXY, never follows redirects, HTTP/1.1; adds the engine's key
+	Gone      <-chan struct{}   // closed when the engine is not up any more; nil = it stays
 }
 
 // Errors of Resolve and Preferred.
