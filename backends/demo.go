@@ -86,7 +86,7 @@ func NewDemo(o DemoOptions) *Demo {
 	d.mux = d.routes()
 	pipe := serve.NewPipe()
 	d.server = serve.Start(pipe, d)
-	d.transport = newTransport(pipe.Dial)
+	d.transport = newTransport(pipe.Dial, nil)
 	d.done.Go(d.run)
 	return d
 }
@@ -122,6 +122,7 @@ func (d *Demo) info() Info {
 	return Info{
 		Name: string(KindDemo), Kind: KindDemo, Label: "Demo engine (simulated)",
 		Health: Up, Simulated: true, Slots: d.slots, Preallocated: true, Epoch: 1, Seen: time.Now(),
+		APIs: []API{OllamaAPI, OpenAIAPI, ResponsesAPI, AnthropicAPI},
 		Models: []Model{{
 			Name: DemoModel + ":latest", Loaded: true, Size: demoSize,
 			Family: demoDetails.Family, Parameter: demoDetails.ParameterSize, Quant: demoDetails.QuantizationLevel,

@@ -2,6 +2,7 @@ package backends
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,85 +10,126 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 )
 
-// maker is what the registry must know of one kind of engine.
-type maker struct {
-	kind  Kind
-	label string // for people
-	// places lists where the engine may be when no address is set, best first,
-	// as parsePlace reads them.
-	places func() []string
-	// probe asks the engine what it is and has. It must not generate a token,
-	// load a model, or touch one that is not loaded.
-	probe func(ctx context.Context, c *http.Client, base *url.URL) (report, error)
-	// preallocated says that its memory does not grow with the requests in it.
-	preallocated bool
-	// parallelHint says what a person can change for more slots.
-	parallelHint string
-	// advice says what a person can do when the engine does not answer.
-	advice string
-}
-
-// report is what a probe finds.
-type report struct {
-	version  string
-	models   []Model
-	slots    int // 0 = not told
-	kvTokens int // 0 = not told
-}
-
 var errIsCarpool = errors.New("this is Carpool's own address: set engine.url to the engine's")
 
-// engine is one candidate that is watched. Registry.mu guards all that changes.
+// engine is one address that is watched. Registry.mu guards all that changes.
 type engine struct {
 	candidate
 	self      bool // our own address, known without asking
-	found     bool // it has answered as its kind does
 	transport *http.Transport
-	client    *http.Client
+	trusted   *x509.CertPool // by transport
 
+	maker    maker // what it is, or is taken for until it has answered
+	found    bool  // it has answered as its kind does
+	strange  bool  // what answers there is no engine
+	facts    facts // of its last study
+	breaker  breaker
 	info     Info
 	probing  bool
 	next     time.Time     // of the next probe
 	ended    time.Time     // of the last probe
 	failures int           // in a row
 	news     chan struct{} // closed when a probe has ended, then replaced
+	gone     chan struct{} // closed when it is up no more; nil while it is not up
 }
 
-func newEngine(name string, c candidate, self bool, t *http.Transport) *engine {
-	return &engine{
-		candidate: c, self: self, transport: t,
-		client: &http.Client{
-			Transport: t,
-			CheckRedirect: func(*http.Request, []*http.Request) error {
-				return &unexpected{"with a redirect, which is never followed"}
-			},
-		},
-		info: Info{Name: name, Kind: c.kind, Label: c.label, URL: c.String(), Health: Unknown, Problem: "not looked at yet",
-			Preallocated: c.preallocated, ParallelHint: c.parallelHint},
-		news: make(chan struct{}),
+// candidate is an address where an engine may be.
+type candidate struct {
+	place
+	name   string  // that the settings gave it; "" = its kind's
+	makers []maker // the kinds that it may be, best first
+	wanted bool    // the settings name it; else it is a place where engines are by default
+}
+
+func (c candidate) is(o candidate) bool {
+	return c.String() == o.String() && c.name == o.name && slices.EqualFunc(c.makers, o.makers, func(a, b maker) bool { return a.kind == b.kind })
+}
+
+func newEngine(c candidate, self bool, t *http.Transport) *engine {
+	e := &engine{candidate: c, self: self, transport: t, news: make(chan struct{}),
+		info: Info{URL: c.String(), Health: Unknown, Problem: "not looked at yet"}}
+	e.become(c.makers[0])
+	return e
+}
+
+// become takes the engine for one of m's kind. Its name is the caller's to set.
+func (e *engine) become(m maker) {
+	e.maker = m
+	e.info.Kind, e.info.Label = m.kind, m.label
+	e.info.Preallocated, e.info.ParallelHint = m.preallocated, m.parallelHint
+	if e.name != "" && e.name != string(m.kind) {
+		e.info.Label = m.label + " (" + e.name + ")"
 	}
 }
 
-// probe asks the engine, and first, if it is a stranger, whether it is one. It
-// reads only what never changes.
-func (e *engine) probe(ctx context.Context, stranger bool) probed {
+// probed is what one probe found.
+type probed struct {
+	engine  *engine
+	maker   maker
+	report  report
+	studied *facts // nil = it was not asked
+	err     error
+	at      time.Time
+}
+
+// look is what one probe is to find out.
+type look struct {
+	*engine
+	stranger bool    // not known to be an engine
+	makers   []maker // what it may be, the likeliest first
+	key      func(Kind) string
+}
+
+// probe asks the engine what it is and has, and first, if it is a stranger,
+// whether it is Carpool itself. It reads only what never changes.
+func (l look) probe(ctx context.Context) probed {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	p := probed{engine: e}
+	p := probed{engine: l.engine, maker: l.makers[0]}
 	switch {
-	case e.self:
+	case l.self:
 		p.err = errIsCarpool
-	case stranger:
-		p.err = notCarpool(ctx, e.client, e.url)
+	case l.stranger:
+		p.err = notCarpool(ctx, l.client(""), l.url)
 	}
 	if p.err == nil {
-		p.report, p.err = e.maker.probe(ctx, e.client, e.url)
+		l.identify(ctx, &p)
 	}
 	p.at = time.Now()
 	return p
+}
+
+// identify asks as each kind in turn, until one knows the answer.
+func (l look) identify(ctx context.Context, p *probed) {
+	for i, m := range l.makers {
+		c := l.client(l.key(m.kind))
+		r, err := m.probe(ctx, c, l.url)
+		if err == nil && m.study != nil && l.stranger {
+			p.studied = new(facts)
+			*p.studied, err = m.study(ctx, c, l.url)
+		}
+		odd, isOdd := errors.AsType[*unexpected](err)
+		if i == 0 || !isOdd || odd.key {
+			p.maker, p.report, p.err = m, r, err
+		}
+		if !isOdd {
+			return
+		}
+	}
+}
+
+// client asks the engine with a key; "" = without.
+func (e *engine) client(key string) *http.Client {
+	return &http.Client{
+		Transport: keyed{e.transport, key},
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return &unexpected{what: "with a redirect, which is never followed"}
+		},
+	}
 }
 
 // take takes over what a probe found.
@@ -98,23 +140,22 @@ func (e *engine) take(p probed) {
 		e.news = make(chan struct{})
 	}()
 	if p.err == nil {
-		e.failures, e.found = 0, true
-		e.next = p.at.Add(probeEvery)
-		if e.info.Health != Up || e.info.Version != p.report.version ||
-			e.info.Slots != p.report.slots || e.info.KVTokens != p.report.kvTokens {
-			e.info.Epoch++
-		}
-		e.info.Health, e.info.Problem, e.info.Seen = Up, "", p.at
-		e.info.Version, e.info.Models = p.report.version, p.report.models
-		e.info.Slots, e.info.KVTokens = p.report.slots, p.report.kvTokens
+		e.takeReport(p)
 		return
 	}
 	e.failures++
-	if _, ok := errors.AsType[*notReady](p.err); ok {
-		e.found = true
+	odd, isOdd := errors.AsType[*unexpected](p.err)
+	_, waits := errors.AsType[*notReady](p.err)
+	if !e.found && (waits || isOdd && odd.key) {
+		e.become(p.maker)
 	}
+	e.found = e.found || waits
+	e.strange = isOdd && !odd.key && !e.found
 	latest := probeLatest
-	if !e.local() {
+	switch {
+	case e.strange && !e.wanted:
+		latest = probeStrange
+	case !e.local():
 		latest = probeRemote
 	}
 	e.next = p.at.Add(min(probeSoonest<<min(e.failures-1, 10), latest))
@@ -123,8 +164,40 @@ func (e *engine) take(p probed) {
 	}
 	if e.info.Health == Up {
 		e.transport.CloseIdleConnections()
+		close(e.gone)
+		e.gone = nil
 	}
 	e.info.Health, e.info.Problem = Down, e.problem(p.err)
+}
+
+// takeReport takes over what an engine that is up tells of itself.
+func (e *engine) takeReport(p probed) {
+	e.failures, e.found, e.strange = 0, true, false
+	e.next = p.at.Add(probeEvery)
+	if p.maker.kind != e.maker.kind {
+		e.become(p.maker)
+	}
+	if p.studied != nil {
+		e.facts = *p.studied
+	}
+	r := p.report
+	if r.kvTokens == 0 {
+		r.kvTokens = e.facts.kvTokens
+	}
+	if r.apis == nil {
+		r.apis = e.facts.apis
+	}
+	i := &e.info
+	if i.Health != Up || i.Version != r.version || i.Slots != r.slots || i.KVTokens != r.kvTokens {
+		i.Epoch++
+	}
+	if i.Health != Up {
+		e.gone = make(chan struct{})
+		e.breaker = breaker{}
+	}
+	i.Health, i.Problem, i.Seen = Up, "", p.at
+	i.Version, i.Models, i.APIs = r.version, r.models, r.apis
+	i.Slots, i.KVTokens = r.slots, r.kvTokens
 }
 
 // problem says in words why the engine is not up, and what to do.
@@ -132,42 +205,67 @@ func (e *engine) problem(err error) string {
 	if errors.Is(err, errIsCarpool) {
 		return err.Error()
 	}
-	who, advice := e.label+" at "+e.info.URL, e.advice
+	who, advice := e.info.Label+" at "+e.info.URL, e.maker.advice
 	if wait, ok := errors.AsType[*notReady](err); ok {
 		return who + " " + wait.Error()
 	}
-	if e.guessed && !e.found {
+	if len(e.makers) > 1 && !e.found {
 		who, advice = "the engine at "+e.info.URL, "start it"
 	}
 	what := "does not answer"
 	if isTimeout(err) {
 		what = "does not answer in time"
-	} else if status := new(unexpected); errors.As(err, &status) {
-		what = "answers, but " + status.Error()
+	} else if odd, ok := errors.AsType[*unexpected](err); ok {
+		if odd.key {
+			return who + " " + odd.Error()
+		}
+		what = "answers, but " + odd.Error()
 	}
-	return fmt.Sprintf("%s %s: %s, or set engine.url", who, what, advice)
+	return fmt.Sprintf("%s %s: %s, or set %s", who, what, advice, e.setting())
 }
 
-// has returns whether the engine's list holds a model, exactly or with ":latest".
+// setting is where the engine's address is set.
+func (e *engine) setting() string {
+	if e.name != "" {
+		return "engines.list"
+	}
+	return "engine.url"
+}
+
+// find returns the engine's own name of a model: the same, or the same with
+// ":latest". Ollama, which knows more spellings, is asked by those, too.
+func (i Info) find(model string) (name string, ok bool) {
+	for _, m := range i.Models {
+		if m.Name == model || m.Name == model+":latest" {
+			return m.Name, true
+		}
+	}
+	if i.Kind != KindOllama {
+		return "", false
+	}
+	short := strings.TrimPrefix(strings.TrimPrefix(model, "registry.ollama.ai/"), "library/")
+	for _, m := range i.Models {
+		if strings.EqualFold(m.Name, short) || strings.EqualFold(m.Name, short+":latest") {
+			return m.Name, true
+		}
+	}
+	return "", false
+}
+
+// has returns whether the engine's list holds a model.
 func (i Info) has(model string) bool {
-	return slices.ContainsFunc(i.Models, func(m Model) bool { return m.Name == model || m.Name == model+":latest" })
+	_, ok := i.find(model)
+	return ok
 }
 
-// serves reports whether a request for a model can succeed. llama-server answers
-// with the one model that it has whatever name it is asked for.
-func (i Info) serves(model string) bool {
-	return i.has(model) || i.Kind == KindLlamaCPP && len(i.Models) == 1
+// loaded reports whether a model of the engine is.
+func (i Info) loaded(name string) bool {
+	return slices.ContainsFunc(i.Models, func(m Model) bool { return m.Name == name && m.Loaded })
 }
 
-// unexpected is an answer that the kind of engine would not give.
-type unexpected struct{ what string }
-
-func (u *unexpected) Error() string { return u.what }
-
-// notReady is an engine that is there but cannot serve yet.
-type notReady struct{ what string }
-
-func (n *notReady) Error() string { return n.what }
+// answersAnyName reports whether the engine answers with the one model that it
+// has whatever name it is asked for, as llama-server does.
+func (i Info) answersAnyName() bool { return i.Kind == KindLlamaCPP && len(i.Models) == 1 }
 
 // notCarpool fails if the address is that of a Carpool, this one or another.
 // Its health page names it; an engine has none, or another one.

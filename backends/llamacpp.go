@@ -2,19 +2,18 @@ package backends
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"strings"
 )
 
 var llamacpp = maker{
 	kind:         KindLlamaCPP,
 	label:        "llama.cpp",
-	places:       func() []string { return nil }, // only where it was set
+	places:       func() []string { return []string{"http://127.0.0.1:8080", "http://127.0.0.1:9931"} }, // as long, and of late
 	probe:        probeLlamaCPP,
+	study:        studyLlamaCPP,
 	advice:       "start it with `llama-server -m MODEL`",
 	preallocated: true,
 	parallelHint: "start llama-server with -np N",
@@ -23,9 +22,6 @@ var llamacpp = maker{
 // autoSlots is how many slots llama-server has where -np is not given. They then
 // share one pool of KV memory; with -np the pool is split among them.
 const autoSlots = 4
-
-// maxProbe bounds an answer to a probe, in bytes: chat templates can be long.
-const maxProbe = 4 << 20
 
 // llamaProps is what we read of GET /props.
 type llamaProps struct {
@@ -37,6 +33,10 @@ type llamaProps struct {
 	Role     string `json:"role"` // "router"
 	Quant    string `json:"model_ftype"`
 	Sleeping bool   `json:"is_sleeping"`
+
+	Modalities struct {
+		Vision bool `json:"vision"`
+	} `json:"modalities"`
 }
 
 // llamaModels is what we read of GET /v1/models.
@@ -57,14 +57,17 @@ type llamaModels struct {
 // sleeps.
 func probeLlamaCPP(ctx context.Context, c *http.Client, base *url.URL) (report, error) {
 	var props llamaProps
-	if err := getJSON(ctx, c, base.JoinPath("props"), &props); err != nil {
+	if err := getJSON(ctx, c, base.JoinPath("props"), "llama.cpp", &props); err != nil {
+		if odd, ok := errors.AsType[*unexpected](err); ok && odd.loading {
+			return report{}, &notReady{"is still loading its model"}
+		}
 		return report{}, fmt.Errorf("properties: %w", err)
 	}
 	if props.TotalSlots == nil && props.Role != "router" {
-		return report{}, &unexpected{"not as llama.cpp does"}
+		return report{}, &unexpected{what: "not as llama.cpp does"}
 	}
 	var list llamaModels
-	if err := getJSON(ctx, c, base.JoinPath("v1", "models"), &list); err != nil {
+	if err := getJSON(ctx, c, base.JoinPath("v1", "models"), "llama.cpp", &list); err != nil {
 		return report{}, fmt.Errorf("list of models: %w", err)
 	}
 	r := report{version: props.Build}
@@ -72,7 +75,8 @@ func probeLlamaCPP(ctx context.Context, c *http.Client, base *url.URL) (report, 
 		r.slots, r.kvTokens = max(*props.TotalSlots, 0), props.pool()
 	}
 	for _, m := range list.Data {
-		model := Model{Name: m.ID, Loaded: !props.Sleeping, Quant: props.Quant}
+		model := Model{Name: m.ID, Loaded: !props.Sleeping, Quant: props.Quant,
+			Context: max(props.Defaults.Context, 0), Vision: props.Modalities.Vision}
 		if m.Status != nil {
 			model.Loaded = m.Status.Value == "loaded"
 		}
@@ -82,6 +86,11 @@ func probeLlamaCPP(ctx context.Context, c *http.Client, base *url.URL) (report, 
 		r.models = append(r.models, model)
 	}
 	return r, nil
+}
+
+func studyLlamaCPP(ctx context.Context, c *http.Client, base *url.URL) (facts, error) {
+	apis, err := studyAPIs(ctx, c, base)
+	return facts{apis: apis}, err
 }
 
 // pool is how many tokens the KV memory holds. The server does not tell whether
@@ -105,32 +114,4 @@ func billions(parameters float64) string {
 		return fmt.Sprintf("%.0fM", parameters/1e6)
 	}
 	return ""
-}
-
-// getJSON asks for u and decodes the answer. It fails with notReady while the
-// server loads its model, with unexpected where the answer is of another kind.
-func getJSON(ctx context.Context, c *http.Client, u *url.URL, v any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return err
-	}
-	resp, err := c.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxProbe))
-	if err != nil {
-		return err
-	}
-	switch {
-	case resp.StatusCode == http.StatusServiceUnavailable && strings.Contains(string(body), "Loading model"):
-		return &notReady{"is still loading its model"}
-	case resp.StatusCode != http.StatusOK:
-		return &unexpected{fmt.Sprintf("with status %d", resp.StatusCode)}
-	}
-	if json.Unmarshal(body, v) != nil {
-		return &unexpected{"not as llama.cpp does"}
-	}
-	return nil
 }

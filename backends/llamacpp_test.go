@@ -73,7 +73,7 @@ func inLlamaWorld(t *testing.T, l *llamaServer, test func(w *world)) {
 		server := serve.Start(pipe, l)
 		defer server.Close()
 		w := &world{t: t, hosts: map[string]*backendstest.Engine{}, end: func() {},
-			Registry: NewRegistry(Options{EngineURL: "http://" + llamaAddress, RealSeen: true})}
+			Registry: NewRegistry(Options{Settings: Settings{URL: "http://" + llamaAddress}, RealSeen: true})}
 		w.dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
 			if addr == llamaAddress {
 				return pipe.Dial(ctx, network, addr)
@@ -99,7 +99,7 @@ func TestLlamaCPP(t *testing.T) {
 				i.Slots != 4 || i.KVTokens != 8192 || !i.Preallocated || i.ParallelHint != "start llama-server with -np N" || i.Epoch != 1 {
 				t.Errorf("info %+v", i)
 			}
-			if want := (Model{Name: "tiny", Loaded: true, Size: 4912898304, Parameter: "8.0B", Quant: "Q4_K - Medium"}); len(i.Models) != 1 || i.Models[0] != want {
+			if want := (Model{Name: "tiny", Loaded: true, Size: 4912898304, Parameter: "8.0B", Quant: "Q4_K - Medium", Context: 8192}); len(i.Models) != 1 || i.Models[0] != want {
 				t.Errorf("models %+v", i.Models)
 			}
 			began := time.Now()
@@ -113,7 +113,10 @@ func TestLlamaCPP(t *testing.T) {
 			if n := l.asked["GET /api/version"]; n != 1 {
 				t.Errorf("asked %d times whether it is Ollama", n)
 			}
-			if len(l.asked) != 4 {
+			if n := l.asked["POST /v1/messages"]; n != 1 || i.Serves(AnthropicAPI) || !i.Serves(OpenAIAPI) {
+				t.Errorf("asked %d times for an API that it does not have: %v", n, i.APIs)
+			}
+			if len(l.asked) != 8 {
 				t.Errorf("asked %v", l.asked)
 			}
 		})
@@ -199,6 +202,7 @@ func TestLlamaCPP(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				l := newLlamaServer()
 				l.answer("/props", page)
+				l.answer("/v1/models", page)
 				inLlamaWorld(t, l, func(w *world) {
 					w.run()
 					wants(t, w.serves("tiny", ""), ErrNoEngine, "the engine at http://127.0.0.1:8080 answers, but")

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/ollama/ollama/api"
+	"golang.org/x/mod/semver"
 )
 
 const defaultOllama = "http://127.0.0.1:11434"
@@ -43,7 +44,7 @@ func probeOllama(ctx context.Context, c *http.Client, base *url.URL) (report, er
 		return report{}, fmt.Errorf("version: %w", understood(err))
 	}
 	if version == "" {
-		return report{}, &unexpected{"not as Ollama does"}
+		return report{}, &unexpected{what: "not as Ollama does"}
 	}
 	list, err := client.List(ctx)
 	if err != nil {
@@ -53,22 +54,37 @@ func probeOllama(ctx context.Context, c *http.Client, base *url.URL) (report, er
 	if err != nil {
 		return report{}, fmt.Errorf("list of loaded models: %w", understood(err))
 	}
-	vram := make(map[string]int64)
+	inMemory := make(map[string]api.ProcessModelResponse)
 	for _, m := range running.Models {
-		vram[m.Name] = m.SizeVRAM
+		inMemory[m.Name] = m
 	}
-	r := report{version: version}
+	r := report{version: version, apis: ollamaAPIs(version)}
 	for _, m := range list.Models {
-		on, loaded := vram[m.Name]
+		on, loaded := inMemory[m.Name]
 		family := m.Details.Family
 		r.models = append(r.models, Model{
-			Name: m.Name, Loaded: loaded, Size: m.Size, VRAM: on,
+			Name: m.Name, Loaded: loaded, Size: m.Size, VRAM: on.SizeVRAM, Context: on.ContextLength,
 			Family: family, Parameter: m.Details.ParameterSize, Quant: m.Details.QuantizationLevel,
 			Embedding: strings.Contains(family, "bert"), Slots: ollamaSlots(family),
 			Digest: m.Digest,
 		})
 	}
 	return r, nil
+}
+
+// ollamaSince are the versions from which on Ollama serves a newer API.
+var ollamaSince = map[API]string{ResponsesAPI: "v0.13.3", AnthropicAPI: "v0.14.0"}
+
+// ollamaAPIs are what a version serves. One that is no release has them all.
+func ollamaAPIs(version string) []API {
+	apis := []API{OllamaAPI, OpenAIAPI}
+	v := "v" + version
+	for _, n := range newerAPIs {
+		if !semver.IsValid(v) || semver.Compare(v, "v0.0.0") == 0 || semver.Compare(v, ollamaSince[n.api]) >= 0 {
+			apis = append(apis, n.api)
+		}
+	}
+	return apis
 }
 
 // ollamaSlots is 1 for the families that Ollama runs one request at a time
@@ -92,9 +108,9 @@ func understood(err error) error {
 	var typed *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &status):
-		return &unexpected{fmt.Sprintf("with status %d", status.StatusCode)}
+		return &unexpected{what: fmt.Sprintf("with status %d", status.StatusCode)}
 	case errors.As(err, &syntax), errors.As(err, &typed):
-		return &unexpected{"not as Ollama does"}
+		return &unexpected{what: "not as Ollama does"}
 	}
 	return err
 }

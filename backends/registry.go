@@ -15,22 +15,25 @@ const (
 	probeSoonest = time.Second      // after the last probe, whoever asks
 	probeLatest  = 5 * time.Second  // while an engine on this machine is down
 	probeRemote  = 30 * time.Second // while one elsewhere is down
+	probeStrange = time.Minute      // where something that is no engine answers at a usual place
 	probeTimeout = 10 * time.Second // of one probe, all its calls together
 	listFresh    = 5 * time.Second  // age of a list that is believed
 	firstProbe   = 3 * time.Second  // Resolve waits so long for an engine never probed
 )
 
-// Options are fixed for a registry's life.
+// Options are fixed for a registry's life, but for Settings.
 type Options struct {
-	EngineURL string // "" = look at OLLAMA_HOST and 127.0.0.1:11434; "demo" = the demo engine
-	Demo      string // "auto": until a real engine was ever seen; "always"; "never"; "" = auto
-	RealSeen  bool   // a real engine was seen in an earlier run
+	Settings Settings // until Configure
+	RealSeen bool     // a real engine was seen in an earlier run
 	// OnReal is called once, from Run's goroutine, when the first real engine
 	// is seen. nil = not told.
 	OnReal func()
 	// Self are Carpool's own addresses, host:port, which are never taken for an
 	// engine: people set OLLAMA_HOST to them.
 	Self []string
+	// Load tells how busy a model is on an engine. It is asked with the registry's
+	// lock held, where several engines have a model. nil = all are idle.
+	Load func(engine, model string) Load
 	// DemoOptions are those of the demo engine.
 	DemoOptions DemoOptions
 }
@@ -44,32 +47,29 @@ type Registry struct {
 	kick    chan struct{} // Run has something new to look at
 	ready   chan struct{}
 
-	mu      sync.Mutex
-	url     string
-	mode    string
-	seen    bool // a real engine, now or in an earlier run
-	told    bool // OnReal
-	isReady bool
-	engines []*engine // candidates, best first
-	retired []*http.Transport
-	running bool
-	demo    *Demo // nil outside Run, and until it is first needed
+	mu       sync.Mutex
+	settings Settings
+	seen     bool // a real engine, now or in an earlier run
+	told     bool // OnReal
+	isReady  bool
+	engines  []*engine // the preferred first
+	retired  []*http.Transport
+	running  bool
+	demo     *Demo // nil outside Run, and until it is first needed
 }
 
 // NewRegistry returns a registry that knows no engine before Run.
 func NewRegistry(o Options) *Registry {
-	r := &Registry{
-		options: o,
-		dial:    dialEngine,
-		makers:  []maker{ollama, llamacpp},
-		kick:    make(chan struct{}, 1),
-		ready:   make(chan struct{}),
-		url:     o.EngineURL,
-		mode:    o.Demo,
-		seen:    o.RealSeen,
-		told:    o.RealSeen,
+	return &Registry{
+		options:  o,
+		dial:     dialEngine,
+		makers:   makers,
+		kick:     make(chan struct{}, 1),
+		ready:    make(chan struct{}),
+		settings: o.Settings,
+		seen:     o.RealSeen,
+		told:     o.RealSeen,
 	}
-	return r
 }
 
 // Run probes the engines until ctx ends: at once, then every 5 s while one is
@@ -92,9 +92,9 @@ func (r *Registry) Run(ctx context.Context) error {
 	defer timer.Stop()
 	for {
 		all, wake := r.due(time.Now())
-		for _, d := range all {
+		for _, l := range all {
 			probes.Go(func() {
-				p := d.probe(ctx, d.stranger)
+				p := l.probe(ctx)
 				select {
 				case results <- p:
 				case <-ctx.Done():
@@ -115,15 +115,13 @@ func (r *Registry) Run(ctx context.Context) error {
 	}
 }
 
-// Configure changes which engine serves; requests in flight finish on the old one.
-func (r *Registry) Configure(engineURL, demo string) {
+// Configure changes where engines are and which go first; requests in flight
+// finish where they are.
+func (r *Registry) Configure(s Settings) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	moved := r.url != engineURL
-	r.url, r.mode = engineURL, demo
-	if moved {
-		r.plan()
-	}
+	r.settings = s
+	r.plan()
 	r.openDemo()
 	r.nudge()
 }
@@ -136,63 +134,119 @@ func (r *Registry) Ready() <-chan struct{} { return r.ready }
 func (r *Registry) Trouble(name string, _ error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, e := range r.engines {
-		if e.info.Name == name {
-			r.hurry(e)
-		}
+	if e := r.named(name); e != nil {
+		r.hurry(e)
 	}
 }
 
-// plan makes the list of candidates from the settings, keeping those that stay.
+// Served tells that an engine has answered a request well.
+func (r *Registry) Served(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e := r.named(name); e != nil {
+		e.breaker.serve()
+	}
+}
+
+// Failed tells that an engine has answered a request with a failure of its own.
+// It reports whether the engine rests from now on: no more requests go to it for
+// 10 s, and then one, to try it.
+func (r *Registry) Failed(name string) (rests bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := r.named(name)
+	return e != nil && e.info.Health == Up && e.breaker.fail(time.Now())
+}
+
+func (r *Registry) named(name string) *engine {
+	for _, e := range r.engines {
+		if e.info.Name == name {
+			return e
+		}
+	}
+	return nil
+}
+
+// plan makes the list of engines from the settings, keeping those that stay.
 func (r *Registry) plan() {
 	old := r.engines
 	r.engines = nil
 	wanted := r.candidates()
-	kept := slices.DeleteFunc(slices.Clone(old), func(e *engine) bool { return !slices.ContainsFunc(wanted, e.is) })
+	kept := slices.DeleteFunc(slices.Clone(old), func(e *engine) bool {
+		return !e.trusted.Equal(r.settings.Authorities) || !slices.ContainsFunc(wanted, e.is)
+	})
 	for _, c := range wanted {
 		r.engines = append(r.engines, r.engine(c, kept))
 	}
 	for _, e := range old {
 		if !slices.Contains(r.engines, e) {
-			r.retired = append(r.retired, e.transport)
-			e.transport.CloseIdleConnections()
-			close(e.news) // whoever waits for it looks again
+			r.retire(e)
 		}
+	}
+	r.arrange()
+}
+
+// retire forgets an engine. Who waits for it looks again.
+func (r *Registry) retire(e *engine) {
+	r.retired = append(r.retired, e.transport)
+	e.transport.CloseIdleConnections()
+	close(e.news)
+	if e.gone != nil {
+		close(e.gone)
+		e.gone = nil
 	}
 }
 
-// candidate is a kind of engine that may be at a place.
-type candidate struct {
-	maker
-	place
-	guessed bool // the address was set, and may be another kind's
+// arrange puts the preferred engines first, and each in its group.
+func (r *Registry) arrange() {
+	for _, e := range r.engines {
+		e.info.Group = r.settings.group(e.info.Name, e.info.Kind)
+	}
+	slices.SortStableFunc(r.engines, func(a, b *engine) int {
+		return r.settings.rank(a.info.Name, a.info.Kind) - r.settings.rank(b.info.Name, b.info.Kind)
+	})
 }
 
-// candidates lists where to look for what, best first. A place that was set is
-// tried as every kind of engine. Our own address is only tried if it was set, to
+// candidates lists where to look, each place once: what the settings name, then
+// where engines are by default. Our own address is only tried if it was set, to
 // say that it is wrong.
 func (r *Registry) candidates() []candidate {
-	if r.url == "demo" {
+	if r.settings.URL == "demo" {
 		return nil
 	}
 	var all []candidate
-	for _, m := range r.makers {
-		wanted := []string{r.url}
-		if r.url == "" {
-			wanted = m.places()
+	add := func(c candidate) {
+		listed := slices.ContainsFunc(all, func(o candidate) bool { return o.String() == c.String() })
+		if !listed && (c.wanted || !c.isSelf(r.options.Self)) {
+			all = append(all, c)
 		}
-		for _, s := range wanted {
-			c := candidate{m, parsePlace(s), r.url != "" && len(r.makers) > 1}
-			listed := slices.ContainsFunc(all, func(o candidate) bool { return o.is(c) })
-			if !listed && (r.url != "" || !c.isSelf(r.options.Self)) {
-				all = append(all, c)
+	}
+	for _, s := range r.settings.Engines {
+		add(candidate{parsePlace(s.URL), s.Name, r.kinds(s.Kind), true})
+	}
+	switch {
+	case r.settings.URL != "":
+		add(candidate{parsePlace(r.settings.URL), "", r.makers, true})
+	case !r.settings.NoDiscovery:
+		for _, m := range r.makers {
+			for _, s := range m.places() {
+				add(candidate{parsePlace(s), "", []maker{m}, false})
 			}
 		}
 	}
 	return all
 }
 
-func (c candidate) is(o candidate) bool { return c.kind == o.kind && c.String() == o.String() }
+// kinds are those that an engine may be of which the settings name the kind; ""
+// = any.
+func (r *Registry) kinds(k Kind) []maker {
+	for _, m := range r.makers {
+		if m.kind == k {
+			return []maker{m}
+		}
+	}
+	return r.makers
+}
 
 // engine returns what is watched for a candidate, the one kept if there is one.
 // A new one takes no name of those that stay.
@@ -202,17 +256,17 @@ func (r *Registry) engine(c candidate, kept []*engine) *engine {
 			return e
 		}
 	}
-	return newEngine(uniqueName(c.kind, slices.Concat(r.engines, kept)), c, c.isSelf(r.options.Self), newTransport(r.dial))
-}
-
-// due is an engine to probe.
-type due struct {
-	*engine
-	stranger bool // not known to be an engine
+	e := newEngine(c, c.isSelf(r.options.Self), newTransport(r.dial, r.settings.Authorities))
+	e.trusted = r.settings.Authorities
+	e.info.Name = c.name
+	if c.name == "" {
+		e.info.Name = uniqueName(e.info.Kind, slices.Concat(r.engines, kept))
+	}
+	return e
 }
 
 // due marks and returns the engines to probe now, and how long until the next.
-func (r *Registry) due(now time.Time) (all []due, wake time.Duration) {
+func (r *Registry) due(now time.Time) (all []look, wake time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	wake = time.Hour
@@ -221,12 +275,9 @@ func (r *Registry) due(now time.Time) (all []due, wake time.Duration) {
 		unknown = unknown || e.info.Health == Unknown
 		switch wait := e.next.Sub(now); {
 		case e.probing:
-		case e.info.Health != Unknown && r.known(e.place, e):
-			e.next = now.Add(probeEvery)
-			wake = min(wake, probeEvery)
 		case wait <= 0:
 			e.probing = true
-			all = append(all, due{e, e.info.Health != Up})
+			all = append(all, r.look(e))
 		default:
 			wake = min(wake, wait)
 		}
@@ -238,12 +289,20 @@ func (r *Registry) due(now time.Time) (all []due, wake time.Duration) {
 	return all, wake
 }
 
-// known reports whether another kind than e's is up at a place, so that there is
-// nothing to look for.
-func (r *Registry) known(p place, e *engine) bool {
-	return slices.ContainsFunc(r.engines, func(o *engine) bool {
-		return o != e && o.info.Health == Up && o.String() == p.String()
-	})
+// look says what to ask an engine: one that is up only as what it is, any other
+// as that first.
+func (r *Registry) look(e *engine) look {
+	l := look{engine: e, stranger: e.info.Health != Up, makers: []maker{e.maker}}
+	if l.stranger {
+		for _, m := range e.makers {
+			if m.kind != e.maker.kind {
+				l.makers = append(l.makers, m)
+			}
+		}
+	}
+	settings, name := r.settings, e.info.Name
+	l.key = func(k Kind) string { return settings.key(name, k) }
+	return l
 }
 
 // apply takes over what a probe found. It reports whether this was the first
@@ -254,8 +313,13 @@ func (r *Registry) apply(p probed) (first bool) {
 	if !slices.Contains(r.engines, p.engine) {
 		return false // the settings have changed meanwhile
 	}
-	p.engine.take(p)
-	if p.engine.info.Health != Up {
+	e, was := p.engine, p.engine.info.Kind
+	e.take(p)
+	if e.info.Kind != was && e.name == "" {
+		e.info.Name = uniqueName(e.info.Kind, slices.DeleteFunc(slices.Clone(r.engines), func(o *engine) bool { return o == e }))
+		r.arrange()
+	}
+	if e.info.Health != Up {
 		return false
 	}
 	r.seen = true
@@ -264,9 +328,10 @@ func (r *Registry) apply(p probed) (first bool) {
 	return first
 }
 
-// hurry makes Run probe an engine as soon as is decent.
+// hurry makes Run probe an engine as soon as is decent. What answers as no engine
+// would is left in peace.
 func (r *Registry) hurry(e *engine) {
-	if soon := e.ended.Add(probeSoonest); soon.Before(e.next) {
+	if soon := e.ended.Add(probeSoonest); soon.Before(e.next) && (e.wanted || !e.strange) {
 		e.next = soon
 		r.nudge()
 	}
@@ -301,14 +366,6 @@ func (r *Registry) close() {
 	if demo != nil {
 		demo.Close()
 	}
-}
-
-// probed is what one probe found.
-type probed struct {
-	engine *engine
-	report report
-	err    error
-	at     time.Time
 }
 
 func isTimeout(err error) bool {

@@ -5,26 +5,30 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 )
 
-// Resolve says which engine serves model: exact name, or the same with ":latest".
-// A name that no engine has goes to Ollama for its own 404. A list older than
-// 5 s is read again once before a name counts as unknown. Resolve waits only
-// for an engine that was never probed; one that is down fails at once.
-func (r *Registry) Resolve(ctx context.Context, model string) (Target, error) {
-	if err := r.settle(ctx); err != nil {
+// Resolve says which engine serves model: one that has it by that exact name, or
+// the same with ":latest"; else, for "engine/model", that engine. Of several that
+// have it, choose says which; those in but, by name, are not asked. A name that no
+// engine has goes to the only engine if that is Ollama, for its own 404. A list
+// older than 5 s is read again once before a name counts as unknown. Resolve waits
+// only for engines that were never probed; those that are down fail at once.
+func (r *Registry) Resolve(ctx context.Context, model string, but ...string) (Target, error) {
+	if err := r.settle(ctx, model); err != nil {
 		return Target{}, err
 	}
-	t, stale, err := r.resolve(model)
-	if stale == nil {
-		return t, err
+	t, stale, err := r.resolve(model, but)
+	for _, news := range stale {
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return Target{}, context.Cause(ctx)
+		}
 	}
-	select {
-	case <-stale:
-		t, _, err = r.resolve(model)
-	case <-ctx.Done():
-		return Target{}, context.Cause(ctx)
+	if stale != nil {
+		t, _, err = r.resolve(model, but)
 	}
 	return t, err
 }
@@ -34,7 +38,7 @@ func (r *Registry) Preferred() (Target, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if e := r.up(); e != nil {
-		return e.target(), nil
+		return r.target(e, ""), nil
 	}
 	if r.demoReady() {
 		return r.demoTarget(), nil
@@ -42,21 +46,40 @@ func (r *Registry) Preferred() (Target, error) {
 	return Target{}, r.noEngine()
 }
 
-// Snapshot returns all engines known, the active one first. An address where
-// nothing was ever found is not an engine; only while no engine is up, one of them
-// is listed to say what is missing.
+// Target is the engine of a name, if it is up.
+func (r *Registry) Target(name string) (Target, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if name == string(KindDemo) && r.demoReady() {
+		return r.demoTarget(), nil
+	}
+	e := r.named(name)
+	switch {
+	case e == nil:
+		return Target{}, fmt.Errorf("%w: there is no engine %s", ErrUnknownModel, name)
+	case e.info.Health != Up:
+		return Target{}, fmt.Errorf("%w: %s", ErrNoEngine, e.info.Problem)
+	}
+	return r.target(e, ""), nil
+}
+
+// Snapshot returns all engines known, the preferred one that is up first, the
+// others in their order. A usual address where nothing was ever found is not an
+// engine; only while no engine is up, one of them is listed to say what is missing.
 func (r *Registry) Snapshot() []Info {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var all []Info
 	up, speaker := r.up(), r.speaker()
 	for _, e := range r.engines {
-		if e.info.Seen.IsZero() && (up != nil || e != speaker) {
+		if e.info.Seen.IsZero() && e.name == "" && (up != nil || e != speaker) {
 			continue
 		}
-		info := e.info
-		info.Models = slices.Clone(info.Models)
+		info := e.copy()
 		info.Active = e == up
+		if until, rests := e.breaker.rests(time.Now()); rests {
+			info.Problem = e.resting(until)
+		}
 		all = append(all, info)
 	}
 	if r.demoReady() {
@@ -76,12 +99,13 @@ func (r *Registry) Snapshot() []Info {
 	return all
 }
 
-// settle waits for the first probe of an engine while none is up.
-func (r *Registry) settle(ctx context.Context) error {
+// settle waits for the first probe of engines that may have a model, while none
+// that is up has it.
+func (r *Registry) settle(ctx context.Context, model string) error {
 	timer := time.NewTimer(firstProbe)
 	defer timer.Stop()
 	for {
-		news := r.awaited()
+		news := r.awaited(model)
 		if news == nil {
 			return nil
 		}
@@ -97,10 +121,10 @@ func (r *Registry) settle(ctx context.Context) error {
 
 // awaited returns what to wait for before it is known which engine serves, nil
 // if it is.
-func (r *Registry) awaited() <-chan struct{} {
+func (r *Registry) awaited(model string) <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.up() != nil {
+	if all, _ := r.having(model, nil); len(all) > 0 {
 		return nil
 	}
 	for _, e := range r.engines {
@@ -114,34 +138,157 @@ func (r *Registry) awaited() <-chan struct{} {
 	return nil
 }
 
-// resolve answers by what is known. stale, if not nil, is closed when a list too
-// old to call the name unknown has been read again.
-func (r *Registry) resolve(model string) (t Target, stale <-chan struct{}, err error) {
+// holder is an engine that is up and has a model by a name of its own.
+type holder struct {
+	*engine
+	model string
+}
+
+// having lists who has a model, the preferred first. left tells that there are
+// more, which are not asked.
+func (r *Registry) having(model string, but []string) (all []holder, left bool) {
+	add := func(e *engine, name string) {
+		if slices.Contains(but, e.info.Name) {
+			left = true
+			return
+		}
+		all = append(all, holder{e, name})
+	}
+	for _, e := range r.engines {
+		if name, ok := e.info.find(model); ok && e.info.Health == Up {
+			add(e, name)
+		}
+	}
+	if len(all) > 0 || left {
+		return all, left
+	}
+	for _, e := range r.engines {
+		rest, ok := strings.CutPrefix(model, e.info.Name+"/")
+		if !ok || e.info.Health != Up {
+			continue
+		}
+		if name, ok := e.info.find(rest); ok {
+			add(e, name)
+		} else if e.info.answersAnyName() {
+			add(e, e.info.Models[0].Name)
+		}
+	}
+	return all, left
+}
+
+// resolve answers by what is known. stale are closed when lists too old to call
+// the name unknown have been read again.
+func (r *Registry) resolve(model string, but []string) (t Target, stale []<-chan struct{}, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	now := time.Now()
 	isDemo := r.demoReady() && demoKnows(model)
-	up := r.up()
+	all, left := r.having(model, but)
 	switch {
 	case isDemo:
 		return r.demoTarget(), nil, nil
-	case up != nil:
-		if !up.info.serves(model) && time.Since(up.ended) > listFresh {
-			up.next = time.Time{}
-			r.nudge()
-			stale = up.news
-		}
-		return up.target(), stale, nil
+	case len(all) > 0:
+		t, err = r.pick(all, now)
+		return t, nil, err
+	case left:
+		return Target{}, nil, fmt.Errorf("%w: no other engine has model '%s'", ErrNoEngine, model)
 	}
 	for _, e := range r.engines {
-		r.hurry(e)
+		if e.info.Health != Up {
+			r.hurry(e)
+		} else if now.Sub(e.ended) > listFresh {
+			e.next = time.Time{}
+			r.nudge()
+			stale = append(stale, e.news)
+		}
 	}
-	if !r.demoReady() || r.seen && r.url != "demo" {
-		return Target{}, nil, r.noEngine()
-	}
-	return Target{}, nil, r.onlyDemo(model)
+	t, err = r.unknown(model, now)
+	return t, stale, err
 }
 
-// up is the engine that serves: the first candidate that is well.
+// pick chooses among those that have a model, and leaves out who rests.
+func (r *Registry) pick(all []holder, now time.Time) (Target, error) {
+	var awake []holder
+	var contenders []contender
+	var soonest error
+	for _, h := range all {
+		if until, rests := h.breaker.rests(now); rests {
+			if soonest == nil {
+				soonest = &Resting{Until: until, what: h.resting(until)}
+			}
+			continue
+		}
+		o := contender{loaded: h.info.loaded(h.model)}
+		if len(all) > 1 && r.options.Load != nil {
+			o.load = r.options.Load(h.info.Name, h.model)
+		}
+		awake, contenders = append(awake, h), append(contenders, o)
+	}
+	if len(awake) == 0 {
+		return Target{}, soonest
+	}
+	best, _ := choose(contenders)
+	h := awake[best]
+	h.breaker.enter(now)
+	return r.target(h.engine, h.model), nil
+}
+
+// unknown is where a name goes that no engine has that is up.
+func (r *Registry) unknown(model string, now time.Time) (Target, error) {
+	var up []*engine
+	for _, e := range r.engines {
+		if e.info.Health == Up {
+			up = append(up, e)
+		}
+	}
+	for _, e := range r.engines {
+		if e.info.Health != Up && (e.info.has(model) || e.name != "" && strings.HasPrefix(model, e.name+"/")) {
+			return Target{}, fmt.Errorf("%w for model '%s': %s", ErrNoEngine, model, e.info.Problem)
+		}
+	}
+	switch {
+	case len(up) == 1 && up[0].info.answersAnyName():
+		return r.pick([]holder{{up[0], up[0].info.Models[0].Name}}, now)
+	case len(up) == 1 && up[0].info.Kind == KindOllama:
+		return r.pick([]holder{{up[0], model}}, now)
+	case len(up) > 0:
+		return Target{}, notThere(model, up)
+	case !r.demoReady() || r.seen && r.settings.URL != "demo":
+		return Target{}, r.noEngine()
+	}
+	return Target{}, r.onlyDemo(model)
+}
+
+// notThere says that no engine has a model, in the words that Ollama's clients
+// know.
+func notThere(model string, up []*engine) error {
+	names := make([]string, len(up))
+	for i, e := range up {
+		names[i] = e.info.Name
+	}
+	return fmt.Errorf("model '%s' not found: %w (%s)", model, ErrUnknownModel, strings.Join(names, ", "))
+}
+
+// Resting is the error of Resolve where every engine that has the model answered
+// with failures of late. It is an ErrNoEngine.
+type Resting struct {
+	Until time.Time
+	what  string
+}
+
+// Error implements error.
+func (e *Resting) Error() string { return ErrNoEngine.Error() + ": " + e.what }
+
+// Unwrap is for errors.Is.
+func (e *Resting) Unwrap() error { return ErrNoEngine }
+
+// resting says that the engine is left alone, and until when.
+func (e *engine) resting(until time.Time) string {
+	return fmt.Sprintf("%s failed %d times in a row and is tried again in %d s", e.info.Label, breakAfter,
+		max(1, int(time.Until(until).Round(time.Second)/time.Second)))
+}
+
+// up is the preferred engine that is well.
 func (r *Registry) up() *engine {
 	for _, e := range r.engines {
 		if e.info.Health == Up {
@@ -168,9 +315,9 @@ func (r *Registry) speaker() *engine {
 // demoServes reports whether the settings let the demo engine answer.
 func (r *Registry) demoServes() bool {
 	switch {
-	case r.url == "demo", r.mode == "always":
+	case r.settings.URL == "demo", r.settings.Demo == "always":
 		return true
-	case r.mode == "never":
+	case r.settings.Demo == "never":
 		return false
 	}
 	return !r.seen
@@ -190,23 +337,34 @@ func (r *Registry) noEngine() error {
 
 // onlyDemo says why a model cannot be had while the demo engine serves.
 func (r *Registry) onlyDemo(model string) error {
-	if r.url == "demo" {
+	if r.settings.URL == "demo" {
 		return fmt.Errorf("model '%s' not found: %w; the demo engine was chosen, which has only %s (simulated); set engine.url for another", model, ErrUnknownModel, DemoModel)
 	}
 	return fmt.Errorf("model '%s' not found: %w; until a real engine is found only %s (simulated) answers: start Ollama, or set engine.url", model, ErrUnknownModel, DemoModel)
 }
 
-func (e *engine) target() Target {
+// target is the way to an engine, for its own name of a model.
+func (r *Registry) target(e *engine, model string) Target {
+	info := e.copy()
+	info.Active = e == r.up()
+	t := Target{Info: info, Model: model, Base: e.url, Transport: e.transport, Gone: e.gone}
+	if key := r.settings.key(info.Name, info.Kind); key != "" {
+		t.Transport = keyed{e.transport, key}
+	}
+	return t
+}
+
+// copy is what is known of the engine, to be handed out.
+func (e *engine) copy() Info {
 	info := e.info
-	info.Models = slices.Clone(info.Models)
-	info.Active = true
-	return Target{Info: info, Base: e.url, Transport: e.transport}
+	info.Models, info.APIs = slices.Clone(info.Models), slices.Clone(info.APIs)
+	return info
 }
 
 func (r *Registry) demoTarget() Target {
 	info := r.demo.info()
 	info.Active = r.up() == nil
-	return Target{Info: info, Base: demoBase, Transport: r.demo.Transport()}
+	return Target{Info: info, Model: DemoModel + ":latest", Base: demoBase, Transport: r.demo.Transport()}
 }
 
 var demoBase = &url.URL{Scheme: "http", Host: "demo.carpool.invalid"}

@@ -3,6 +3,7 @@ package backends
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"net/http"
 	"time"
@@ -20,8 +21,9 @@ func dialEngine(ctx context.Context, network, addr string) (net.Conn, error) {
 // newTransport returns a transport for one engine: it never uses a proxy, asks
 // for no compression so that bytes pass untouched, speaks HTTP/1.1 only, and
 // keeps enough idle connections for a full batch. It waits for the first byte
-// as long as the request's context allows.
-func newTransport(dial func(ctx context.Context, network, addr string) (net.Conn, error)) *http.Transport {
+// as long as the request's context allows. It trusts whom the system trusts, and
+// others where trusted is not nil.
+func newTransport(dial func(ctx context.Context, network, addr string) (net.Conn, error), trusted *x509.CertPool) *http.Transport {
 	return &http.Transport{
 		Proxy:                 nil,
 		DialContext:           dial,
@@ -31,8 +33,25 @@ func newTransport(dial func(ctx context.Context, network, addr string) (net.Conn
 		IdleConnTimeout:       30 * time.Second,
 		TLSHandshakeTimeout:   connectTimeout,
 		ExpectContinueTimeout: time.Second,
+		TLSClientConfig:       &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12},
 		TLSNextProto:          map[string]func(string, *tls.Conn) http.RoundTripper{},
 		WriteBufferSize:       32 << 10,
 		ReadBufferSize:        32 << 10,
 	}
+}
+
+// keyed sends an engine's own key in the place of the client's, if it has one.
+type keyed struct {
+	http.RoundTripper
+	key string
+}
+
+// RoundTrip implements http.RoundTripper.
+func (k keyed) RoundTrip(r *http.Request) (*http.Response, error) {
+	if k.key != "" {
+		r = r.Clone(r.Context())
+		r.Header.Set("Authorization", "Bearer "+k.key)
+		r.Header.Del("X-Api-Key") // Anthropic's clients send theirs so
+	}
+	return k.RoundTripper.RoundTrip(r)
 }

@@ -1,0 +1,62 @@
+package backends
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+)
+
+// maker is what the registry must know of one kind of engine.
+type maker struct {
+	kind  Kind
+	label string // for people
+	// places lists where the engine may be when no address is set, best first,
+	// as parsePlace reads them; nil = nowhere.
+	places func() []string
+	// probe asks the engine what it is and has. It must not generate a token,
+	// load a model, or touch one that is not loaded.
+	probe func(ctx context.Context, c *http.Client, base *url.URL) (report, error)
+	// study asks, each time the engine has come up, what does not change while it
+	// runs, and adds it to each later report. It must not cost the engine more
+	// than a probe may. nil = there is nothing more to ask.
+	study func(ctx context.Context, c *http.Client, base *url.URL) (facts, error)
+	// preallocated says that its memory does not grow with the requests in it.
+	preallocated bool
+	// parallelHint says what a person can change for more slots.
+	parallelHint string
+	// advice says what a person can do when the engine does not answer.
+	advice string
+}
+
+// makers are the kinds of engine, best first: whoever also looks like a later one
+// is taken for the earlier.
+var makers = []maker{ollama, lmstudio, llamacpp, compatible}
+
+// report is what a probe finds.
+type report struct {
+	version  string
+	models   []Model
+	slots    int   // 0 = not told
+	kvTokens int   // 0 = not told
+	apis     []API // nil = as the study found
+}
+
+// facts are what a study finds.
+type facts struct {
+	apis     []API
+	kvTokens int // 0 = not told
+}
+
+// unexpected is an answer that the kind of engine would not give.
+type unexpected struct {
+	what    string
+	key     bool // it asks for a key, so it may be of the kind after all
+	loading bool // llama-server says so to every question while it loads its model
+}
+
+func (u *unexpected) Error() string { return u.what }
+
+// notReady is an engine that is there but cannot serve yet.
+type notReady struct{ what string }
+
+func (n *notReady) Error() string { return n.what }
