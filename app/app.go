@@ -182,7 +182,7 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 		self = append(self, l.Addr().String())
 	}
 	a.engines = backends.NewRegistry(backends.Options{
-		EngineURL: c.Engine.URL, Demo: c.Engine.Demo, RealSeen: err == nil, Self: self,
+		Settings: a.engineSettings(c), RealSeen: err == nil, Self: self, Load: a.load,
 		OnReal: func() {
 			if err := os.WriteFile(seen, nil, 0o600); err != nil {
 				a.log.Warn("note that an engine was seen", "error", err)

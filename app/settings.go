@@ -70,7 +70,7 @@ func (a *App) commit() {
 		a.options.LogLevel.Set(level(c.Log.Level))
 	}
 	a.sampler.SetInterval(time.Duration(c.GPU.SampleMS) * time.Millisecond)
-	a.engines.Configure(c.Engine.URL, c.Engine.Demo)
+	a.engines.Configure(a.engineSettings(c))
 	a.scheduler.Configure(tuner.Settings(c))
 	a.tuner.Configure(c)
 	a.gateway.Configure(gatewayLimits(c))

@@ -3,6 +3,7 @@
 package backends
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -109,7 +110,10 @@ type Target struct {
 	Model     string
 	Base      *url.URL          // scheme, host and path prefix of the engine
 	Transport http.RoundTripper // ignores HTTP_PROXY, never follows redirects, HTTP/1.1; adds the engine's key
-	Gone      <-chan struct{}   // closed when the engine is not up any more; nil = it stays
+	Gone      context.Context   // ends when the engine is not up any more; nil = it stays
+	// Prefixed says that the engine was picked by its name, as "engine/model", so
+	// that what was asked for is no name that it knows.
+	Prefixed bool
 }
 
 // Errors of Resolve and Preferred.

@@ -30,11 +30,12 @@ type engine struct {
 	breaker  breaker
 	info     Info
 	probing  bool
-	next     time.Time     // of the next probe
-	ended    time.Time     // of the last probe
-	failures int           // in a row
-	news     chan struct{} // closed when a probe has ended, then replaced
-	gone     chan struct{} // closed when it is up no more; nil while it is not up
+	next     time.Time       // of the next probe
+	ended    time.Time       // of the last probe
+	failures int             // in a row
+	news     chan struct{}   // closed when a probe has ended, then replaced
+	life     context.Context // ends when it is up no more; nil while it is not up
+	gone     context.CancelFunc
 }
 
 // candidate is an address where an engine may be.
@@ -164,8 +165,7 @@ func (e *engine) take(p probed) {
 	}
 	if e.info.Health == Up {
 		e.transport.CloseIdleConnections()
-		close(e.gone)
-		e.gone = nil
+		e.end()
 	}
 	e.info.Health, e.info.Problem = Down, e.problem(p.err)
 }
@@ -192,12 +192,20 @@ func (e *engine) takeReport(p probed) {
 		i.Epoch++
 	}
 	if i.Health != Up {
-		e.gone = make(chan struct{})
+		e.life, e.gone = context.WithCancel(context.Background())
 		e.breaker = breaker{}
 	}
 	i.Health, i.Problem, i.Seen = Up, "", p.at
 	i.Version, i.Models, i.APIs = r.version, r.models, r.apis
 	i.Slots, i.KVTokens = r.slots, r.kvTokens
+}
+
+// end tells who waits that the engine is up no more.
+func (e *engine) end() {
+	if e.life != nil {
+		e.gone()
+		e.life, e.gone = nil, nil
+	}
 }
 
 // problem says in words why the engine is not up, and what to do.

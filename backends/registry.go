@@ -31,8 +31,8 @@ type Options struct {
 	// Self are Carpool's own addresses, host:port, which are never taken for an
 	// engine: people set OLLAMA_HOST to them.
 	Self []string
-	// Load tells how busy a model is on an engine. It is asked with the registry's
-	// lock held, where several engines have a model. nil = all are idle.
+	// Load tells how busy a model is on an engine. It is asked where several
+	// engines have a model. nil = all are idle.
 	Load func(engine, model string) Load
 	// DemoOptions are those of the demo engine.
 	DemoOptions DemoOptions
@@ -191,10 +191,7 @@ func (r *Registry) retire(e *engine) {
 	r.retired = append(r.retired, e.transport)
 	e.transport.CloseIdleConnections()
 	close(e.news)
-	if e.gone != nil {
-		close(e.gone)
-		e.gone = nil
-	}
+	e.end()
 }
 
 // arrange puts the preferred engines first, and each in its group.
@@ -357,6 +354,7 @@ func (r *Registry) close() {
 	demo := r.demo
 	r.demo, r.running = nil, false
 	for _, e := range r.engines {
+		e.end()
 		e.transport.CloseIdleConnections()
 	}
 	for _, t := range r.retired {

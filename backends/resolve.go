@@ -19,7 +19,7 @@ func (r *Registry) Resolve(ctx context.Context, model string, but ...string) (Ta
 	if err := r.settle(ctx, model); err != nil {
 		return Target{}, err
 	}
-	t, stale, err := r.resolve(model, but)
+	t, stale, err := r.resolve(model, but, r.loads(model, but))
 	for _, news := range stale {
 		select {
 		case <-news:
@@ -28,9 +28,32 @@ func (r *Registry) Resolve(ctx context.Context, model string, but ...string) (Ta
 		}
 	}
 	if stale != nil {
-		t, _, err = r.resolve(model, but)
+		t, _, err = r.resolve(model, but, r.loads(model, but))
 	}
 	return t, err
+}
+
+// loads are how busy a model is on each of several engines that have it, by name.
+// Who tells may ask the registry in turn, so no lock is held.
+func (r *Registry) loads(model string, but []string) map[string]Load {
+	if r.options.Load == nil {
+		return nil
+	}
+	r.mu.Lock()
+	all, _ := r.having(model, but)
+	keys := make(map[string]string, len(all))
+	for _, h := range all {
+		keys[h.info.Name] = h.model
+	}
+	r.mu.Unlock()
+	if len(keys) < 2 {
+		return nil
+	}
+	loads := make(map[string]Load, len(keys))
+	for engine, name := range keys {
+		loads[engine] = r.options.Load(engine, name)
+	}
+	return loads
 }
 
 // Preferred is the engine for calls that name no model.
@@ -141,22 +164,23 @@ func (r *Registry) awaited(model string) <-chan struct{} {
 // holder is an engine that is up and has a model by a name of its own.
 type holder struct {
 	*engine
-	model string
+	model    string
+	prefixed bool // it was asked for by the engine's name, too
 }
 
 // having lists who has a model, the preferred first. left tells that there are
 // more, which are not asked.
 func (r *Registry) having(model string, but []string) (all []holder, left bool) {
-	add := func(e *engine, name string) {
+	add := func(e *engine, name string, prefixed bool) {
 		if slices.Contains(but, e.info.Name) {
 			left = true
 			return
 		}
-		all = append(all, holder{e, name})
+		all = append(all, holder{e, name, prefixed})
 	}
 	for _, e := range r.engines {
 		if name, ok := e.info.find(model); ok && e.info.Health == Up {
-			add(e, name)
+			add(e, name, false)
 		}
 	}
 	if len(all) > 0 || left {
@@ -168,9 +192,9 @@ func (r *Registry) having(model string, but []string) (all []holder, left bool) 
 			continue
 		}
 		if name, ok := e.info.find(rest); ok {
-			add(e, name)
+			add(e, name, true)
 		} else if e.info.answersAnyName() {
-			add(e, e.info.Models[0].Name)
+			add(e, e.info.Models[0].Name, true)
 		}
 	}
 	return all, left
@@ -178,7 +202,7 @@ func (r *Registry) having(model string, but []string) (all []holder, left bool) 
 
 // resolve answers by what is known. stale are closed when lists too old to call
 // the name unknown have been read again.
-func (r *Registry) resolve(model string, but []string) (t Target, stale []<-chan struct{}, err error) {
+func (r *Registry) resolve(model string, but []string, loads map[string]Load) (t Target, stale []<-chan struct{}, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
@@ -188,7 +212,7 @@ func (r *Registry) resolve(model string, but []string) (t Target, stale []<-chan
 	case isDemo:
 		return r.demoTarget(), nil, nil
 	case len(all) > 0:
-		t, err = r.pick(all, now)
+		t, err = r.pick(all, loads, now)
 		return t, nil, err
 	case left:
 		return Target{}, nil, fmt.Errorf("%w: no other engine has model '%s'", ErrNoEngine, model)
@@ -207,7 +231,7 @@ func (r *Registry) resolve(model string, but []string) (t Target, stale []<-chan
 }
 
 // pick chooses among those that have a model, and leaves out who rests.
-func (r *Registry) pick(all []holder, now time.Time) (Target, error) {
+func (r *Registry) pick(all []holder, loads map[string]Load, now time.Time) (Target, error) {
 	var awake []holder
 	var contenders []contender
 	var soonest error
@@ -218,11 +242,8 @@ func (r *Registry) pick(all []holder, now time.Time) (Target, error) {
 			}
 			continue
 		}
-		o := contender{loaded: h.info.loaded(h.model)}
-		if len(all) > 1 && r.options.Load != nil {
-			o.load = r.options.Load(h.info.Name, h.model)
-		}
-		awake, contenders = append(awake, h), append(contenders, o)
+		awake = append(awake, h)
+		contenders = append(contenders, contender{loaded: h.info.loaded(h.model), load: loads[h.info.Name]})
 	}
 	if len(awake) == 0 {
 		return Target{}, soonest
@@ -230,7 +251,9 @@ func (r *Registry) pick(all []holder, now time.Time) (Target, error) {
 	best, _ := choose(contenders)
 	h := awake[best]
 	h.breaker.enter(now)
-	return r.target(h.engine, h.model), nil
+	t := r.target(h.engine, h.model)
+	t.Prefixed = h.prefixed
+	return t, nil
 }
 
 // unknown is where a name goes that no engine has that is up.
@@ -248,9 +271,9 @@ func (r *Registry) unknown(model string, now time.Time) (Target, error) {
 	}
 	switch {
 	case len(up) == 1 && up[0].info.answersAnyName():
-		return r.pick([]holder{{up[0], up[0].info.Models[0].Name}}, now)
+		return r.pick([]holder{{up[0], up[0].info.Models[0].Name, false}}, nil, now)
 	case len(up) == 1 && up[0].info.Kind == KindOllama:
-		return r.pick([]holder{{up[0], model}}, now)
+		return r.pick([]holder{{up[0], model, false}}, nil, now)
 	case len(up) > 0:
 		return Target{}, notThere(model, up)
 	case !r.demoReady() || r.seen && r.settings.URL != "demo":
@@ -347,7 +370,7 @@ func (r *Registry) onlyDemo(model string) error {
 func (r *Registry) target(e *engine, model string) Target {
 	info := e.copy()
 	info.Active = e == r.up()
-	t := Target{Info: info, Model: model, Base: e.url, Transport: e.transport, Gone: e.gone}
+	t := Target{Info: info, Model: model, Base: e.url, Transport: e.transport, Gone: e.life}
 	if key := r.settings.key(info.Name, info.Kind); key != "" {
 		t.Transport = keyed{e.transport, key}
 	}

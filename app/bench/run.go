@@ -31,7 +31,8 @@ func run(ctx context.Context, o Options, l batching.Limits) (Result, error) {
 	defer engine.close()
 	scheduler := batching.New(batching.Settings{Limits: l, MaxWaiting: o.Requests + 1}, batching.Options{})
 	front, err := serveGateway(ctx, scheduler, fixedEngine{backends.Target{
-		Info:      backends.Info{Name: "demo", Kind: backends.KindDemo, Health: backends.Up, Active: true, Simulated: true},
+		Info: backends.Info{Name: "demo", Kind: backends.KindDemo, Health: backends.Up, Active: true, Simulated: true,
+			APIs: []backends.API{backends.OllamaAPI, backends.OpenAIAPI, backends.ResponsesAPI, backends.AnthropicAPI}},
 		Base:      &url.URL{Scheme: "http", Host: engine.address},
 		Transport: engine.transport(o.slots()),
 	}})
@@ -100,10 +101,15 @@ func do(client *http.Client, req *http.Request) error {
 // fixedEngine is the gateway's view of the one engine under test.
 type fixedEngine struct{ target backends.Target }
 
-func (e fixedEngine) Resolve(context.Context, string) (backends.Target, error) { return e.target, nil }
-func (e fixedEngine) Preferred() (backends.Target, error)                      { return e.target, nil }
-func (e fixedEngine) Snapshot() []backends.Info                                { return []backends.Info{e.target.Info} }
-func (e fixedEngine) Trouble(string, error)                                    {}
+func (e fixedEngine) Resolve(context.Context, string, ...string) (backends.Target, error) {
+	return e.target, nil
+}
+
+func (e fixedEngine) Preferred() (backends.Target, error) { return e.target, nil }
+func (e fixedEngine) Snapshot() []backends.Info           { return []backends.Info{e.target.Info} }
+func (e fixedEngine) Trouble(string, error)               {}
+func (e fixedEngine) Served(string)                       {}
+func (e fixedEngine) Failed(string) bool                  { return false }
 
 // loopback is a server on a port of 127.0.0.1.
 type loopback struct {

@@ -26,6 +26,7 @@ type Config struct {
 	Models   Models   `toml:"models" json:"models"`
 	Embed    Embed    `toml:"embeddings" json:"embeddings"`
 	Engine   Engine   `toml:"engine" json:"engine"`
+	Engines  Engines  `toml:"engines" json:"engines"`
 	GPU      GPU      `toml:"gpu" json:"gpu"`
 	History  History  `toml:"history" json:"history"`
 	Log      Log      `toml:"log" json:"log"`
@@ -102,6 +103,17 @@ type Embed struct {
 type Engine struct {
 	URL  string `toml:"url" json:"url"`   // "" = discover; "demo"
 	Demo string `toml:"demo" json:"demo"` // auto, always, never
+}
+
+// Engines are those that the settings name beside, or in the place of, those that
+// are found. Each item of the lists but Order is "name=value".
+type Engines struct {
+	List     []string `toml:"list" json:"list"`           // "name=URL" or "name=kind URL"
+	Keys     []string `toml:"keys" json:"keys"`           // "bearer token=name or kind"; "$VARIABLE=…" is read from the environment
+	Order    []string `toml:"order" json:"order"`         // names or kinds, the preferred first
+	Groups   []string `toml:"gpu_group" json:"gpu_group"` // "name or kind=GPU"
+	Discover bool     `toml:"discover" json:"discover"`
+	CAFile   string   `toml:"ca_file" json:"ca_file"` // PEM
 }
 
 // GPU is about reading the GPU.

@@ -34,6 +34,8 @@ type call struct {
 	sketch   sketch
 	about    string // X-Carpool-Supersede; "" = none
 	target   backends.Target
+	tried    []string         // engines that went away
+	next     *backends.Target // where the call goes on; nil = nowhere else
 	lease    *batching.Lease
 	admitted bool    // it was let into the engine, by a lease of its own or by another's
 	leader   *leader // nil = its exchange is for nobody else
@@ -88,15 +90,7 @@ func (c *call) schedule() {
 	if c.recall() || c.share() {
 		return
 	}
-	if f := c.admit(); f != nil {
-		c.fail(f)
-		return
-	}
-	if ride, seat := c.lease.Ride(); ride != nil {
-		c.together(ride, seat)
-		return
-	}
-	c.askAlone()
+	c.place()
 }
 
 // begin opens the record.
@@ -115,16 +109,24 @@ func (c *call) locate() *fault {
 	if err != nil {
 		return c.orGone(faultOfResolve(err))
 	}
-	c.target = target
-	c.rec.Engine, c.rec.Simulated = target.Name, target.Simulated
+	c.settleOn(target)
 	return nil
+}
+
+// settleOn takes a target for the call's.
+func (c *call) settleOn(t backends.Target) {
+	c.target = t
+	c.rec.Engine, c.rec.Simulated = t.Name, t.Simulated
 }
 
 // admit waits for a lease.
 func (c *call) admit() *fault {
 	key := batching.Key{Engine: c.target.Name, Model: canonical(c.target, c.sketch.model)}
 	about, stop := c.supersedes(key)
-	lease, err := c.scheduler.Acquire(c.ctx, batching.Request{
+	ctx, cancel := context.WithCancelCause(c.ctx)
+	defer cancel(nil)
+	stay := c.watchEngine(cancel)
+	lease, err := c.scheduler.Acquire(ctx, batching.Request{
 		Key:          key,
 		ID:           c.id,
 		App:          c.rec.App,
@@ -140,6 +142,7 @@ func (c *call) admit() *fault {
 		Merge:        c.mergeWord(key),
 		Texts:        c.embed.count(),
 	})
+	stay()
 	stop()
 	c.rec.Queued = time.Since(c.arrived)
 	if err != nil {
@@ -171,13 +174,8 @@ func (c *call) resolve() (backends.Target, error) {
 // canonical is the engine's own spelling of a model's name, so that "m" and
 // "m:latest" share a batch, and so do all names of llama-server's one model.
 func canonical(t backends.Target, name string) string {
-	if t.Kind == backends.KindLlamaCPP && len(t.Models) == 1 {
-		return t.Models[0].Name
-	}
-	for _, m := range t.Models {
-		if m.Name == name+":latest" {
-			return m.Name
-		}
+	if t.Model != "" {
+		return t.Model
 	}
 	return name
 }
@@ -221,6 +219,7 @@ func (c *call) fail(f *fault) {
 func (c *call) account() {
 	left := c.leader != nil && c.leader.own.Err() != nil
 	c.settleFault()
+	c.rate()
 	c.remember()
 	if c.leader != nil {
 		c.endRun()

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -100,8 +101,8 @@ func (d Dialect) lastWords(f *fault, id string, form framing, fixed, midLine boo
 func (c *client) refuse(d Dialect, f *fault) {
 	h, rule := c.Header(), rules[f.kind]
 	h.Set("Content-Type", "application/json; charset=utf-8")
-	if rule.retryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(rule.retryAfter))
+	if after := cmp.Or(f.after, rule.retryAfter); after > 0 {
+		h.Set("Retry-After", strconv.Itoa(after))
 	}
 	if rule.hopeless {
 		h.Set("X-Should-Retry", "false")

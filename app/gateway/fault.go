@@ -2,9 +2,11 @@ package gateway
 
 import (
 	"errors"
+	"math"
 	"net"
 	"net/http"
 	"strings"
+	"time"
 
 	"carpool/backends"
 	"carpool/batching"
@@ -97,6 +99,7 @@ type fault struct {
 	message string
 	param   string // path of the request's field at fault; "" = none
 	code    int    // status instead of the kind's; 0 = the kind's
+	after   int    // seconds after which to try again, instead of the kind's; 0 = the kind's
 }
 
 func newFault(k kind, message string) *fault { return &fault{kind: k, message: message} }
@@ -122,6 +125,8 @@ func faultOfQueue(err error) *fault {
 		return newFault(queueTimeout, "the request waited too long in the queue")
 	case errors.Is(err, batching.ErrSuperseded):
 		return newFault(superseded, "superseded: a newer request took the place of this one")
+	case errors.Is(err, errEngineGone):
+		return newFault(backendUnavailable, "the engine went away")
 	case errors.Is(err, batching.ErrClosed), errors.Is(err, errShutdown):
 		return newFault(shuttingDown, "carpool is shutting down")
 	}
@@ -136,7 +141,11 @@ func faultOfResolve(err error) *fault {
 	case errors.Is(err, errShutdown):
 		return newFault(shuttingDown, "carpool is shutting down")
 	}
-	return newFault(backendUnavailable, plainText(err.Error()))
+	f := newFault(backendUnavailable, plainText(err.Error()))
+	if rest, ok := errors.AsType[*backends.Resting](err); ok {
+		f.after = max(1, int(math.Ceil(time.Until(rest.Until).Seconds())))
+	}
+	return f
 }
 
 // faultOfTransport maps what a RoundTripper returns when there is no answer, or

@@ -27,10 +27,12 @@ import (
 
 // Engines is what the gateway needs of backends.Registry.
 type Engines interface {
-	Resolve(ctx context.Context, model string) (backends.Target, error)
+	Resolve(ctx context.Context, model string, but ...string) (backends.Target, error)
 	Preferred() (backends.Target, error)
 	Snapshot() []backends.Info
 	Trouble(engine string, err error)
+	Served(engine string)
+	Failed(engine string) (rests bool)
 }
 
 // Scheduler is what the gateway needs of batching.Scheduler.
@@ -105,7 +107,7 @@ type Gateway struct {
 	typing   typing
 	runs     runs
 
-	shared, superseded atomic.Uint64
+	shared, superseded, moved atomic.Uint64
 
 	slowWrite, slowBody time.Duration // fixed, but for tests
 }

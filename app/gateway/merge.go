@@ -174,7 +174,9 @@ func (c *call) together(b *batching.Ride, seat int) {
 		p.pass(r.refusal, r.kind)
 	case r.fault != nil:
 		fault := *r.fault // each its own: they are noted one by one
-		c.fail(&fault)
+		if !c.movesFrom(&fault) {
+			c.fail(&fault)
+		}
 	default:
 		p.alone()
 	}

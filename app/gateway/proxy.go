@@ -51,10 +51,14 @@ func (c *call) exchange() {
 		},
 		Transport:      roundTripper(c.roundTrip),
 		ModifyResponse: c.judge,
-		ErrorHandler:   func(_ http.ResponseWriter, _ *http.Request, err error) { c.fail(c.explain(err)) },
-		FlushInterval:  -1,
-		BufferPool:     &copyBuffers,
-		ErrorLog:       noLog,
+		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
+			if f := c.explain(err); !c.movesFrom(f) {
+				c.fail(f)
+			}
+		},
+		FlushInterval: -1,
+		BufferPool:    &copyBuffers,
+		ErrorLog:      noLog,
 	}
 	proxy.ServeHTTP(c.writer(), c.in.WithContext(c.ctx))
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -30,7 +31,23 @@ type engines struct {
 	trouble []error
 }
 
-func (e *engines) Resolve(context.Context, string) (backends.Target, error) { return e.Preferred() }
+func (e *engines) Resolve(_ context.Context, model string, but ...string) (backends.Target, error) {
+	t, err := e.Preferred()
+	t.Model = model
+	for _, m := range t.Models {
+		if m.Name == model+":latest" {
+			t.Model = m.Name
+		}
+	}
+	if err == nil && slices.Contains(but, t.Name) {
+		err = backends.ErrNoEngine
+	}
+	return t, err
+}
+
+func (e *engines) Served(string) {}
+
+func (e *engines) Failed(string) bool { return false }
 
 func (e *engines) Preferred() (backends.Target, error) {
 	e.mu.Lock()
@@ -95,6 +112,8 @@ func scripted(t *testing.T, l Limits, s batching.Settings) (*rig, *backendstest.
 	return rigFor(t, e, l, s), engine
 }
 
+var everyAPI = []backends.API{backends.OllamaAPI, backends.OpenAIAPI, backends.ResponsesAPI, backends.AnthropicAPI}
+
 func targetOf(t testing.TB, address string) *backends.Target {
 	t.Helper()
 	base, err := url.Parse(address)
@@ -104,7 +123,7 @@ func targetOf(t testing.TB, address string) *backends.Target {
 	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 100}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &backends.Target{
-		Info:      backends.Info{Name: "ollama", Kind: backends.KindOllama, Models: []backends.Model{{Name: "m:latest"}}},
+		Info:      backends.Info{Name: "ollama", Kind: backends.KindOllama, APIs: everyAPI, Models: []backends.Model{{Name: "m:latest"}}},
 		Base:      base,
 		Transport: transport,
 	}

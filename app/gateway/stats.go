@@ -8,10 +8,11 @@ type Stats struct {
 	Cache      CacheStats `json:"cache"`      // of embeddings
 	Shared     uint64     `json:"shared"`     // requests that another one's run answered
 	Superseded uint64     `json:"superseded"` // waiting requests whose place a newer one took
+	Moved      uint64     `json:"moved"`      // requests that went on at another engine
 }
 
 // Stats returns the counts since the start.
 func (g *Gateway) Stats() Stats {
 	return Stats{Merge: g.merger.snapshot(time.Now()), Cache: g.cache.snapshot(),
-		Shared: g.shared.Load(), Superseded: g.superseded.Load()}
+		Shared: g.shared.Load(), Superseded: g.superseded.Load(), Moved: g.moved.Load()}
 }

@@ -205,9 +205,10 @@ func (t *Tuner) lookAtEngines(now time.Time, all []*governed) {
 	}
 }
 
-// loaded are the models that e says are loaded; nil if it does not say.
+// loaded are the models that e says are loaded; nil if it does not say. What an
+// engine lists that is nothing better known it has loaded, all of it.
 func loaded(e backends.Info) []string {
-	if e.Kind != backends.KindOllama && e.Kind != backends.KindLlamaCPP {
+	if e.Kind == backends.KindDemo {
 		return nil
 	}
 	names := []string{}
@@ -309,6 +310,20 @@ func (t *Tuner) States() []State {
 	}
 	slices.SortStableFunc(states, func(a, b State) int { return used[b.Key].Compare(used[a.Key]) })
 	return states
+}
+
+// LimitOf is how many requests of one engine and model may run; 0 = no bound.
+func (t *Tuner) LimitOf(k batching.Key) int {
+	t.mu.Lock()
+	c, g := t.config, t.keys[k]
+	t.mu.Unlock()
+	l := limits(c)
+	if g != nil {
+		if d, _ := g.last(); d.Limit > 0 {
+			l = limited(l, d)
+		}
+	}
+	return l.InFlight()
 }
 
 // Limits are those in force for the model used last, else for one never used.

@@ -1,0 +1,35 @@
+package app
+
+import (
+	"carpool/app/config"
+	"carpool/backends"
+	"carpool/batching"
+)
+
+// engineSettings are where engines are and which go first under c.
+func (a *App) engineSettings(c config.Config) backends.Settings {
+	s := backends.Settings{
+		URL: c.Engine.URL, Demo: c.Engine.Demo, NoDiscovery: !c.Engines.Discover,
+		Order: c.Engines.Order, Keys: c.Engines.ByName(), Groups: c.Engines.GroupOf(),
+	}
+	for _, i := range c.Engines.Items() {
+		s.Engines = append(s.Engines, backends.Source{Name: i.Name, Kind: backends.Kind(i.Kind), URL: i.URL})
+	}
+	var err error
+	if s.Authorities, err = c.Engines.Authorities(); err != nil { // the file was good when it was set
+		a.log.Warn("certificates", "error", err)
+	}
+	return s
+}
+
+// load is how busy a model is on an engine.
+func (a *App) load(engine, model string) backends.Load {
+	key := batching.Key{Engine: engine, Model: model}
+	l := backends.Load{Limit: a.tuner.LimitOf(key)}
+	for _, q := range a.scheduler.Loads() {
+		if q.Key == key {
+			l.InFlight, l.Waiting = q.InFlight, q.Waiting
+		}
+	}
+	return l
+}

@@ -1,0 +1,123 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+
+	"carpool/backends"
+	"carpool/batching"
+)
+
+// maxMoves bounds how many engines a request is sent to in the place of one that
+// went away.
+const maxMoves = 3
+
+// errEngineGone is the cause of a wait in the line of an engine that went away
+// while another one has the model.
+var errEngineGone = errors.New("the engine went away")
+
+// place has the call answered by its engine, in its turn. An engine that goes away
+// before a byte of its answer has come is left for another one that has the model,
+// if there is one.
+func (c *call) place() {
+	for {
+		c.next = nil
+		c.wait()
+		if c.next == nil {
+			return
+		}
+		c.log.Info("request moves", "id", c.id, "from", c.target.Name, "to", c.next.Name)
+		c.moved.Add(1)
+		c.giveBack()
+		c.settleOn(*c.next)
+	}
+}
+
+// wait takes the call through the queue and the engine. It leaves in next where to
+// try again; nil = it was answered.
+func (c *call) wait() {
+	f := c.admit()
+	switch {
+	case f == nil:
+	case f.kind == backendUnavailable:
+		c.next = c.another(c.target.Name)
+		if c.next == nil {
+			c.fail(f)
+		}
+		return
+	default:
+		c.fail(f)
+		return
+	}
+	if ride, seat := c.lease.Ride(); ride != nil {
+		c.together(ride, seat)
+		return
+	}
+	c.askAlone()
+}
+
+// movesFrom reports whether the call, whose engine failed with f, goes on at
+// another one.
+func (c *call) movesFrom(f *fault) bool {
+	if f.kind != backendUnavailable && f.kind != backendDisconnected || c.client.status != 0 || c.ctx.Err() != nil {
+		return false
+	}
+	c.next = c.another(c.target.Name)
+	return c.next != nil
+}
+
+// another is where the call may go that an engine cannot serve; nil = nowhere.
+func (c *call) another(failed string) *backends.Target {
+	if c.sketch.model == "" || len(c.tried) >= maxMoves {
+		return nil
+	}
+	c.tried = append(c.tried, failed)
+	t, err := c.engines.Resolve(c.ctx, c.sketch.model, c.tried...)
+	if err != nil {
+		return nil
+	}
+	return &t
+}
+
+// watchEngine ends ctx by cancel when the engine goes away and another one has the
+// model. Without another one the request keeps its place: the engine may be back
+// before its turn.
+func (c *call) watchEngine(cancel context.CancelCauseFunc) (stop func()) {
+	gone := c.target.Gone
+	if gone == nil || c.sketch.model == "" {
+		return func() {}
+	}
+	name, model, tried := c.target.Name, c.sketch.model, c.tried
+	done := context.AfterFunc(gone, func() {
+		but := append([]string{name}, tried...)
+		if _, err := c.engines.Resolve(c.ctx, model, but...); err == nil {
+			cancel(errEngineGone)
+		}
+	})
+	return func() { done() }
+}
+
+// giveBack ends the call's stay with an engine that could not serve it.
+func (c *call) giveBack() {
+	if c.lease != nil {
+		c.lease.Release(batching.Failed)
+	}
+	c.lease, c.tap, c.scope = nil, nil, nil
+	c.admitted = false
+	c.rec.Batch, c.rec.EngineStatus = 0, 0
+}
+
+// engineFaults are those kinds of faults that speak against the engine, however it
+// was asked.
+var engineFaults = map[kind]bool{backendError: true, backendBadResponse: true, backendTruncated: true, backendTimeout: true}
+
+// rate tells the registry how the engine did.
+func (c *call) rate() {
+	switch {
+	case c.lease == nil:
+	case c.fault == nil:
+		c.engines.Served(c.target.Name)
+	case engineFaults[c.fault.kind] && c.engines.Failed(c.target.Name):
+		c.log.Warn("engine rests", "engine", c.target.Name, "after", c.fault.kind)
+	}
+}
