@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"carpool/app/gateway/translate"
 	"carpool/backends"
 	"carpool/batching"
 )
@@ -34,13 +35,15 @@ type call struct {
 	sketch   sketch
 	about    string // X-Carpool-Supersede; "" = none
 	target   backends.Target
-	tried    []string         // engines that went away
-	next     *backends.Target // where the call goes on; nil = nowhere else
+	tried    []string            // engines that went away
+	next     *backends.Target    // where the call goes on; nil = nowhere else
+	asked    *translate.Exchange // what the engine will be asked; nil = the client's own words, or not prepared
 	lease    *batching.Lease
 	admitted bool    // it was let into the engine, by a lease of its own or by another's
 	leader   *leader // nil = its exchange is for nobody else
 	watch    *watchdog
 	tap      *tap
+	inner    *tap // of what was translated, before it was; nil = nothing was
 	rec      Record
 	embed    *embedCall       // nil = no call for vectors, or one that only the engine understands
 	told     *batching.Report // of a part of a merged call
@@ -71,7 +74,7 @@ func (c *call) schedule() {
 	} else {
 		// Some engines read compressed bodies. Such a call takes its turn like
 		// any other, under no model's name.
-		c.sketch = sketch{stream: true, filled: true}
+		c.sketch = sketch{stream: true, filled: true, packed: true}
 	}
 	if !c.sketch.filled {
 		c.serveStraight() // loads or unloads a model
@@ -109,14 +112,14 @@ func (c *call) locate() *fault {
 	if err != nil {
 		return c.orGone(faultOfResolve(err))
 	}
-	c.settleOn(target)
-	return nil
+	return c.settleOn(target)
 }
 
 // settleOn takes a target for the call's.
-func (c *call) settleOn(t backends.Target) {
+func (c *call) settleOn(t backends.Target) *fault {
 	c.target = t
 	c.rec.Engine, c.rec.Simulated = t.Name, t.Simulated
+	return c.translate()
 }
 
 // admit waits for a lease.
@@ -309,8 +312,11 @@ func (c *call) report() batching.Report {
 	if c.told != nil {
 		return *c.told
 	}
-	if c.tap == nil || !c.tap.ended {
+	switch {
+	case c.tap == nil || !c.tap.ended:
 		return batching.Untold()
+	case c.inner != nil: // the times in what was translated are our own
+		return c.inner.told
 	}
 	return c.tap.told
 }

@@ -376,7 +376,7 @@ func (r *ride) agrees(ctx context.Context, lead *call, texts [][]byte, a *embedA
 // ask sends a body in the place of c's own, and reads the answer whole. It ends
 // when the engine is silent for too long or ctx ends.
 func (c *call) ask(ctx context.Context, cancel context.CancelCauseFunc, body []byte) (*whole, error) {
-	ask := &call{Gateway: c.Gateway, policy: c.policy, ctx: ctx, cancel: cancel, target: c.target, route: c.route, body: body}
+	ask := &call{Gateway: c.Gateway, policy: c.policy, in: c.in, ctx: ctx, cancel: cancel, target: c.target, route: c.route, body: body}
 	ask.watch = newWatchdog(ask.firstTokenLimit(), func(cause error) { cancel(cause) })
 	defer ask.watch.stop()
 	src, _ := ask.reader() // never fails

@@ -29,7 +29,10 @@ func (c *call) place() {
 		c.log.Info("request moves", "id", c.id, "from", c.target.Name, "to", c.next.Name)
 		c.moved.Add(1)
 		c.giveBack()
-		c.settleOn(*c.next)
+		if f := c.settleOn(*c.next); f != nil {
+			c.fail(f)
+			return
+		}
 	}
 }
 
@@ -102,7 +105,7 @@ func (c *call) giveBack() {
 	if c.lease != nil {
 		c.lease.Release(batching.Failed)
 	}
-	c.lease, c.tap, c.scope = nil, nil, nil
+	c.lease, c.tap, c.inner, c.scope = nil, nil, nil, nil
 	c.admitted = false
 	c.rec.Batch, c.rec.EngineStatus = 0, 0
 }

@@ -20,6 +20,7 @@ type sketch struct {
 	prefixBytes int64  // of prompt, what prefix is the hash of
 	filled      bool   // one of the route's prompts is not empty
 	tools       bool   // engines hold a tool call back until it is whole
+	packed      bool   // it is compressed, so that nothing of it was read
 	repeats     bool   // the engine answers the same to the same: temperature 0 or a seed, and no tools
 }
 

@@ -156,13 +156,14 @@ func (c *call) roundTrip(r *http.Request) (*http.Response, error) {
 	defer c.watch.rest()
 	try := &attempt{start: time.Now()}
 	r = r.WithContext(httptrace.WithClientTrace(r.Context(), try.trace()))
-	res, err := c.target.Transport.RoundTrip(r)
+	engine := c.engine()
+	res, err := engine.RoundTrip(r)
 	if err == nil || c.ctx.Err() != nil || !try.unheard(err) {
 		return res, err
 	}
 	again := r.Clone(r.Context())
 	again.Body, _ = c.reader() // never fails
-	return c.target.Transport.RoundTrip(again)
+	return engine.RoundTrip(again)
 }
 
 func isTimeout(err error) bool {

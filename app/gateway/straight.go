@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"sync"
+	"time"
 
 	"carpool/backends"
 )
@@ -34,6 +35,11 @@ func (c *call) serveStraight() {
 		c.client.refuse(c.dialect, faultOfResolve(err))
 		return
 	}
+	c.target = target
+	if c.isForeign() {
+		c.serveLoad()
+		return
+	}
 	if !passesUnknown(target.Kind) {
 		c.client.refuse(c.dialect, newFault(notFound, "404 page not found"))
 		return
@@ -43,6 +49,27 @@ func (c *call) serveStraight() {
 		defer c.cache.forget() // and what was computed meanwhile
 	}
 	c.pass(target, nil, func(f *fault) { c.client.refuse(c.dialect, f) })
+}
+
+// serveLoad answers a call that only loads or unloads a model of an engine that
+// has no such call: it loads by itself.
+func (c *call) serveLoad() {
+	f := c.translate()
+	if f == nil && c.asked.Path != "" {
+		f = newFault(invalidRequest, "the request asks for nothing")
+	}
+	if f != nil {
+		c.client.refuse(c.dialect, f)
+		return
+	}
+	body, err := c.asked.Close(time.Now())
+	if err != nil {
+		c.client.refuse(c.dialect, faultOfTranslation(err))
+		return
+	}
+	markEngine(c.client.Header(), c.target)
+	c.client.Header().Set("Content-Type", c.asked.ContentType)
+	_, _ = c.client.Write(body) // a client that has gone needs no error
 }
 
 // pass proxies to target. keep sees each answer first, failed hears of an
@@ -59,7 +86,7 @@ func (c *call) pass(target backends.Target, keep func(*http.Response), failed fu
 				p.Out.TransferEncoding = nil
 			}
 		},
-		Transport: target.Transport,
+		Transport: c.engine(),
 		ModifyResponse: func(res *http.Response) error {
 			cleanHeaders(res.Header)
 			markEngine(res.Header, target)

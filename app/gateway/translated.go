@@ -1,0 +1,260 @@
+package gateway
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"carpool/app/gateway/translate"
+	"carpool/backends"
+)
+
+// apiOf is the API that a route belongs to.
+func apiOf(path string) backends.API {
+	switch {
+	case path == "/v1/messages":
+		return backends.AnthropicAPI
+	case path == "/v1/responses":
+		return backends.ResponsesAPI
+	case strings.HasPrefix(path, "/v1/"):
+		return backends.OpenAIAPI
+	}
+	return backends.OllamaAPI
+}
+
+// isForeign reports whether the call's engine does not serve its route by itself,
+// so that it is translated.
+func (c *call) isForeign() bool {
+	path := c.in.URL.Path
+	return translate.Translates(path) && !c.target.Serves(apiOf(path))
+}
+
+// translate prepares what the engine will be asked, while a request that cannot be
+// translated can still be refused without a turn.
+func (c *call) translate() *fault {
+	c.asked = nil
+	if !c.isForeign() {
+		return nil
+	}
+	if c.sketch.packed {
+		return newFault(unsupportedMedia, "the body is compressed, which "+c.target.Label+" cannot read in this dialect: send it plain")
+	}
+	var err error
+	c.asked, err = translate.Ask(c.in.URL.Path, c.body, c.target.Model, c.flavour())
+	return faultOfTranslation(err)
+}
+
+// flavour is what a translation must know of the engine.
+func (c *call) flavour() translate.Engine {
+	e := translate.Engine{Kind: string(c.target.Kind)}
+	for _, m := range c.target.Models {
+		if m.Name == c.target.Model {
+			e.Context = m.Context
+		}
+	}
+	return e
+}
+
+func faultOfTranslation(err error) *fault {
+	var wrong *translate.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &wrong):
+		f := newFault(invalidRequest, wrong.Message)
+		f.param, f.code = wrong.Param, wrong.Status
+		return f
+	}
+	return newFault(invalidRequest, err.Error())
+}
+
+// engine is the way to the call's engine as one that speaks the client's dialect
+// and knows the name that the client wrote.
+func (c *call) engine() http.RoundTripper {
+	switch {
+	case c.isForeign():
+		return roundTripper(c.roundTripTranslated)
+	case c.target.Prefixed && c.body != nil:
+		return roundTripper(c.roundTripRenamed)
+	}
+	return c.target.Transport
+}
+
+// roundTripRenamed asks for the model by the engine's own name.
+func (c *call) roundTripRenamed(r *http.Request) (*http.Response, error) {
+	body := renamed(c.body, c.target.Model)
+	r = r.Clone(r.Context())
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return c.target.Transport.RoundTrip(r)
+}
+
+// renamed is a body with another model's name in it, all else as it was.
+func renamed(body []byte, model string) []byte {
+	from, to := 0, 0
+	p := cursor{text: body}
+	err := p.object(func(key []byte) error {
+		p.next()
+		start := p.at
+		err := p.skip()
+		if is(key, "model") || is(key, "name") {
+			from, to = start, p.at
+		}
+		return err
+	})
+	if err != nil || to == 0 {
+		return body
+	}
+	name := mustJSON(model)
+	b := make([]byte, 0, len(body)+len(name))
+	return append(append(append(b, body[:from]...), name...), body[to:]...)
+}
+
+// roundTripTranslated asks the engine in its own dialect and answers in the
+// client's.
+func (c *call) roundTripTranslated(r *http.Request) (*http.Response, error) {
+	x := c.asked
+	c.asked = nil // it is good for one answer
+	if x == nil {
+		var err error
+		if x, err = translate.Ask(c.in.URL.Path, c.body, c.target.Model, c.flavour()); err != nil {
+			return nil, faultOfTranslation(err)
+		}
+	}
+	x.Began(time.Now())
+	if x.Path == "" {
+		return c.answerAlone(r, x)
+	}
+	out := r.Clone(r.Context())
+	out.URL = c.target.Base.JoinPath(x.Path)
+	out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(x.Body)), int64(len(x.Body))
+	addressTranslated(out.Header)
+	res, err := c.target.Transport.RoundTrip(out)
+	if err != nil {
+		return nil, err
+	}
+	res.Header.Set("X-Carpool-Translated", x.Path)
+	if res.StatusCode >= 400 {
+		return res, translateRefusal(res, c.in.URL.Path)
+	}
+	form, known := framingOf(res.Header.Get("Content-Type"))
+	if res.StatusCode != http.StatusOK || !known {
+		return res, nil // judge knows what to say
+	}
+	t := &translation{src: res.Body, exchange: x, tap: newTap(form, nil)}
+	c.inner = t.tap
+	res.Body, res.ContentLength = t, -1
+	res.Header.Del("Content-Length")
+	res.Header.Set("Content-Type", x.ContentType)
+	return res, nil
+}
+
+// addressTranslated makes a client's headers those of an OpenAI client.
+func addressTranslated(h http.Header) {
+	if key := h.Get("X-Api-Key"); key != "" && h.Get("Authorization") == "" {
+		h.Set("Authorization", "Bearer "+key)
+	}
+	for name := range h {
+		if name == "X-Api-Key" || name == "Accept" || strings.HasPrefix(name, "Anthropic-") {
+			h.Del(name)
+		}
+	}
+	h.Set("Content-Type", "application/json")
+}
+
+// answerAlone answers what needs no engine, such as a request that only loads.
+func (c *call) answerAlone(r *http.Request, x *translate.Exchange) (*http.Response, error) {
+	body, err := x.Close(time.Now())
+	if err != nil {
+		return nil, faultOfTranslation(err)
+	}
+	return &http.Response{
+		StatusCode: http.StatusOK, ProtoMajor: 1, ProtoMinor: 1, Request: r,
+		Header:        http.Header{"Content-Type": {x.ContentType}},
+		Body:          io.NopCloser(bytes.NewReader(bytes.Clone(body))),
+		ContentLength: int64(len(body)),
+	}, nil
+}
+
+// maxRefusal bounds an engine's error answer that is translated, in bytes.
+const maxRefusal = 64 << 10
+
+func translateRefusal(res *http.Response, route string) error {
+	text, err := io.ReadAll(io.LimitReader(res.Body, maxRefusal))
+	_ = res.Body.Close()
+	if err != nil {
+		return err
+	}
+	body := translate.Refusal(route, res.StatusCode, text)
+	res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	res.Header.Set("Content-Type", "application/json; charset=utf-8")
+	res.Header.Set("Content-Length", strconv.Itoa(len(body)))
+	return nil
+}
+
+// translation is an engine's answer in the client's dialect. It reads along in the
+// engine's own, as only that tells what the engine really said: an error inside a
+// 200, a missing end mark, counts and times.
+type translation struct {
+	src      io.ReadCloser
+	exchange *translate.Exchange
+	tap      *tap
+	out      []byte
+	err      error // what Read returns once out is empty; nil = go on
+}
+
+// Read implements io.Reader. What the engine did wrong it tells as a fault.
+func (t *translation) Read(p []byte) (int, error) {
+	for len(t.out) == 0 && t.err == nil {
+		t.fill()
+	}
+	n := copy(p, t.out)
+	t.out = t.out[n:]
+	if n == 0 {
+		return 0, t.err
+	}
+	return n, nil
+}
+
+// Close implements io.Closer.
+func (t *translation) Close() error { return t.src.Close() }
+
+func (t *translation) fill() {
+	chunk := copyBuffers.Get()
+	defer copyBuffers.Put(chunk)
+	n, err := t.src.Read(chunk)
+	t.tap.feed(chunk[:n])
+	ready, wrong := t.exchange.Feed(chunk[:n], time.Now())
+	t.out = append(t.out[:0], ready...)
+	ends := errors.Is(err, io.EOF)
+	if ends {
+		t.tap.close()
+	}
+	switch {
+	case t.tap.failure != nil:
+		t.err = faultOfEvent(t.tap.failure)
+	case t.tap.garbled:
+		t.err = newFault(backendBadResponse, "the engine answered with something that is not an answer")
+	case wrong != nil:
+		t.err = newFault(backendBadResponse, plainText(wrong.Error()))
+	case ends && !t.tap.ended:
+		t.err = newFault(backendTruncated, "the engine ended its answer early")
+	case ends:
+		t.end()
+	default:
+		t.err = err
+	}
+}
+
+// end takes what is left once the engine has ended well.
+func (t *translation) end() {
+	t.err = io.EOF
+	ready, wrong := t.exchange.Close(time.Now())
+	t.out = append(t.out, ready...)
+	if wrong != nil {
+		t.err = newFault(backendBadResponse, plainText(wrong.Error()))
+	}
+}
