@@ -67,7 +67,9 @@ func (x *Exchange) Feed(p []byte, now time.Time) ([]byte, error) {
 		return nil, x.err
 	}
 	if x.Stream {
-		x.events.take = x.event
+		if x.events.take == nil {
+			x.events.take = x.event
+		}
 		x.events.feed(p)
 		x.judge()
 		return x.out.Bytes(), x.err
@@ -92,7 +94,7 @@ func (x *Exchange) Close(now time.Time) ([]byte, error) {
 	case x.Path == "":
 		x.err = x.writer.end(x)
 	case x.Stream:
-		x.events.take = x.event
+		x.events.take = x.event // nothing may have been fed
 		x.events.close()
 		x.judge()
 		if x.err == nil && !x.done {
@@ -166,7 +168,9 @@ func (x *Exchange) chunk(data []byte) {
 			x.first = x.now
 		}
 	}
-	x.err = x.writer.piece(x, p)
+	if err := x.writer.piece(x, p); err != nil {
+		x.err = err
+	}
 }
 
 func (x *Exchange) learn(c *chunk) {

@@ -56,6 +56,8 @@ var routes = map[string]func(a *ask) error{
 	"/api/generate":   (*ask).generate,
 	"/api/embed":      (*ask).embed,
 	"/api/embeddings": (*ask).embeddings,
+	"/v1/messages":    (*ask).anthropic,
+	"/v1/responses":   (*ask).responses,
 }
 
 // Translates reports whether Ask knows a route.
@@ -150,6 +152,9 @@ func (a *ask) keep(d *api.Duration) {
 // think turns thinking on or off, or to a level. What engines make of it depends
 // on the model's template.
 func (a *ask) think(on bool, level string) {
+	if level == "max" {
+		level = "high" // few know the other
+	}
 	switch a.engine.Kind {
 	case LlamaCPP:
 		kwargs := map[string]any{"enable_thinking": on}
@@ -175,9 +180,19 @@ func (a *ask) think(on bool, level string) {
 	}
 }
 
-// shape asks for an answer in JSON; a nil schema takes any object.
+// user tells for whom a request is. Only an engine that serves many may want to
+// know.
+func (a *ask) user(id string) {
+	if id != "" && a.engine.Kind == OpenAI {
+		a.out["user"] = id
+	}
+}
+
+// shape asks for an answer in JSON; a nil schema takes any object. LM Studio knows
+// no other form than a schema, and llama.cpp reads response_format in a chat only.
 func (a *ask) shape(name string, schema json.RawMessage, strict *bool) {
-	if schema == nil && a.engine.Kind != LMStudio {
+	schemaOnly := a.engine.Kind == LMStudio || a.engine.Kind == LlamaCPP && a.x.Path == completionsPath
+	if schema == nil && !schemaOnly {
 		a.out["response_format"] = map[string]any{"type": "json_object"}
 		return
 	}
@@ -186,6 +201,10 @@ func (a *ask) shape(name string, schema json.RawMessage, strict *bool) {
 	}
 	if name == "" {
 		name = "answer"
+	}
+	if schemaOnly && a.engine.Kind == LlamaCPP {
+		a.out["json_schema"] = schema
+		return
 	}
 	form := map[string]any{"name": name, "schema": schema}
 	if a.engine.Kind == LMStudio && strict == nil {

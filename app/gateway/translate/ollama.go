@@ -93,7 +93,7 @@ func (a *ask) generate() error {
 		return err
 	}
 	a.keep(r.KeepAlive)
-	if err := a.format(r.Format); err != nil {
+	if err := a.options(r.Options); err != nil {
 		return err
 	}
 	if r.Raw || r.Suffix != "" {
@@ -101,7 +101,7 @@ func (a *ask) generate() error {
 		if r.Suffix != "" {
 			a.out["suffix"] = r.Suffix
 		}
-		return a.options(r.Options)
+		return a.format(r.Format)
 	}
 	t := &talk{}
 	if r.System != "" {
@@ -115,7 +115,7 @@ func (a *ask) generate() error {
 	if r.Logprobs {
 		a.out["logprobs"], a.out["top_logprobs"] = true, r.TopLogprobs
 	}
-	return a.options(r.Options)
+	return a.format(r.Format)
 }
 
 // answerable refuses what would change the prompt and cannot be told to the

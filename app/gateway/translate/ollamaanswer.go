@@ -50,7 +50,7 @@ func (w *nativeWriter) piece(x *Exchange, p piece) error {
 		w.thinking.WriteString(p.thinking)
 		w.logprobs = append(w.logprobs, p.logprobs...)
 	}
-	return nil
+	return x.err
 }
 
 // end implements writer.
@@ -73,7 +73,7 @@ func (w *nativeWriter) end(x *Exchange) error {
 		last.Metrics = x.metrics()
 	}
 	x.line(last)
-	return nil
+	return x.err
 }
 
 func (w *nativeWriter) answer(x *Exchange, p piece, made []nativeCall) nativeAnswer {

@@ -62,6 +62,9 @@ func (t *talk) say(role string, parts []part, thinking string, calls []toolCall)
 	}
 	t.settle()
 	for i := range calls {
+		if calls[i].Function.Arguments == "" {
+			calls[i].Function.Arguments = "{}"
+		}
 		if calls[i].Type = "function"; calls[i].ID == "" {
 			t.made++
 			calls[i].ID = fmt.Sprintf("call%05d", t.made) // nine characters: Mistral's templates want as many
