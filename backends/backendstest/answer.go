@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strings"
 )
 
@@ -12,16 +13,21 @@ const stamp = "2026-01-02T03:04:05.678901Z"
 
 // frames are the pieces of an answer in one dialect.
 type frames struct {
+	status int    // of a refusal, whose body is whole; 0 = the request is answered
 	stream string // content type of a stream
 	json   string // content type in one piece
 	open   string
-	token  func(text string) string
-	close  string // what comes before the end mark
+	tokens []string // nil = it never streams
+	close  string   // what comes before the end mark
 	mark   string
 	whole  string
 	fail   func(status int, message string) string // an error in place of the answer
 	broken func(message string) string             // an error inside a stream
+	early  bool                                    // an error before the first token is inside the stream, too
 }
+
+// answerer says what a request is answered with, if its script lets it.
+type answerer func(q Request, s Script) frames
 
 // answers are the inference routes.
 var answers = map[string]func(q Request, tokens int) frames{
@@ -64,7 +70,7 @@ func ollamaAPI(text string) func(Request, int) frames {
 		return frames{
 			stream: "application/x-ndjson",
 			json:   "application/json; charset=utf-8",
-			token:  func(t string) string { return line(t, `"done":false`) },
+			tokens: slices.Repeat([]string{line(q.word(), `"done":false`)}, tokens),
 			mark:   line("", done),
 			whole:  strings.TrimSuffix(line(strings.Repeat(q.word(), tokens), done), "\n"),
 			fail:   func(_ int, m string) string { return `{"error":` + quote(m) + `}` },
@@ -100,7 +106,7 @@ func openaiAPI(chunkObject, chunkText, object, text string) func(Request, int) f
 		return frames{
 			stream: "text/event-stream",
 			json:   "application/json",
-			token:  func(t string) string { return "data: " + body(chunkObject, choice(chunkText, t, "null"), "") + "\n\n" },
+			tokens: slices.Repeat([]string{"data: " + body(chunkObject, choice(chunkText, q.word(), "null"), "") + "\n\n"}, tokens),
 			close:  closing,
 			mark:   "data: [DONE]\n\n",
 			whole:  body(object, choice(text, strings.Repeat(q.word(), tokens), `"stop"`), usage),
@@ -125,9 +131,7 @@ func responses(q Request, tokens int) frames {
 		stream: "text/event-stream",
 		json:   "application/json",
 		open:   event("response.created", `,"response":`+answer("in_progress", "")),
-		token: func(t string) string {
-			return event("response.output_text.delta", `,"item_id":"msg_1","output_index":0,"content_index":0,"delta":`+quote(t))
-		},
+		tokens: slices.Repeat([]string{event("response.output_text.delta", `,"item_id":"msg_1","output_index":0,"content_index":0,"delta":`+quote(q.word()))}, tokens),
 		close:  event("response.output_text.done", `,"item_id":"msg_1","output_index":0,"content_index":0,"text":`+text),
 		mark:   event("response.completed", `,"response":`+answer("completed", output)),
 		whole:  answer("completed", output),
@@ -149,9 +153,7 @@ func messages(q Request, tokens int) frames {
 		json:   "application/json",
 		open: event("message_start", `,"message":`+answer("", "null", 0)) +
 			event("content_block_start", `,"index":0,"content_block":{"type":"text","text":""}`),
-		token: func(t string) string {
-			return event("content_block_delta", `,"index":0,"delta":{"type":"text_delta","text":`+quote(t)+`}`)
-		},
+		tokens: slices.Repeat([]string{event("content_block_delta", `,"index":0,"delta":{"type":"text_delta","text":`+quote(q.word())+`}`)}, tokens),
 		close: event("content_block_stop", `,"index":0`) +
 			event("message_delta", fmt.Sprintf(`,"delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":%d}`, tokens)),
 		mark:   event("message_stop", ""),

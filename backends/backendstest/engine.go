@@ -24,7 +24,9 @@ type Engine struct {
 	URL string // "http://127.0.0.1:port", or "http://engine" when in memory
 
 	t         testing.TB
+	kind      kind
 	mux       *http.ServeMux
+	inference map[string]bool // paths
 	transport *http.Transport
 	addr      string // "" = in memory
 
@@ -45,13 +47,40 @@ type Engine struct {
 	canceled int
 	open     chan struct{} // closed while requests are not held
 	held     chan *Held
+	lines    map[string]*line
+	facts
 }
 
-// New returns an engine on a free port of 127.0.0.1. It is closed at the end of
-// the test.
+// kind is a make of engine: what it is at first and how it speaks.
+type kind struct {
+	name   string
+	models []string
+	loaded []string
+	slots  int
+	keep   int64 // bytes of a request's body that are kept
+	native bool  // paths outside /v1 stream unless asked not to
+	routes func(*Engine)
+	guard  func(*Engine, http.ResponseWriter, *http.Request) bool // answers what may not come in, and says that it did; nil = all may
+	line   func(*Engine, Request) string                          // requests of one line share slots; nil = one line
+}
+
+// New returns an engine like Ollama on a free port of 127.0.0.1. It is closed at
+// the end of the test.
 func New(t testing.TB) *Engine {
 	t.Helper()
-	e := build(t)
+	return onPort(t, ollama)
+}
+
+// NewInMemory returns an engine like Ollama without a socket, for use inside a
+// synctest bubble.
+func NewInMemory(t testing.TB) *Engine {
+	t.Helper()
+	return inMemory(t, ollama)
+}
+
+func onPort(t testing.TB, k kind) *Engine {
+	t.Helper()
+	e := build(t, k)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatalf("listen: %v", err)
@@ -63,11 +92,9 @@ func New(t testing.TB) *Engine {
 	return e
 }
 
-// NewInMemory returns an engine without a socket, for use inside a synctest
-// bubble.
-func NewInMemory(t testing.TB) *Engine {
+func inMemory(t testing.TB, k kind) *Engine {
 	t.Helper()
-	e := build(t)
+	e := build(t, k)
 	e.URL = "http://engine"
 	e.pipe = serve.NewPipe()
 	e.server = serve.Start(e.pipe, e)
@@ -75,19 +102,25 @@ func NewInMemory(t testing.TB) *Engine {
 	return e
 }
 
-func build(t testing.TB) *Engine {
+func build(t testing.TB, k kind) *Engine {
 	e := &Engine{
-		t:       t,
-		stopped: make(chan struct{}),
-		models:  slices.Clone(Models),
-		pages:   make(map[string]string),
-		hits:    make(map[string]int),
-		last:    make(map[string]Request),
-		open:    make(chan struct{}),
-		held:    make(chan *Held, 1<<16),
+		t:         t,
+		kind:      k,
+		mux:       http.NewServeMux(),
+		inference: make(map[string]bool),
+		stopped:   make(chan struct{}),
+		models:    slices.Clone(k.models),
+		loaded:    slices.Clone(k.loaded),
+		pages:     make(map[string]string),
+		hits:      make(map[string]int),
+		last:      make(map[string]Request),
+		open:      make(chan struct{}),
+		held:      make(chan *Held, 1<<16),
+		lines:     make(map[string]*line),
+		facts:     newFacts(k),
 	}
 	close(e.open)
-	e.mux = e.routes()
+	k.routes(e)
 	t.Cleanup(e.Stop)
 	return e
 }
@@ -142,7 +175,12 @@ func (e *Engine) Dial(ctx context.Context, network, addr string) (net.Conn, erro
 func (e *Engine) Transport() http.RoundTripper { return e.transport }
 
 // ServeHTTP implements http.Handler.
-func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) { e.mux.ServeHTTP(w, r) }
+func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if e.kind.guard != nil && e.kind.guard(e, w, r) {
+		return
+	}
+	e.mux.ServeHTTP(w, r)
+}
 
 // SetModels changes the models the engine lists and answers.
 func (e *Engine) SetModels(names ...string) {
@@ -151,7 +189,8 @@ func (e *Engine) SetModels(names ...string) {
 	e.models = slices.Clone(names)
 }
 
-// SetLoaded changes the models that /api/ps lists.
+// SetLoaded changes the models that are in memory: what /api/ps lists, the state
+// in LM Studio's lists and in those of llama-server's router.
 func (e *Engine) SetLoaded(names ...string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -201,7 +240,7 @@ func (e *Engine) Hits(path ...string) int {
 		return e.hits[path[0]]
 	}
 	n := 0
-	for p := range answers {
+	for p := range e.inference {
 		n += e.hits[p]
 	}
 	return n

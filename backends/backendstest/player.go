@@ -17,16 +17,9 @@ type player struct {
 }
 
 // play follows the script and reports whether the answer went out to its end.
-func (p *player) play(q Request, answer func(Request, int) frames) bool {
+func (p *player) play(q Request, answer answerer) bool {
 	s := p.script
-	tokens := s.Tokens
-	if tokens == 0 {
-		tokens = q.Limit
-	}
-	if tokens == 0 {
-		tokens = 8
-	}
-	f := answer(q, tokens)
+	f := answer(q, s)
 	message := s.Error
 	if message == "" {
 		message = "scripted error"
@@ -42,25 +35,29 @@ func (p *player) play(q Request, answer func(Request, int) frames) bool {
 		return p.head(s.Status, "") && p.write(s.Body)
 	case s.Status >= 400:
 		return p.head(s.Status, f.json) && p.write(f.fail(s.Status, message))
+	case s.End == Error && s.At == 0 && f.early && q.Stream && f.tokens != nil:
+		return p.head(s.Status, f.stream) && p.write(f.broken(message))
 	case s.End == Error && s.At == 0:
 		return p.head(s.Status, f.json) && p.write(f.fail(500, message))
 	case s.End > NoMark && s.At == 0:
 		p.breakOff()
 		return false
-	case !q.Stream || f.token == nil:
+	case f.status != 0:
+		return p.head(f.status, f.json) && p.write(f.whole)
+	case !q.Stream || f.tokens == nil:
 		return p.head(s.Status, f.json) && p.write(f.whole)
 	}
 	if !p.head(s.Status, f.stream) || !p.write(f.open) {
 		return false
 	}
-	for i := range tokens {
+	for i, token := range f.tokens {
 		if s.End > NoMark && i == s.At {
 			break
 		}
 		if i == 1 && s.Until != nil && !wait(p.ctx, p.stopped, s.Until) {
 			return false
 		}
-		if i > 0 && !p.pause(s.Every) || !p.write(f.token(q.word())) {
+		if i > 0 && !p.pause(s.Every) || !p.write(token) {
 			return false
 		}
 	}

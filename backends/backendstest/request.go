@@ -13,7 +13,7 @@ type Request struct {
 	Method string
 	Path   string // with the query
 	Header http.Header
-	Body   []byte // at most the first MiB
+	Body   []byte // at most the first MiB, 64 MiB by other makes than Ollama
 	Size   int64  // of the whole body
 	Model  string
 	Stream bool
@@ -25,9 +25,9 @@ var nonce = regexp.MustCompile(`nonce:([A-Za-z0-9_-]+)`)
 
 // seen reads and records a request.
 func (e *Engine) seen(r *http.Request, read bool) Request {
-	q := Request{Method: r.Method, Path: r.URL.RequestURI(), Header: r.Header.Clone(), Stream: !strings.HasPrefix(r.URL.Path, "/v1/")}
+	q := Request{Method: r.Method, Path: r.URL.RequestURI(), Header: r.Header.Clone(), Stream: e.kind.native && !strings.HasPrefix(r.URL.Path, "/v1/")}
 	if read {
-		q.Body, _ = io.ReadAll(io.LimitReader(r.Body, 1<<20)) // a body that breaks off shows as a short one
+		q.Body, _ = io.ReadAll(io.LimitReader(r.Body, e.kind.keep)) // a body that breaks off shows as a short one
 		rest, _ := io.Copy(io.Discard, r.Body)
 		q.Size = int64(len(q.Body)) + rest
 		q.parse()

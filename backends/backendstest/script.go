@@ -29,7 +29,7 @@ type Script struct {
 	Delay  time.Duration   // before the headers
 	Every  time.Duration   // before each token after the first
 	Until  <-chan struct{} // no second token before it is closed; nil = at once
-	Tokens int             // 0 = the limit in the request, else 8
+	Tokens int             // 0 = the limit in the request, else 8; other makes than Ollama: 0 = what the request asks for
 	Split  int             // bytes of each write, flushed one by one; 0 = one write per token
 
 	End   End
@@ -37,4 +37,15 @@ type Script struct {
 	Error string // text of an error; "" = "scripted error"
 
 	NeverRead bool // the request's body is not read, and there is no answer
+}
+
+// tokens is how many a request like Ollama's gets.
+func (s Script) tokens(q Request) int {
+	switch {
+	case s.Tokens != 0:
+		return s.Tokens
+	case q.Limit != 0:
+		return q.Limit
+	}
+	return 8
 }

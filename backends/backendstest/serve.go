@@ -5,46 +5,63 @@ import (
 	"net/http"
 )
 
-// routes is the whole surface of the engine.
-func (e *Engine) routes() *http.ServeMux {
-	mux := http.NewServeMux()
+// ollama is an engine like Ollama.
+var ollama = kind{name: "Ollama", models: Models, keep: 1 << 20, native: true, routes: ollamaRoutes}
+
+func ollamaRoutes(e *Engine) {
 	for path, answer := range answers {
-		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) { e.infer(w, r, answer) })
+		e.serve(path, func(q Request, s Script) frames {
+			f := answer(q, s.tokens(q))
+			if s.Body == "" && s.Status == 0 && s.End == Clean && !e.has(q.Model) {
+				f.status, f.whole = http.StatusNotFound, f.fail(http.StatusNotFound, notFound(q.Model))
+			}
+			return f
+		})
 	}
-	mux.HandleFunc("GET /{$}", e.info("text/plain; charset=utf-8", func(*http.Request) (int, string) { return 200, "Ollama is running" }))
+	e.mux.HandleFunc("GET /{$}", e.info("text/plain; charset=utf-8", func(*http.Request) (int, string) { return 200, "Ollama is running" }))
 	const native = "application/json; charset=utf-8"
-	mux.HandleFunc("GET /api/version", e.info(native, func(*http.Request) (int, string) { return 200, `{"version":"` + Version + `"}` }))
-	mux.HandleFunc("GET /api/tags", e.info(native, func(*http.Request) (int, string) { return 200, e.tags() }))
-	mux.HandleFunc("GET /api/ps", e.info(native, func(*http.Request) (int, string) { return 200, e.ps() }))
-	mux.HandleFunc("GET /v1/models", e.info("application/json", func(*http.Request) (int, string) { return 200, e.list() }))
-	mux.HandleFunc("GET /v1/models/{model...}", e.info("application/json", func(r *http.Request) (int, string) {
+	e.mux.HandleFunc("GET /api/version", e.info(native, func(*http.Request) (int, string) { return 200, `{"version":"` + Version + `"}` }))
+	e.mux.HandleFunc("GET /api/tags", e.info(native, func(*http.Request) (int, string) { return 200, e.tags() }))
+	e.mux.HandleFunc("GET /api/ps", e.info(native, func(*http.Request) (int, string) { return 200, e.ps() }))
+	e.mux.HandleFunc("GET /v1/models", e.info("application/json", func(*http.Request) (int, string) { return 200, e.list() }))
+	e.mux.HandleFunc("GET /v1/models/{model...}", e.info("application/json", func(r *http.Request) (int, string) {
 		if name := r.PathValue("model"); !e.has(name) {
 			return 404, openaiFail(404, notFound(name))
 		}
 		return 200, openaiModel(r.PathValue("model"))
 	}))
-	mux.HandleFunc("POST /api/show", e.show)
+	e.mux.HandleFunc("POST /api/show", e.show)
 	for _, managed := range []string{
 		"POST /api/pull", "POST /api/push", "POST /api/create", "POST /api/copy", "DELETE /api/delete", "POST /api/blobs/{digest}",
 	} {
-		mux.HandleFunc(managed, e.manage)
+		e.mux.HandleFunc(managed, e.manage)
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+	e.otherwise(http.NotFound)
+}
+
+// serve adds an inference route.
+func (e *Engine) serve(path string, answer answerer) {
+	e.inference[path] = true
+	e.mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) { e.infer(w, r, answer) })
+}
+
+// otherwise says how paths without a route and without a Page are answered.
+func (e *Engine) otherwise(unknown http.HandlerFunc) {
+	e.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		e.seen(r, true)
 		e.mu.Lock()
 		page, known := e.pages[r.URL.Path]
 		e.mu.Unlock()
 		if !known {
-			http.NotFound(w, r)
+			unknown(w, r)
 			return
 		}
 		_, _ = io.WriteString(w, page) // the client may have gone
 	})
-	return mux
 }
 
 // infer treats one inference request by its script.
-func (e *Engine) infer(w http.ResponseWriter, r *http.Request, answer func(Request, int) frames) {
+func (e *Engine) infer(w http.ResponseWriter, r *http.Request, answer answerer) {
 	e.mu.Lock()
 	s, scripted := e.take()
 	stopped := e.stopped
@@ -79,9 +96,14 @@ func (e *Engine) infer(w http.ResponseWriter, r *http.Request, answer func(Reque
 	if !ok {
 		return
 	}
-	if s.Body == "" && s.Status == 0 && s.End == Clean && !e.has(q.Model) {
-		s.Status, s.Error = 404, notFound(q.Model)
+	line := ""
+	if e.kind.line != nil {
+		line = e.kind.line(e, q)
 	}
+	if !e.getSlot(r.Context(), stopped, line) {
+		return
+	}
+	defer e.freeSlot(line)
 	p := &player{w: w, ctx: r.Context(), stopped: stopped, script: s}
 	whole = p.play(q, answer)
 }
