@@ -26,6 +26,7 @@ type engine struct {
 	maker    maker // what it is, or is taken for until it has answered
 	found    bool  // it has answered as its kind does
 	strange  bool  // what answers there is no engine
+	loading  bool  // it is there, and will serve once its model is loaded
 	facts    facts // of its last study
 	breaker  breaker
 	info     Info
@@ -135,7 +136,7 @@ func (e *engine) client(key string) *http.Client {
 
 // take takes over what a probe found.
 func (e *engine) take(p probed) {
-	e.probing, e.ended = false, p.at
+	e.probing, e.ended, e.loading = false, p.at, false
 	defer func() {
 		close(e.news)
 		e.news = make(chan struct{})
@@ -150,10 +151,12 @@ func (e *engine) take(p probed) {
 	if !e.found && (waits || isOdd && odd.key) {
 		e.become(p.maker)
 	}
-	e.found = e.found || waits
+	e.found, e.loading = e.found || waits, waits
 	e.strange = isOdd && !odd.key && !e.found
 	latest := probeLatest
 	switch {
+	case e.loading:
+		latest = probeSoonest
 	case e.strange && !e.wanted:
 		latest = probeStrange
 	case !e.local():

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -163,13 +164,18 @@ func TestLlamaCPP(t *testing.T) {
 		l.setStatus(http.StatusServiceUnavailable)
 		inLlamaWorld(t, l, func(w *world) {
 			w.run()
-			wants(t, w.serves("tiny", ""), ErrNoEngine, "llama.cpp at http://127.0.0.1:8080 is still loading its model")
+			began := time.Now()
+			time.AfterFunc(30*time.Second, func() { l.setStatus(http.StatusOK) })
+			if _, err := w.Preferred(); !errors.Is(err, ErrNoEngine) || !strings.Contains(err.Error(), "llama.cpp at http://127.0.0.1:8080 is still loading its model") {
+				t.Errorf("preferred: %v", err)
+			}
 			if all := w.Snapshot(); len(all) != 1 || all[0].Kind != KindLlamaCPP {
 				t.Errorf("snapshot %+v", all)
 			}
-			l.setStatus(http.StatusOK)
-			w.after(probeLatest)
 			_ = w.serves("tiny", "llamacpp")
+			if took := time.Since(began); took < 30*time.Second || took > 31*time.Second {
+				t.Errorf("waited %v for a model that took 30s to load", took)
+			}
 		})
 	})
 

@@ -19,6 +19,7 @@ const (
 	probeTimeout = 10 * time.Second // of one probe, all its calls together
 	listFresh    = 5 * time.Second  // age of a list that is believed
 	firstProbe   = 3 * time.Second  // Resolve waits so long for an engine never probed
+	loadLongest  = 5 * time.Minute  // and so long for one that loads its model, as Ollama does
 )
 
 // Options are fixed for a registry's life, but for Settings.

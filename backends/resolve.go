@@ -14,7 +14,8 @@ import (
 // have it, choose says which; those in but, by name, are not asked. A name that no
 // engine has goes to the only engine if that is Ollama, for its own 404. A list
 // older than 5 s is read again once before a name counts as unknown. Resolve waits
-// only for engines that were never probed; those that are down fail at once.
+// for engines that were never probed, and for those that load their model, while
+// none that is up has it; those that are down fail at once.
 func (r *Registry) Resolve(ctx context.Context, model string, but ...string) (Target, error) {
 	if err := r.settle(ctx, model); err != nil {
 		return Target{}, err
@@ -122,43 +123,49 @@ func (r *Registry) Snapshot() []Info {
 	return all
 }
 
-// settle waits for the first probe of engines that may have a model, while none
-// that is up has it.
+// settle waits for engines that may have a model, while none that is up has it.
 func (r *Registry) settle(ctx context.Context, model string) error {
-	timer := time.NewTimer(firstProbe)
-	defer timer.Stop()
+	began := time.Now()
 	for {
-		news := r.awaited(model)
+		news, longest := r.awaited(model)
 		if news == nil {
 			return nil
 		}
+		timer := time.NewTimer(time.Until(began.Add(longest)))
 		select {
 		case <-news:
+			timer.Stop()
 		case <-timer.C:
 			return nil
 		case <-ctx.Done():
+			timer.Stop()
 			return context.Cause(ctx)
 		}
 	}
 }
 
-// awaited returns what to wait for before it is known which engine serves, nil
-// if it is.
-func (r *Registry) awaited(model string) <-chan struct{} {
+// awaited returns what to wait for before it is known which engine serves, and how
+// long at most; nil if it is known.
+func (r *Registry) awaited(model string) (news <-chan struct{}, longest time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if all, _ := r.having(model, nil); len(all) > 0 {
-		return nil
+		return nil, 0
 	}
 	for _, e := range r.engines {
 		if e.info.Health == Unknown {
-			return e.news
+			return e.news, firstProbe
 		}
 	}
 	if !r.isReady {
-		return r.ready
+		return r.ready, firstProbe
 	}
-	return nil
+	for _, e := range r.engines {
+		if e.loading {
+			return e.news, loadLongest
+		}
+	}
+	return nil, 0
 }
 
 // holder is an engine that is up and has a model by a name of its own.

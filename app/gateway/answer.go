@@ -4,6 +4,9 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
+
+	"carpool/backends"
 )
 
 // errBroken ends an answer whose failure the client has been told, or cannot be
@@ -46,7 +49,7 @@ func (a *answer) readAhead() error {
 			a.finish()
 			return nil
 		}
-		if a.tap.form != plain && !a.tap.silent() {
+		if a.tap.form != plain && !a.tap.silent() && (a.tap.tokens > 0 || !a.mayOverflow()) {
 			return nil
 		}
 	}
@@ -68,8 +71,27 @@ func (a *answer) early(err error) *fault {
 		return faultOfEvent(a.tap.failure)
 	case errors.Is(err, io.EOF) && (!a.tap.ended || len(a.held) == 0):
 		return newFault(backendTruncated, "the engine ended its answer early")
+	case errors.Is(err, io.EOF) && a.tap.tokens == 0 && a.mayOverflow() && a.prompt() >= a.context():
+		return newFault(contextLength, "the prompt does not fit into the context of the model, of "+strconv.Itoa(a.context())+" tokens")
 	}
 	return nil
+}
+
+// mayOverflow reports whether the engine may answer with nothing, and no error, to
+// a prompt that its context cannot hold, as LM Studio does.
+func (a *answer) mayOverflow() bool {
+	return a.target.Kind == backends.KindLMStudio && !a.route.embedding && a.context() > 0
+}
+
+// context is how many tokens one request of the model may hold; 0 = not known.
+func (a *answer) context() int { return a.flavour().Context }
+
+// prompt is how many tokens the prompt has, by the engine's count, else estimated.
+func (a *answer) prompt() int {
+	if n := a.report().PromptTokens; n >= 0 {
+		return n
+	}
+	return int(a.sketch.prompt / bytesPerToken)
 }
 
 // faultOfEvent gives an error that came inside a 200 the status it should have had.

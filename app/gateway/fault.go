@@ -193,8 +193,13 @@ var symptoms = []struct {
 	{"requires more system memory", insufficientMemory},
 	{"model runner has unexpectedly stopped", insufficientMemory},
 	{"unable to load full model on gpu", insufficientMemory},
+	{"insufficient system resources", insufficientMemory}, // LM Studio's guardrails
+	{"failed to allocate", insufficientMemory},            // llama.cpp
 	{"exceed_context_size_error", contextLength},
 	{"context length", contextLength},
+	{"context size has been exceeded", contextLength}, // llama.cpp, when its pool is full
+	{"context the overflows", contextLength},          // LM Studio, as it writes it
+	{"context overflow", contextLength},
 }
 
 // kindOfEngine classifies an engine's own error by its text and status.
@@ -214,6 +219,8 @@ func kindOfEngine(status int, text string) kind {
 		return requestTooLarge
 	case status == http.StatusServiceUnavailable:
 		return backendUnavailable
+	case strings.Contains(text, "model has crashed"): // LM Studio
+		return backendDisconnected
 	case status >= 400 && status < 500:
 		return invalidRequest
 	}

@@ -157,13 +157,47 @@ func (c *call) roundTrip(r *http.Request) (*http.Response, error) {
 	try := &attempt{start: time.Now()}
 	r = r.WithContext(httptrace.WithClientTrace(r.Context(), try.trace()))
 	engine := c.engine()
-	res, err := engine.RoundTrip(r)
+	res, err := c.onceLoaded(engine, r)
 	if err == nil || c.ctx.Err() != nil || !try.unheard(err) {
 		return res, err
 	}
 	again := r.Clone(r.Context())
 	again.Body, _ = c.reader() // never fails
-	return engine.RoundTrip(again)
+	return c.onceLoaded(engine, again)
+}
+
+// loadPoll is how often an engine that loads its model is asked again.
+const loadPoll = time.Second
+
+// onceLoaded asks the engine, and asks again while it says that it loads its
+// model: llama-server has no line for those who come meanwhile. The limit of the
+// first token ends it.
+func (c *call) onceLoaded(engine http.RoundTripper, r *http.Request) (*http.Response, error) {
+	for {
+		res, err := engine.RoundTrip(r)
+		if err != nil || res.StatusCode != http.StatusServiceUnavailable || c.target.Kind != backends.KindLlamaCPP || !saysLoading(res) {
+			return res, err
+		}
+		_ = res.Body.Close()
+		select {
+		case <-time.After(loadPoll):
+		case <-c.ctx.Done():
+			return nil, context.Cause(c.ctx)
+		}
+		r = r.Clone(r.Context())
+		r.Body, _ = c.reader() // never fails
+	}
+}
+
+// saysLoading looks whether an answer says so, and leaves it as it was.
+func saysLoading(res *http.Response) bool {
+	head := make([]byte, maxErrorText)
+	n, _ := io.ReadFull(res.Body, head) // what it cannot read it does not say
+	res.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(head[:n]), res.Body), res.Body}
+	return bytes.Contains(head[:n], []byte("Loading model"))
 }
 
 func isTimeout(err error) bool {
