@@ -83,7 +83,7 @@ type rig struct {
 	t         *testing.T
 	url       string
 	gateway   *Gateway
-	engines   *engines
+	engines   *engines // nil = several
 	scheduler *batching.Scheduler
 	records   chan Record
 	client    *http.Client
@@ -129,12 +129,13 @@ func targetOf(t testing.TB, address string) *backends.Target {
 	}
 }
 
-func rigFor(t *testing.T, e *engines, l Limits, s batching.Settings) *rig {
+func rigFor(t *testing.T, e Engines, l Limits, s batching.Settings) *rig {
 	t.Helper()
 	if s.Size == 0 {
 		s.Limits = batching.Limits{Mode: batching.Fixed, Size: 8}
 	}
-	r := &rig{t: t, engines: e, scheduler: batching.New(s, batching.Options{}), records: make(chan Record, 4096)}
+	one, _ := e.(*engines)
+	r := &rig{t: t, engines: one, scheduler: batching.New(s, batching.Options{}), records: make(chan Record, 4096)}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

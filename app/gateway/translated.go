@@ -129,7 +129,9 @@ func (c *call) roundTripTranslated(r *http.Request) (*http.Response, error) {
 		return c.answerAlone(r, x)
 	}
 	out := r.Clone(r.Context())
-	out.URL = c.target.Base.JoinPath(x.Path)
+	base := *c.target.Base
+	base.Path, base.RawPath = strings.TrimSuffix(base.Path, "/")+x.Path, ""
+	out.URL = &base
 	out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(x.Body)), int64(len(x.Body))
 	addressTranslated(out.Header)
 	res, err := c.target.Transport.RoundTrip(out)
