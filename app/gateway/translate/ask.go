@@ -71,6 +71,9 @@ func Ask(route string, body []byte, model string, e Engine) (*Exchange, error) {
 	if read == nil {
 		return nil, &Error{Status: 404, Message: route + " has no translation for this engine"}
 	}
+	if !slices.Contains([]string{LMStudio, LlamaCPP, Ollama}, e.Kind) {
+		e.Kind = OpenAI
+	}
 	a := &ask{engine: e, in: body, out: request{"model": model}, x: &Exchange{}}
 	if err := read(a); err != nil {
 		return nil, err
@@ -122,11 +125,8 @@ func (a *ask) decode(v any) error {
 	if err == nil {
 		return nil
 	}
-	if known := (*Error)(nil); errors.As(err, &known) {
-		return known
-	}
 	param := ""
-	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		param = wrong.Field
 	}
 	return refuse(param, "the request cannot be read: %v", err)

@@ -79,6 +79,9 @@ func TestAsk(t *testing.T) {
 			`{"max_tokens":null,"seed":null,"stop":null,"temperature":null}`},
 		{"ALimitThatTheContextCannotHold", "/api/chat", "openai",
 			`{"messages":[{"role":"user"}],"options":{"num_predict":100000}}`, `{"max_tokens":null}`},
+		{"FirstSystemMessagesAreOne", "/api/chat", "lmstudio llamacpp openai ollama",
+			`{"messages":[{"role":"system","content":"a"},{"role":"system","content":"b"},{"role":"user","content":"c"},{"role":"system","content":"d"}]}`,
+			`{"messages":[{"role":"system","content":"a\n\nb"},{"role":"user","content":"c"},{"role":"system","content":"d"}]}`},
 		{"FormatJSON", "/api/chat", "llamacpp openai ollama", `{"messages":[{"role":"user"}],"format":"json"}`,
 			`{"response_format":{"type":"json_object"}}`},
 		{"FormatJSONOfLMStudio", "/api/chat", "lmstudio", `{"messages":[{"role":"user"}],"format":"json"}`,
@@ -285,8 +288,8 @@ func TestAsk_Refuses(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := Ask(tt.route, []byte(tt.body), "e", Engine{Kind: tt.kind})
-			e := (*Error)(nil)
-			if !errors.As(err, &e) {
+			e, ok := errors.AsType[*Error](err)
+			if !ok {
 				t.Fatalf("error = %v", err)
 			}
 			if e.Status != tt.status || e.Param != tt.param || !strings.Contains(e.Message, tt.words) {
@@ -300,5 +303,12 @@ func TestTranslates(t *testing.T) {
 	want := []string{"/api/chat", "/api/embed", "/api/embeddings", "/api/generate", "/v1/messages", "/v1/responses"}
 	if got := slices.Sorted(maps.Keys(routes)); !slices.Equal(got, want) || !Translates(want[0]) || Translates("/v1/models") {
 		t.Errorf("routes are %v", got)
+	}
+}
+
+func TestAsk_AnUnknownKindIsTakenForOpenAI(t *testing.T) {
+	_, want := asked(t, "/v1/responses", OpenAI, `{"input":"x","user":"u"}`)
+	if _, got := asked(t, "/v1/responses", "sglang", `{"input":"x","user":"u"}`); !reflect.DeepEqual(got, want) {
+		t.Errorf("asks %v, not %v", got, want)
 	}
 }

@@ -21,6 +21,7 @@ type block struct {
 	said []byte // as far as it has come; nil of a callBlock
 	call *call  // of a callBlock
 	told bool   // the client knows of it
+	torn bool   // the answer was cut off in it
 }
 
 // text is what has come of the block, of a call its arguments.
@@ -73,6 +74,9 @@ func (w *blocks) piece(x *Exchange, p piece) error {
 // end implements writer.
 func (w *blocks) end(x *Exchange) error {
 	w.begin(x)
+	if w.reading {
+		w.last().torn = x.finish == "length"
+	}
 	if err := w.shut(x); err != nil {
 		return err
 	}

@@ -96,7 +96,7 @@ func (w *words) UnmarshalJSON(raw []byte) error {
 func readChunk(data []byte) (*chunk, error) {
 	c := &chunk{}
 	err := json.Unmarshal(data, c)
-	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
+	if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		err = nil
 	}
 	return c, err

@@ -2,6 +2,7 @@ package translate
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 
 	"github.com/ollama/ollama/anthropic"
@@ -17,14 +18,21 @@ type messagesWriter struct {
 // messageAnswer is an answer, or its head in a stream. Anthropic writes null where
 // Ollama's type would leave a field out.
 type messageAnswer struct {
-	ID           string                   `json:"id"`
-	Type         string                   `json:"type"`
-	Role         string                   `json:"role"`
-	Model        string                   `json:"model"`
-	Content      []anthropic.ContentBlock `json:"content"`
-	StopReason   *string                  `json:"stop_reason"`
-	StopSequence *string                  `json:"stop_sequence"`
-	Usage        messageUsage             `json:"usage"`
+	ID           string         `json:"id"`
+	Type         string         `json:"type"`
+	Role         string         `json:"role"`
+	Model        string         `json:"model"`
+	Content      []contentBlock `json:"content"`
+	StopReason   *string        `json:"stop_reason"`
+	StopSequence *string        `json:"stop_sequence"`
+	Usage        messageUsage   `json:"usage"`
+}
+
+// contentBlock is a block; thinking has a signature, which some clients insist on.
+// Nobody signs here, so it is empty.
+type contentBlock struct {
+	anthropic.ContentBlock
+	Signature *string `json:"signature,omitempty"`
 }
 
 // messageUsage counts what of the prompt was cached apart from the rest.
@@ -42,7 +50,7 @@ type messageStop struct {
 
 func (w *messagesWriter) head(x *Exchange) messageAnswer {
 	return messageAnswer{
-		ID: "msg_" + x.answerID(), Type: "message", Role: "assistant", Model: x.model, Content: []anthropic.ContentBlock{},
+		ID: "msg_" + x.answerID(), Type: "message", Role: "assistant", Model: x.model, Content: []contentBlock{},
 	}
 }
 
@@ -56,16 +64,20 @@ func (w *messagesWriter) begin(x *Exchange) {
 }
 
 func (w *messagesWriter) open(x *Exchange, i int, b *block) {
-	none, c := "", anthropic.ContentBlock{}
+	none, c := "", contentBlock{}
 	switch b.kind {
 	case textBlock:
 		c.Type, c.Text = "text", &none
 	case thinkingBlock:
-		c.Type, c.Thinking = "thinking", &none
+		c.Type, c.Thinking, c.Signature = "thinking", &none, &none
 	case callBlock:
 		c.Type, c.ID, c.Name, c.Input = "tool_use", b.call.id, b.call.name, struct{}{}
 	}
-	x.sent("content_block_start", anthropic.ContentBlockStartEvent{Type: "content_block_start", Index: i, ContentBlock: c})
+	x.sent("content_block_start", struct {
+		Type  string       `json:"type"`
+		Index int          `json:"index"`
+		Block contentBlock `json:"content_block"`
+	}{"content_block_start", i, c})
 }
 
 func (w *messagesWriter) grow(x *Exchange, i int, b *block, text string) {
@@ -81,7 +93,11 @@ func (w *messagesWriter) grow(x *Exchange, i int, b *block, text string) {
 	x.sent("content_block_delta", anthropic.ContentBlockDeltaEvent{Type: "content_block_delta", Index: i, Delta: d})
 }
 
-func (w *messagesWriter) shut(x *Exchange, i int, _ *block) {
+func (w *messagesWriter) shut(x *Exchange, i int, b *block) {
+	if b.kind == thinkingBlock {
+		x.sent("content_block_delta", json.RawMessage(fmt.Sprintf(
+			`{"type":"content_block_delta","index":%d,"delta":{"type":"signature_delta","signature":""}}`, i)))
+	}
 	x.sent("content_block_stop", anthropic.ContentBlockStopEvent{Type: "content_block_stop", Index: i})
 }
 
@@ -98,12 +114,12 @@ func (w *messagesWriter) finish(x *Exchange, _ []*block) error {
 func (w *messagesWriter) whole(x *Exchange, all []*block) error {
 	answer := w.head(x)
 	for _, b := range all {
-		text, c := b.text(), anthropic.ContentBlock{}
+		text, none, c := b.text(), "", contentBlock{}
 		switch b.kind {
 		case textBlock:
 			c.Type, c.Text = "text", &text
 		case thinkingBlock:
-			c.Type, c.Thinking = "thinking", &text
+			c.Type, c.Thinking, c.Signature = "thinking", &text, &none
 		case callBlock:
 			input, err := x.object(b.call)
 			if err != nil {

@@ -18,9 +18,10 @@ type nativeWriter struct {
 type nativeAnswer struct {
 	Model     string         `json:"model"`
 	CreatedAt time.Time      `json:"created_at"`
-	Message   *nativeMessage `json:"message,omitempty"`  // of /api/chat
-	Response  *string        `json:"response,omitempty"` // of /api/generate
-	Thinking  string         `json:"thinking,omitempty"` // of /api/generate
+	Message   *nativeMessage `json:"message,omitempty"`    // of /api/chat
+	Response  *string        `json:"response,omitempty"`   // of /api/generate
+	Thinking  string         `json:"thinking,omitempty"`   // of /api/generate
+	ToolCalls []nativeCall   `json:"tool_calls,omitempty"` // of /api/generate
 	Done      bool           `json:"done"`
 	Reason    string         `json:"done_reason,omitempty"`
 	Logprobs  []api.Logprob  `json:"logprobs,omitempty"`
@@ -82,7 +83,7 @@ func (w *nativeWriter) answer(x *Exchange, p piece, made []nativeCall) nativeAns
 		a.Message = &nativeMessage{Role: "assistant", Content: p.text, Thinking: p.thinking, ToolCalls: made}
 		return a
 	}
-	a.Response, a.Thinking = &p.text, p.thinking
+	a.Response, a.Thinking, a.ToolCalls = &p.text, p.thinking, made
 	return a
 }
 

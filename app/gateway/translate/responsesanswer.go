@@ -126,6 +126,9 @@ func (w *responsesWriter) response(x *Exchange, status string, output []any) map
 // item is a block as an item of the output.
 func (w *responsesWriter) item(x *Exchange, i int, b *block, status string) map[string]any {
 	item := map[string]any{"id": w.id(x, i, b)}
+	if b.torn && status == "completed" {
+		status = "incomplete"
+	}
 	text, begun := b.text(), status == "in_progress"
 	switch b.kind {
 	case textBlock:

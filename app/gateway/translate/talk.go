@@ -61,6 +61,11 @@ func (t *talk) say(role string, parts []part, thinking string, calls []toolCall)
 		parts, t.late = append(t.late, parts...), nil
 	}
 	t.settle()
+	if n := len(t.messages); role == "system" && n == 1 && t.messages[0].Role == role {
+		// Many templates take one system message, at the beginning.
+		t.messages[0].Content = fmt.Sprint(t.messages[0].Content, "\n\n", content(parts, "\n"))
+		return
+	}
 	for i := range calls {
 		if calls[i].Function.Arguments == "" {
 			calls[i].Function.Arguments = "{}"
