@@ -158,6 +158,9 @@ func (r reply) parts(model string) []api.ChatResponse {
 		add(api.Message{Content: t})
 	}
 	if len(r.calls) > 0 {
+		if len(r.thought) > 0 && len(r.text) == 0 {
+			add(api.Message{Content: "\n\n"}) // the converter for messages never ends a thought that a call follows
+		}
 		add(api.Message{ToolCalls: r.toolCalls()})
 	}
 	add(api.Message{})

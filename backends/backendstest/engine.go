@@ -12,10 +12,10 @@ import (
 	"carpool/backends/internal/serve"
 )
 
-// Models are what an engine lists until SetModels.
+// Models are what an engine like Ollama lists until SetModels.
 var Models = []string{"tiny:latest", "other:latest", "embed:latest"}
 
-// Version is what an engine says of itself.
+// Version is what an engine like Ollama says of itself.
 const Version = "0.17.4"
 
 // Engine is a scripted engine. Its methods may be called from any goroutine,

@@ -4,10 +4,12 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"math"
 	"net/http"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/openai/openai-go/v3"
@@ -247,7 +249,7 @@ func TestMakesEmbed(t *testing.T) {
 		if err != nil || len(floats.Data) != 2 || !slices.Equal(floats.Data[1].Embedding, Vector("two")) || floats.Data[1].Index != 1 {
 			t.Fatalf("floats: %v %+v", err, floats)
 		}
-		if want := map[string]int64{"LM Studio": 0}[e.kind.name]; e.kind.name != "LM Studio" && floats.Usage.PromptTokens != 3 || e.kind.name == "LM Studio" && floats.Usage.PromptTokens != want {
+		if want := map[string]int64{"LM Studio": 0, "llama-server": 3, "vLLM": 3}[e.kind.name]; floats.Usage.PromptTokens != want {
 			t.Errorf("usage %+v", floats.Usage)
 		}
 		_, body, err := ask(e, "/v1/embeddings", `{"model":"`+model+`","input":"two","encoding_format":"base64","dimensions":3}`)
@@ -272,12 +274,12 @@ func TestMakesCompleteResponsesAndMessages(t *testing.T) {
 			t.Errorf("completion: %v %+v", err, done)
 		}
 
-		ask1 := oairesponses.ResponseNewParams{Model: model, Input: oairesponses.ResponseNewParamsInputUnion{OfString: openai.String("nonce:abc think")}}
-		r, err := c.Responses.New(t.Context(), ask1)
+		params := oairesponses.ResponseNewParams{Model: model, Input: oairesponses.ResponseNewParamsInputUnion{OfString: openai.String("nonce:abc think")}}
+		r, err := c.Responses.New(t.Context(), params)
 		if err != nil || r.OutputText() != text || r.Usage.OutputTokens != 15 {
 			t.Errorf("responses: %v %+v", err, r)
 		}
-		s := c.Responses.NewStreaming(t.Context(), ask1)
+		s := c.Responses.NewStreaming(t.Context(), params)
 		said, last := "", ""
 		for s.Next() {
 			last = s.Current().Type
@@ -296,6 +298,10 @@ func TestMakesCompleteResponsesAndMessages(t *testing.T) {
 		if _, body, err := ask(e, "/v1/messages", `{"model":"`+model+`","stream":true`+message); err != nil || strings.Count(body, `"text":"abc "`) != 8 || !strings.HasSuffix(body, "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n") {
 			t.Errorf("streamed messages: %v %s", err, body)
 		}
+		const tools = `,"stream":true,"max_tokens":100,"tools":[{"name":"f","input_schema":{"type":"object"}}],"messages":[{"role":"user","content":"think, then call:f"}]}`
+		if _, body, err := ask(e, "/v1/messages", `{"model":"`+model+`"`+tools); err != nil || !strings.Contains(body, `"index":2,"content_block":{"type":"tool_use"`) || strings.Count(body, "event: content_block_stop") != 3 || !strings.Contains(body, `"stop_reason":"tool_use"`) {
+			t.Errorf("a call after a thought: %v %s", err, body)
+		}
 
 		e.SetResponses(false)
 		e.SetMessages(false)
@@ -306,4 +312,101 @@ func TestMakesCompleteResponsesAndMessages(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestMakesFollowScripts(t *testing.T) {
+	eachMake(t, func(t *testing.T, e *Engine, _ *openai.Client, model, _ string) {
+		const path, mark = "/v1/chat/completions", "data: [DONE]\n\n"
+		body := talk(model, "nonce:abc", `,"stream":true`)
+		for name, c := range map[string]struct {
+			script Script
+			want   func(resp *http.Response, body string, err error) bool
+		}{
+			"good": {Script{}, func(_ *http.Response, b string, err error) bool {
+				return err == nil && strings.HasSuffix(b, mark) && strings.Count(b, "abc ") == 8
+			}},
+			"more tokens": {Script{Tokens: 50}, func(_ *http.Response, b string, err error) bool { return err == nil && strings.Count(b, "abc ") == 50 }},
+			"no mark": {Script{End: NoMark}, func(_ *http.Response, b string, err error) bool {
+				return err == nil && !strings.Contains(b, mark) && strings.Count(b, "abc ") == 8
+			}},
+			"closed": {Script{End: Close, At: 2}, func(_ *http.Response, b string, err error) bool { return err != nil && strings.Count(b, "abc ") == 2 }},
+			"reset":  {Script{End: Reset}, func(_ *http.Response, _ string, err error) bool { return errors.Is(err, syscall.ECONNRESET) }},
+			"garbage": {Script{End: Garbage, At: 1}, func(_ *http.Response, b string, err error) bool {
+				return err != nil && strings.Contains(b, "not the protocol")
+			}},
+			"error at once": {Script{End: Error}, func(r *http.Response, b string, err error) bool {
+				return err == nil && r.StatusCode == 200 && r.Header.Get("Content-Type") == "text/event-stream" && strings.Contains(b, "scripted error") && !strings.Contains(b, "abc")
+			}},
+			"status": {Script{Status: 503, Error: "busy", Header: http.Header{"Retry-After": {"3"}}}, func(r *http.Response, b string, err error) bool {
+				return r.StatusCode == 503 && strings.Contains(b, `"busy"`) && strings.HasPrefix(b, `{"error":`) && r.Header.Get("Retry-After") == "3"
+			}},
+		} {
+			t.Run(name, func(t *testing.T) {
+				e.Script(c.script)
+				resp, got, err := ask(e, path, body)
+				if !c.want(resp, got, err) {
+					t.Errorf("%+v %q %v", resp, got, err)
+				}
+			})
+		}
+		e.Hold()
+		done := make(chan string)
+		go func() {
+			_, got, _ := ask(e, path, body)
+			done <- got
+		}()
+		e.Next().Release(Script{Status: 500})
+		if got := <-done; !strings.Contains(got, "scripted error") {
+			t.Errorf("released with an error, got %s", got)
+		}
+	})
+}
+
+func TestMakesRefuseWhatIsNoRequest(t *testing.T) {
+	eachMake(t, func(t *testing.T, e *Engine, _ *openai.Client, model, vectors string) {
+		for path, body := range map[string]string{
+			"/v1/chat/completions": `{"model":"` + model + `","messages":[{"role":"user","content":5}]}`,
+			"/v1/completions":      `{"model":"` + model + `"}`,
+			"/v1/embeddings":       `{"model":"` + vectors + `","input":{}}`,
+			"/v1/responses":        `{"model":"` + model + `","input":5}`,
+			"/v1/messages":         `{"model":"` + model + `","max_tokens":9,"messages":[{"role":"user","content":5}]}`,
+		} {
+			for _, b := range []string{body, "nonsense"} {
+				if status, got := fetch(t, e, "POST", path, "", b); status != 400 || !json.Valid([]byte(got)) {
+					t.Errorf("%s %s: %d %s", path, b, status, got)
+				}
+			}
+		}
+	})
+}
+
+func TestDocumentsEnd(t *testing.T) {
+	for schema, want := range map[string]string{
+		`{"$ref":"#"}`: `null`,
+		`{"type":"object","required":["next"],"properties":{"next":{"anyOf":[{"type":"null"},{"$ref":"#"}]}}}`:      `{"next":null}`,
+		`{"type":"object","required":["children"],"properties":{"children":{"type":"array","items":{"$ref":"#"}}}}`: `{"children":[{"children":[{"children":[]}]}]}`,
+		`{"type":["string","null"],"maxLength":2}`:                                                                  `"wo"`,
+		`{"const":5}`: `5`,
+		`true`:        `{}`,
+	} {
+		var s any
+		if err := json.Unmarshal([]byte(schema), &s); err != nil {
+			t.Fatal(err)
+		}
+		if got := marshal(document(s, s, 0)); got != want {
+			t.Errorf("%s: %s, want %s", schema, got, want)
+		}
+	}
+}
+
+func TestQuirksAreOfTheirEngines(t *testing.T) {
+	known := map[string]bool{}
+	for _, m := range makes {
+		known[m.build(t).kind.name] = true
+	}
+	for _, q := range Quirks {
+		if !known[q.Engine] || q.Quirk == "" || q.About == "" || q.From == "" {
+			t.Errorf("%+v", q)
+		}
+	}
 }

@@ -6,15 +6,19 @@ import (
 	"strings"
 )
 
-// deep is from which depth on arrays are empty where they may be, so that a
-// schema that holds itself ends.
-const deep = 6
+const (
+	deep    = 6  // from here on arrays are empty where they may be, so that a schema that holds itself ends
+	deepest = 64 // where one that asks for itself is given up
+)
 
 // document is a small one that satisfies a JSON schema: all that is required,
 // and one item in each array. A schema that it does not understand gets null.
 func document(schema, root any, depth int) any {
 	s, ok := schema.(map[string]any)
-	if !ok {
+	switch {
+	case depth > deepest:
+		return nil
+	case !ok:
 		return object{}
 	}
 	if ref, ok := s["$ref"].(string); ok {
@@ -113,10 +117,10 @@ func number(s map[string]any) any {
 	return n
 }
 
-// resolve follows a reference inside the schema: "#/$defs/name".
+// resolve follows a reference inside the schema: "#/$defs/name", or "#".
 func resolve(ref string, root any) any {
 	at := root
-	for _, step := range strings.Split(strings.TrimPrefix(ref, "#/"), "/") {
+	for _, step := range strings.Split(ref, "/")[1:] {
 		m, _ := at.(map[string]any)
 		at = m[step]
 	}

@@ -29,7 +29,7 @@ type Script struct {
 	Delay  time.Duration   // before the headers
 	Every  time.Duration   // before each token after the first
 	Until  <-chan struct{} // no second token before it is closed; nil = at once
-	Tokens int             // 0 = the limit in the request, else 8; other makes than Ollama: 0 = what the request asks for
+	Tokens int             // 0 = the limit in the request, else 8; where requests are read, 0 = what they ask for
 	Split  int             // bytes of each write, flushed one by one; 0 = one write per token
 
 	End   End
