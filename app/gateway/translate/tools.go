@@ -53,7 +53,7 @@ func (t *toolset) put(a *ask, c choice, parallel *bool) error {
 	switch {
 	case c.how == "none" && a.engine.Kind == Ollama: // it does not read tool_choice
 		delete(a.out, "tools")
-	case c.how == "function" && (a.engine.Kind == LMStudio || a.engine.Kind == LlamaCPP || a.engine.Kind == Ollama):
+	case c.how == "function" && a.engine.Kind != OpenAI:
 		a.out["tools"] = []json.RawMessage{t.tools[slices.Index(t.names, c.name)]}
 		a.out["tool_choice"] = "required"
 	case c.how == "function":
