@@ -1,6 +1,8 @@
 package app
 
 import (
+	"slices"
+
 	"carpool/backends"
 	"carpool/batching"
 	"carpool/gpu"
@@ -14,7 +16,8 @@ type Health struct {
 	Uptime   float64        `json:"uptime_s"`
 	Batching healthBatching `json:"batching"`
 	Models   []healthModel  `json:"models"` // used since the start, the last first
-	Engine   *healthEngine  `json:"engine"` // null while none serves
+	Engine   *healthEngine  `json:"engine"` // the preferred one; null while none serves
+	Engines  []healthEngine `json:"engines"`
 	GPU      gpu.Reading    `json:"gpu"`
 	History  healthHistory  `json:"history"`
 	Problems []string       `json:"problems"` // without paths; the window and the command line tell more
@@ -55,6 +58,7 @@ type healthEngine struct {
 	Simulated bool            `json:"simulated"`
 	Slots     int             `json:"slots"` // 0 = not known
 	Models    int             `json:"models"`
+	Group     string          `json:"gpu_group,omitempty"`
 }
 
 type healthHistory struct {
@@ -76,9 +80,13 @@ func (a *App) Health() Health {
 		Problems: []string{},
 	}
 	h.Models = healthModels(s)
-	if e, ok := active(s.Engines); ok {
-		h.Engine = &healthEngine{Name: e.Name, Kind: e.Kind, Label: e.Label, Version: e.Version,
-			Health: e.Health, Simulated: e.Simulated, Slots: e.Slots, Models: len(e.Models)}
+	h.Engines = make([]healthEngine, len(s.Engines))
+	for i, e := range s.Engines {
+		h.Engines[i] = healthEngine{Name: e.Name, Kind: e.Kind, Label: e.Label, Version: e.Version,
+			Health: e.Health, Simulated: e.Simulated, Slots: e.Slots, Models: len(e.Models), Group: e.Group}
+	}
+	if i := slices.IndexFunc(s.Engines, serves); i >= 0 {
+		h.Engine = &h.Engines[i]
 	} else {
 		h.Status = "no engine"
 	}

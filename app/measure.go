@@ -22,7 +22,7 @@ func (a *App) measured() metrics.State {
 	m := stats.Merge
 	s.Embeddings = metrics.Embeddings{Calls: m.Requests, EngineCalls: m.Calls + m.Retried + m.Checks,
 		CacheHits: stats.Cache.Hits, CacheMisses: stats.Cache.Misses, CacheBytes: uint64(stats.Cache.Bytes)}
-	s.Superseded, s.Shared = stats.Superseded, stats.Shared
+	s.Superseded, s.Shared, s.Moved = stats.Superseded, stats.Shared, stats.Moved
 	return s
 }
 

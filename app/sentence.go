@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"carpool/app/tuner"
@@ -31,7 +32,10 @@ func sentence(t batching.Totals, tokensPS float64, serves bool) string {
 // basis says what the state rests on: "Ollama 0.17.4 · 4 slots · adaptive at 4 · 127.0.0.1:11435".
 func basis(s Snapshot, address string) string {
 	var parts []string
-	if e, ok := active(s.Engines); ok {
+	for _, e := range s.Engines {
+		if e.Health != backends.Up {
+			continue
+		}
 		parts = append(parts, strings.TrimSpace(e.Label+" "+e.Version))
 		if n := slots(e, s.Tuning); n > 0 {
 			parts = append(parts, counted(n, "slot", "slots"))
@@ -62,12 +66,12 @@ func counted(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-// active is the engine that requests go to, if it is up.
+// active is the preferred engine, if one is up.
 func active(engines []backends.Info) (backends.Info, bool) {
-	for _, e := range engines {
-		if e.Active && e.Health == backends.Up {
-			return e, true
-		}
+	if i := slices.IndexFunc(engines, serves); i >= 0 {
+		return engines[i], true
 	}
 	return backends.Info{}, false
 }
+
+func serves(e backends.Info) bool { return e.Active && e.Health == backends.Up }

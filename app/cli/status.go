@@ -89,8 +89,11 @@ func facts(s app.Snapshot) [][]string {
 	rows := [][]string{{"Endpoint", s.Endpoint}, {"Batching", batchingText(s)}}
 	for _, e := range s.Engines {
 		parts := []string{strings.TrimSpace(e.Label + " " + e.Version), string(e.Health)}
-		if e.Active {
-			parts = append(parts, "serves")
+		if e.Active && len(s.Engines) > 1 {
+			parts = append(parts, "preferred")
+		}
+		if e.Group != "" {
+			parts = append(parts, "GPU "+e.Group)
 		}
 		if e.URL != "" {
 			parts = append(parts, e.URL)
@@ -101,7 +104,7 @@ func facts(s app.Snapshot) [][]string {
 		if e.Problem != "" {
 			parts = append(parts, e.Problem)
 		}
-		rows = append(rows, []string{"Engine", strings.Join(parts, ", ")})
+		rows = append(rows, []string{"Engine " + e.Name, strings.Join(parts, ", ")})
 	}
 	if len(s.Engines) == 0 {
 		rows = append(rows, []string{"Engine", "none"})
@@ -176,6 +179,9 @@ func savedText(s app.Snapshot) string {
 	}
 	if n := s.Gateway.Superseded; n > 0 {
 		parts = append(parts, counted(int64(n), "request", "requests")+" replaced by newer ones")
+	}
+	if n := s.Gateway.Moved; n > 0 {
+		parts = append(parts, counted(int64(n), "request", "requests")+" moved on from an engine that went away")
 	}
 	return strings.Join(parts, ", ")
 }

@@ -14,6 +14,7 @@ type State struct {
 	Embeddings Embeddings
 	Superseded uint64 // waiting requests that a newer one replaced
 	Shared     uint64 // requests answered by the run of an identical one
+	Moved      uint64 // requests that went on at another engine, as theirs went away
 }
 
 // Engine is one engine that is known.
@@ -63,12 +64,13 @@ var (
 	cacheSize   = describe("embedding_cache_bytes", "Memory that the cache of embeddings holds.")
 	superseded  = describe("superseded_total", "Waiting requests that a newer one of the same app replaced.")
 	shared      = describe("shared_total", "Requests that were answered by the run of an identical one.")
+	moved       = describe("moved_total", "Requests that went on at another engine because theirs went away.")
 	gpuMemory   = describe("gpu_memory_bytes", "Memory of the GPU.", "device", "kind")
 	gpuBusy     = describe("gpu_utilization_ratio", "Share of the time in which the GPU ran anything, 0 to 1.", "device")
 )
 
 var described = []*prometheus.Desc{buildInfo, engineUp, limit, slots, budget, queueDepth, inFlight, merged, merges,
-	cacheHits, cacheMisses, cacheSize, superseded, shared, gpuMemory, gpuBusy}
+	cacheHits, cacheMisses, cacheSize, superseded, shared, moved, gpuMemory, gpuBusy}
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("carpool_"+name, help, labels, nil)
@@ -125,6 +127,7 @@ func (n *now) Collect(out chan<- prometheus.Metric) {
 	gauge(cacheSize, float64(s.Embeddings.CacheBytes))
 	count(superseded, s.Superseded)
 	count(shared, s.Shared)
+	count(moved, s.Moved)
 }
 
 // collectModels adds up what models without a label of their own have waiting
