@@ -160,6 +160,14 @@ func TestLMStudio(t *testing.T) {
 		wants(t, e, "POST", "/v1/chat/completions", talk("gpt-4", "hi", ""), 400, `"code":"model_not_found"`)
 	})
 
+	t.Run("NamesTheRoleWithTheFirstToken", func(t *testing.T) {
+		e := NewLMStudio(t)
+		_, body := fetch(t, e, "POST", "/v1/chat/completions", "", talk(model, "nonce:abc", `,"stream":true`))
+		if !strings.HasPrefix(body, `data: {"choices":[{"delta":{"content":"abc ","role":"assistant"}`) || strings.Count(body, "assistant") != 1 {
+			t.Error(body)
+		}
+	})
+
 	t.Run("SaysUnknownPathsInA200", func(t *testing.T) {
 		e := NewLMStudio(t)
 		wants(t, e, "GET", "/x", "", 200, `{"error":"Unexpected endpoint or method. (GET /x)"}`)

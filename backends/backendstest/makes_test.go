@@ -158,6 +158,24 @@ func TestMakesCallTools(t *testing.T) {
 		if got := stream(t, c, p).Choices[0]; got.FinishReason != "stop" || got.Message.Content != "the tool says: sunny, 21 degrees" {
 			t.Errorf("result: %+v", got)
 		}
+		p.Messages = append(p.Messages, openai.UserMessage("thank you"))
+		if got := stream(t, c, p).Choices[0]; strings.Contains(got.Message.Content, "sunny") {
+			t.Errorf("an old result: %+v", got)
+		}
+	})
+}
+
+func TestMakesQuoteResultsInEveryDialect(t *testing.T) {
+	eachMake(t, func(t *testing.T, e *Engine, _ *openai.Client, model, _ string) {
+		for path, turns := range map[string]string{
+			"/v1/responses": `"input":[{"role":"user","content":"weather?"},{"type":"function_call","call_id":"1","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"1","output":"sunny"}]`,
+			"/v1/messages":  `"max_tokens":50,"messages":[{"role":"user","content":"weather?"},{"role":"assistant","content":[{"type":"tool_use","id":"1","name":"f","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"1","content":"sunny"}]}]`,
+		} {
+			wants(t, e, "POST", path, `{"model":"`+model+`",`+turns+`}`, 200, "the tool says: sunny")
+			if _, body := fetch(t, e, "POST", path, "", `{"model":"`+model+`",`+strings.TrimSuffix(turns, "]")+`,{"role":"user","content":"thank you"}]}`); strings.Contains(body, "sunny") {
+				t.Errorf("%s: an old result: %s", path, body)
+			}
+		}
 	})
 }
 
