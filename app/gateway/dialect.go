@@ -30,6 +30,20 @@ func dialectOf(path string) Dialect {
 	return Ollama
 }
 
+// reads reports whether clients of the dialect can read an error answer: under /v1
+// they look for an object, where LM Studio may write a text.
+func (d Dialect) reads(body []byte) bool {
+	if d == Ollama {
+		return true
+	}
+	var e struct {
+		Error struct {
+			Message *string `json:"message"`
+		} `json:"error"`
+	}
+	return json.Unmarshal(body, &e) == nil && e.Error.Message != nil
+}
+
 type openAIError struct {
 	Message string  `json:"message"`
 	Type    string  `json:"type"`

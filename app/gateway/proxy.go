@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"carpool/app/gateway/translate"
 	"carpool/backends"
 )
 
@@ -296,6 +297,13 @@ func (c *call) passRefusal(res *http.Response) error {
 	c.fault = newFault(kindOfEngine(res.StatusCode, string(head[:n])), "the engine's own error")
 	if rules[c.fault.kind].hopeless {
 		res.Header.Set("X-Should-Retry", "false")
+	}
+	if err != nil && !c.dialect.reads(head[:n]) {
+		head = translate.Refusal(c.in.URL.Path, res.StatusCode, head[:n])
+		n = len(head)
+		res.ContentLength = int64(n)
+		res.Header.Set("Content-Length", strconv.Itoa(n))
+		res.Header.Set("Content-Type", "application/json; charset=utf-8")
 	}
 	c.watch.tokens(c.policy.Stall) // it comes in one go
 	c.publish(res, plain)

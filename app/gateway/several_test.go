@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/ollama/ollama/api"
+	"github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/option"
 
 	"carpool/backends"
 	"carpool/backends/backendstest"
@@ -416,4 +419,17 @@ func outcomeOf(f *fleet, body string) string {
 		return "told"
 	}
 	return "other"
+}
+
+func TestAnErrorThatNoClientReadsIsWrapped(t *testing.T) {
+	engine := backendstest.NewLMStudio(t)
+	engine.SetModels("tiny")
+	f := newFleet(t, batching.Settings{}, at("lmstudio", engine))
+	engine.Always(backendstest.Script{Status: 400, Body: `{"error":"no such thing"}`, Header: http.Header{"Content-Type": {"application/json"}}})
+	client := openai.NewClient(option.WithBaseURL(f.url+"/v1"), option.WithAPIKey("x"))
+	_, err := client.Chat.Completions.New(t.Context(), openai.ChatCompletionNewParams{Model: "tiny", Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage("say")}})
+	var refusal *openai.Error
+	if !errors.As(err, &refusal) || refusal.StatusCode != 400 || refusal.Message != "no such thing" || refusal.Type != "invalid_request_error" {
+		t.Errorf("%v", err)
+	}
 }
