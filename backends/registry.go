@@ -50,7 +50,8 @@ type Registry struct {
 	seen    bool // a real engine, now or in an earlier run
 	told    bool // OnReal
 	isReady bool
-	engines []*engine // candidates, best first
+	engines []*engine      // candidates, best first
+	slots   map[string]int // by address: what the log of an engine that was started here says
 	retired []*http.Transport
 	running bool
 	demo    *Demo // nil outside Run, and until it is first needed
@@ -138,6 +139,25 @@ func (r *Registry) Trouble(name string, _ error) {
 	defer r.mu.Unlock()
 	for _, e := range r.engines {
 		if e.info.Name == name {
+			r.hurry(e)
+		}
+	}
+}
+
+// TellSlots says how many requests the engine at a URL runs at once, as whoever
+// started it knows, for one that does not say so itself; 0 = not known any more.
+// Its word is also a reason to look at an engine that was not up.
+func (r *Registry) TellSlots(url string, n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := parsePlace(url).String()
+	news := r.slots[at] != n
+	if r.slots == nil {
+		r.slots = map[string]int{}
+	}
+	r.slots[at] = n
+	for _, e := range r.engines {
+		if e.String() == at && (news || e.info.Health != Up) {
 			r.hurry(e)
 		}
 	}
@@ -253,6 +273,9 @@ func (r *Registry) apply(p probed) (first bool) {
 	defer r.mu.Unlock()
 	if !slices.Contains(r.engines, p.engine) {
 		return false // the settings have changed meanwhile
+	}
+	if p.report.slots == 0 {
+		p.report.slots = r.slots[p.engine.String()]
 	}
 	p.engine.take(p)
 	if p.engine.info.Health != Up {
