@@ -26,6 +26,7 @@ type Config struct {
 	Models   Models   `toml:"models" json:"models"`
 	Embed    Embed    `toml:"embeddings" json:"embeddings"`
 	Engine   Engine   `toml:"engine" json:"engine"`
+	Engines  Engines  `toml:"engines" json:"engines"`
 	GPU      GPU      `toml:"gpu" json:"gpu"`
 	History  History  `toml:"history" json:"history"`
 	Log      Log      `toml:"log" json:"log"`
@@ -102,6 +103,14 @@ type Embed struct {
 type Engine struct {
 	URL  string `toml:"url" json:"url"`   // "" = discover; "demo"
 	Demo string `toml:"demo" json:"demo"` // auto, always, never
+}
+
+// Engines is about the engines that Carpool starts by itself.
+type Engines struct {
+	Start         []string `toml:"start" json:"start"`     // kinds
+	Slots         int      `toml:"slots" json:"slots"`     // 0 = by memory
+	Context       int      `toml:"context" json:"context"` // tokens of each slot; 0 = the engine's default
+	LlamaCPPModel string   `toml:"llamacpp_model" json:"llamacpp_model"`
 }
 
 // GPU is about reading the GPU.

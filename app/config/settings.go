@@ -131,6 +131,17 @@ var table = []entry{
 	choice("engine.demo", "auto", []string{"auto", "always", "never"}, func(c *Config) *string { return &c.Engine.Demo },
 		"When the demo engine gives simulated answers; auto = until a real engine was ever seen."),
 
+	list("engines.start", func(c *Config) *[]string { return &c.Engines.Start }, checkStarted,
+		"ollama, llamacpp, lmstudio",
+		"Engines that are started with Carpool, watched, and stopped with it.").atRestart(),
+	number("engines.slots", 0, 0, 64, "requests", func(c *Config) *int { return &c.Engines.Slots },
+		"Requests that an engine started by Carpool runs at once; 0 = as many as the GPU's memory carries. Counts at its next start."),
+	number("engines.context", 0, 0, 1048576, "tokens", func(c *Config) *int { return &c.Engines.Context },
+		"Context of each of these requests; 0 = the engine's own default. Counts at the engine's next start."),
+	text("engines.llamacpp_model", "", func(c *Config) *string { return &c.Engines.LlamaCPPModel }, checkModelSource,
+		"a .gguf file, user/repository, or empty",
+		"Model that llama-server is started with; empty = it loads what is asked for, where this build can."),
+
 	number("gpu.sample_ms", 1000, 200, 10000, "ms", func(c *Config) *int { return &c.GPU.SampleMS },
 		"Time between two readings of the GPU."),
 	number("gpu.reserve_mib", 512, 0, 65536, "MiB", func(c *Config) *int { return &c.GPU.ReserveMiB },
