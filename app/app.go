@@ -28,6 +28,7 @@ import (
 	"carpool/app/process"
 	"carpool/app/tuner"
 	"carpool/backends"
+	"carpool/backends/launch"
 	"carpool/batching"
 	"carpool/gpu"
 	"carpool/storage"
@@ -71,6 +72,10 @@ type App struct {
 	storeProblem string
 	sampler      *gpu.Sampler
 	engines      *backends.Registry
+	launcher     *launch.Supervisor // of the engines that Carpool runs
+	programs     programs
+	unstarted    unstarted
+	running      running
 	scheduler    *batching.Scheduler
 	tuner        *tuner.Tuner
 	processes    *process.Finder
@@ -189,6 +194,7 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 			}
 		},
 	})
+	a.launcher = a.newLauncher()
 	a.tuner = tuner.New(c, tuner.Options{
 		Engines: a.engines.Snapshot,
 		GPU:     a.sampler.Last,

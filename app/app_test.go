@@ -27,7 +27,12 @@ func TestMain(m *testing.M) {
 	if url := os.Getenv(askVariable); url != "" {
 		os.Exit(askAgainAndAgain(url))
 	}
-	goleak.VerifyTestMain(m)
+	if os.Getenv(engineVariable) != "" {
+		os.Exit(playOllama())
+	}
+	goleak.VerifyTestMain(m,
+		// lumberjack never ends its goroutine.
+		goleak.IgnoreTopFunction("gopkg.in/natefinch/lumberjack%2ev2.(*Logger).millRun"))
 }
 
 // options are those of an app on a free port with folders of its own.

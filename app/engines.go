@@ -1,6 +1,8 @@
 package app
 
 import (
+	"slices"
+
 	"carpool/app/config"
 	"carpool/backends"
 	"carpool/batching"
@@ -14,6 +16,11 @@ func (a *App) engineSettings(c config.Config) backends.Settings {
 	}
 	for _, i := range c.Engines.Items() {
 		s.Engines = append(s.Engines, backends.Source{Name: i.Name, Kind: backends.Kind(i.Kind), URL: i.URL})
+	}
+	for _, e := range a.running.all() {
+		if !slices.ContainsFunc(s.Engines, func(o backends.Source) bool { return o.Name == e.Name }) {
+			s.Engines = append(s.Engines, e)
+		}
 	}
 	var err error
 	if s.Authorities, err = c.Engines.Authorities(); err != nil { // the file was good when it was set

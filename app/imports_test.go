@@ -17,9 +17,9 @@ import (
 // unless it has a line of its own.
 var mayImport = map[string][]string{
 	".":                 {"app/cli", "ui/desktop"},
-	"app/cli":           {"app", "app/bench", "app/config", "app/control", "storage"},
-	"app":               {"app/config", "app/control", "app/gateway", "app/metrics", "app/process", "app/tuner", "batching", "gpu", "backends", "storage"},
-	"app/control":       {"app/config", "storage"},
+	"app/cli":           {"app", "app/bench", "app/config", "app/control", "backends/launch", "storage"},
+	"app":               {"app/config", "app/control", "app/gateway", "app/metrics", "app/process", "app/tuner", "batching", "gpu", "backends", "backends/launch", "storage"},
+	"app/control":       {"app/config", "backends/launch", "storage"},
 	"app/gateway":       {"batching", "backends"},
 	"app/tuner":         {"app/config", "batching", "batching/adaptive", "backends", "gpu"},
 	"app/bench":         {"app/config", "app/gateway", "app/tuner", "batching", "batching/adaptive", "backends"},
@@ -31,6 +31,7 @@ var mayImport = map[string][]string{
 	"batching/adaptive": {},
 	"gpu":               {},
 	"backends":          {},
+	"backends/launch":   {},
 	"storage":           {},
 	"ui/chart":          {},
 	"assets":            {},
@@ -51,6 +52,7 @@ var reasons = map[string]string{
 	"batching/adaptive": "a leaf: the governor lives by values, and the scheduler does without it",
 	"gpu":               "a leaf: the reader knows no scheduler",
 	"backends":          "a leaf: an engine knows no queue",
+	"backends/launch":   "a leaf: who runs an engine does not know what it answers",
 	"storage":           "a leaf: rows are plain values, app fills them in",
 	"ui/chart":          "a leaf: a chart knows no domain",
 	"assets":            "a leaf: pictures",

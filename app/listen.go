@@ -61,6 +61,18 @@ func owner(ctx context.Context, addr string) string {
 	if ask(ctx, "http://"+addr+"/api/version", &version) && version.Version != "" {
 		return "Ollama " + version.Version
 	}
+	var props struct {
+		Build string `json:"build_info"`
+	}
+	if ask(ctx, "http://"+addr+"/props", &props) && props.Build != "" {
+		return "llama.cpp " + props.Build
+	}
+	var greeting struct {
+		LMStudio bool `json:"lmstudio"`
+	}
+	if ask(ctx, "http://"+addr+"/lmstudio-greeting", &greeting) && greeting.LMStudio {
+		return "LM Studio"
+	}
 	return "another program"
 }
 

@@ -26,6 +26,8 @@ func (a *App) Run(ctx context.Context) error {
 
 	parts, failed := errgroup.WithContext(work)
 	parts.Go(func() error { return a.engines.Run(work) })
+	parts.Go(func() error { a.launcher.Run(work); return nil })
+	parts.Go(func() error { a.startEngines(work); return nil })
 	parts.Go(func() error { a.readGPU(work); return nil })
 	parts.Go(func() error { return a.tuner.Run(work, a.scheduler) })
 	parts.Go(func() error { a.processes.Run(work); return nil })

@@ -7,6 +7,7 @@ import (
 	"carpool/app/gateway"
 	"carpool/app/tuner"
 	"carpool/backends"
+	"carpool/backends/launch"
 	"carpool/batching"
 	"carpool/gpu"
 	"carpool/storage"
@@ -14,31 +15,35 @@ import (
 
 // Snapshot is the whole state at one moment: an immutable value.
 type Snapshot struct {
-	At        time.Time             `json:"at"`
-	Started   time.Time             `json:"started"`
-	Version   string                `json:"version"`
-	PID       int                   `json:"pid"`
-	Sentence  string                `json:"sentence"` // "3 running, 2 waiting, 61 tokens per second"
-	Basis     string                `json:"basis"`    // "Ollama 0.17.4 · fixed at 8 · 127.0.0.1:11435"
-	Listen    []string              `json:"listen"`   // addresses bound
-	Endpoint  string                `json:"endpoint"` // "http://127.0.0.1:11435", to copy
-	Config    config.Config         `json:"config"`   // in force, overrides included, secrets masked
-	Limits    batching.Limits       `json:"limits"`   // of the model used last, else of one never used
-	Tuning    []tuner.State         `json:"tuning"`   // each engine and model used since the start
-	SizeKey   string                `json:"size_key"` // the setting that the mode takes its size from
-	Queues    []batching.QueueState `json:"queues"`
-	Batching  batching.Totals       `json:"batching"`
-	Gateway   gateway.Stats         `json:"gateway"`
-	TokensPS  float64               `json:"tokens_per_second"` // generated, mean of the last 5 s
-	Engines   []backends.Info       `json:"engines"`           // the active one first
-	GPU       gpu.Reading           `json:"gpu"`
-	History   storage.State         `json:"history"`
-	Problems  []string              `json:"problems"`       // what the user should know, worst first
-	Simulated bool                  `json:"simulated"`      // the demo engine serves
-	Live      []Sample              `json:"live,omitempty"` // one a second, oldest first, at most 600
-	LogFile   string                `json:"log_file"`
-	ConfigAt  string                `json:"config_file"`
-	Draining  bool                  `json:"draining"`
+	At       time.Time             `json:"at"`
+	Started  time.Time             `json:"started"`
+	Version  string                `json:"version"`
+	PID      int                   `json:"pid"`
+	Sentence string                `json:"sentence"` // "3 running, 2 waiting, 61 tokens per second"
+	Basis    string                `json:"basis"`    // "Ollama 0.17.4 · fixed at 8 · 127.0.0.1:11435"
+	Listen   []string              `json:"listen"`   // addresses bound
+	Endpoint string                `json:"endpoint"` // "http://127.0.0.1:11435", to copy
+	Config   config.Config         `json:"config"`   // in force, overrides included, secrets masked
+	Limits   batching.Limits       `json:"limits"`   // of the model used last, else of one never used
+	Tuning   []tuner.State         `json:"tuning"`   // each engine and model used since the start
+	SizeKey  string                `json:"size_key"` // the setting that the mode takes its size from
+	Queues   []batching.QueueState `json:"queues"`
+	Batching batching.Totals       `json:"batching"`
+	Gateway  gateway.Stats         `json:"gateway"`
+	TokensPS float64               `json:"tokens_per_second"` // generated, mean of the last 5 s
+	Engines  []backends.Info       `json:"engines"`           // the active one first
+
+	Launch     []launch.State   `json:"launch"`     // engines that Carpool has started, also those that it has stopped
+	Launchable []launch.Program `json:"launchable"` // programs of engines on this machine
+
+	GPU       gpu.Reading   `json:"gpu"`
+	History   storage.State `json:"history"`
+	Problems  []string      `json:"problems"`       // what the user should know, worst first
+	Simulated bool          `json:"simulated"`      // the demo engine serves
+	Live      []Sample      `json:"live,omitempty"` // one a second, oldest first, at most 600
+	LogFile   string        `json:"log_file"`
+	ConfigAt  string        `json:"config_file"`
+	Draining  bool          `json:"draining"`
 }
 
 // Sample is one second of the live charts.

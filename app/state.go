@@ -24,6 +24,10 @@ func (a *App) Snapshot() Snapshot {
 		Gateway:  a.gateway.Stats(),
 		TokensPS: a.live.lastRate(),
 		Engines:  a.engines.Snapshot(),
+
+		Launch:     a.launcher.States(),
+		Launchable: a.programs.all(),
+
 		GPU:      a.sampler.Last(),
 		History:  a.history(),
 		Live:     a.live.all(),
@@ -82,6 +86,7 @@ func (a *App) problems(s Snapshot, serves bool) []string {
 	if !serves && a.looked() {
 		problems = append(problems, noEngine(s.Engines))
 	}
+	problems = append(problems, a.launchProblems(s.Launch)...)
 	if s.History.Problem != "" && s.Config.History.Enabled {
 		problems = append(problems, s.History.Problem)
 	}

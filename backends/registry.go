@@ -53,7 +53,8 @@ type Registry struct {
 	seen     bool // a real engine, now or in an earlier run
 	told     bool // OnReal
 	isReady  bool
-	engines  []*engine // the preferred first
+	engines  []*engine      // the preferred first
+	slots    map[string]int // by address: what the log of an engine that was started here says
 	retired  []*http.Transport
 	running  bool
 	demo     *Demo // nil outside Run, and until it is first needed
@@ -137,6 +138,25 @@ func (r *Registry) Trouble(name string, _ error) {
 	defer r.mu.Unlock()
 	if e := r.named(name); e != nil {
 		r.hurry(e)
+	}
+}
+
+// TellSlots says how many requests the engine at a URL runs at once, as whoever
+// started it knows, for one that does not say so itself; 0 = not known any more.
+// Its word is also a reason to look at an engine that was not up.
+func (r *Registry) TellSlots(url string, n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := parsePlace(url).String()
+	news := r.slots[at] != n
+	if r.slots == nil {
+		r.slots = map[string]int{}
+	}
+	r.slots[at] = n
+	for _, e := range r.engines {
+		if e.String() == at && (news || e.info.Health != Up) {
+			r.hurry(e)
+		}
 	}
 }
 
@@ -312,6 +332,9 @@ func (r *Registry) apply(p probed) (first bool) {
 		return false // the settings have changed meanwhile
 	}
 	e, was := p.engine, p.engine.info.Kind
+	if p.report.slots == 0 {
+		p.report.slots = r.slots[e.String()]
+	}
 	e.take(p)
 	if e.info.Kind != was && e.name == "" {
 		e.info.Name = uniqueName(e.info.Kind, slices.DeleteFunc(slices.Clone(r.engines), func(o *engine) bool { return o == e }))

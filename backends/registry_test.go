@@ -437,6 +437,24 @@ func TestRegistry(t *testing.T) {
 		})
 	})
 
+	t.Run("TakesTheSlotsThatWhoeverStartedAnEngineTells", func(t *testing.T) {
+		inWorld(t, Options{}, func(w *world) {
+			w.TellSlots("http://127.0.0.1:11434/", 4) // before it was ever seen
+			w.host(local)
+			w.run()
+			before := w.Snapshot()[0]
+			w.TellSlots("http://127.0.0.1:11434", 2)
+			w.after(2 * time.Second)
+			after := w.Snapshot()[0]
+			w.TellSlots("http://127.0.0.1:9999", 7) // nobody's
+			w.TellSlots("http://127.0.0.1:11434", 0)
+			w.after(2 * time.Second)
+			last := w.Snapshot()[0]
+			if before.Slots != 4 || after.Slots != 2 || after.Epoch == before.Epoch || last.Slots != 0 {
+				t.Errorf("slots %d, then %d, then %d", before.Slots, after.Slots, last.Slots)
+			}
+		})
+	})
 	t.Run("TakesNothingElseForOllama", func(t *testing.T) {
 		for name, s := range map[string]backendstest.Script{
 			"status":    {Status: 500},

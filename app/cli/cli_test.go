@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,6 +22,7 @@ import (
 	"carpool/app/gateway"
 	"carpool/app/tuner"
 	"carpool/backends"
+	"carpool/backends/launch"
 	"carpool/batching"
 	"carpool/gpu"
 	"carpool/storage"
@@ -84,6 +86,29 @@ func (f *fake) Decisions(context.Context, storage.Query) ([]storage.Decision, er
 			TokenBudget: &budget, Reason: "4 streams seen at once, more are waiting"},
 		{At: moment0, Engine: "ollama", Model: "embedder", Kind: "merge", Reason: "merged calls were slower: one by one from now on"},
 	}, nil
+}
+
+func (f *fake) StartEngine(_ context.Context, w launch.Wanted) (launch.State, error) {
+	f.note(fmt.Sprintf("start %+v", w))
+	if w.Kind == launch.LMStudio {
+		return launch.State{}, errors.New("LM Studio (lms) was not found: install LM Studio")
+	}
+	return launch.State{Name: "ollama", Label: "Ollama", Status: launch.Running, PID: 77, URL: "http://127.0.0.1:11434", Why: "4 slots, as asked for"}, nil
+}
+
+func (f *fake) StopEngine(_ context.Context, name string) error {
+	f.note("stop " + name)
+	return nil
+}
+
+func (f *fake) EngineLog(string) ([]string, error) { return []string{"one", "t\x1bwo"}, nil }
+
+func (f *fake) CheckEngines() []launch.Check {
+	return []launch.Check{
+		launch.NewCheck(launch.Seen{Name: "ollama", Label: "Ollama", Kind: launch.Ollama, URL: "http://127.0.0.1:11434", Local: true,
+			Slots: 1, SlotsBy: "engine wait", Found: launch.Found{Service: launch.Systemd, Unit: "ollama.service"}}),
+		launch.NewCheck(launch.Seen{Name: "openai", Label: "vLLM", Kind: "other", URL: "http://gpu:8000"}),
+	}
 }
 
 func (f *fake) Summary(context.Context, storage.Query) (storage.Summary, error) {

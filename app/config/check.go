@@ -77,6 +77,23 @@ func checkLoop(c Config) error {
 	return nil
 }
 
+// checkStarted accepts a kind of engine that Carpool can start.
+func checkStarted(v string) error {
+	switch v {
+	case "ollama", "llamacpp", "lmstudio":
+		return nil
+	}
+	return fmt.Errorf("%q is none of ollama, llamacpp, lmstudio", v)
+}
+
+// checkModelSource accepts a file or the name of a repository.
+func checkModelSource(v string) error {
+	if strings.HasPrefix(v, "-") || strings.ContainsAny(v, "\r\n\x00") {
+		return fmt.Errorf("%q is neither a file nor a repository, such as /models/llama.gguf or ggml-org/gemma-3-4b-it-GGUF", v)
+	}
+	return nil
+}
+
 // checkStart accepts a number of requests or "table".
 func checkStart(v string) error {
 	if n, err := strconv.Atoi(v); v != "table" && (err != nil || n < 1 || n > 64 || strconv.Itoa(n) != v) {

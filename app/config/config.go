@@ -106,14 +106,20 @@ type Engine struct {
 }
 
 // Engines are those that the settings name beside, or in the place of, those that
-// are found. Each item of the lists but Order is "name=value".
+// are found, and those that Carpool starts by itself. Each item of List, Keys and
+// Groups is "name=value".
 type Engines struct {
+	Discover bool     `toml:"discover" json:"discover"`
 	List     []string `toml:"list" json:"list"`           // "name=URL" or "name=kind URL"
 	Keys     []string `toml:"keys" json:"keys"`           // "bearer token=name or kind"; "$VARIABLE=…" is read from the environment
 	Order    []string `toml:"order" json:"order"`         // names or kinds, the preferred first
 	Groups   []string `toml:"gpu_group" json:"gpu_group"` // "name or kind=GPU"
-	Discover bool     `toml:"discover" json:"discover"`
-	CAFile   string   `toml:"ca_file" json:"ca_file"` // PEM
+	CAFile   string   `toml:"ca_file" json:"ca_file"`     // PEM
+
+	Start         []string `toml:"start" json:"start"`     // kinds
+	Slots         int      `toml:"slots" json:"slots"`     // 0 = by memory
+	Context       int      `toml:"context" json:"context"` // tokens of each slot; 0 = the engine's default
+	LlamaCPPModel string   `toml:"llamacpp_model" json:"llamacpp_model"`
 }
 
 // GPU is about reading the GPU.

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"carpool/backends/launch"
 	"carpool/storage"
 )
 
@@ -88,6 +89,30 @@ func (c *Client) Decisions(ctx context.Context, q storage.Query) (rows []storage
 func (c *Client) Summary(ctx context.Context, q storage.Query) (s storage.Summary, err error) {
 	err = c.call(ctx, http.MethodGet, "/summary?"+encode(q), nil, &s)
 	return s, err
+}
+
+// StartEngine starts an engine and returns its state when it serves, or after
+// 20 s. An error may say how its first run ended; it is tried again all the same.
+func (c *Client) StartEngine(ctx context.Context, w launch.Wanted) (s launch.State, err error) {
+	err = c.call(ctx, http.MethodPost, "/engines/start", w, &s)
+	return s, err
+}
+
+// StopEngine ends an engine that Carpool started.
+func (c *Client) StopEngine(ctx context.Context, name string) error {
+	return c.call(ctx, http.MethodPost, "/engines/stop", engineRequest{name}, nil)
+}
+
+// EngineLog is the end of what an engine that Carpool started has printed.
+func (c *Client) EngineLog(ctx context.Context, name string) (lines []string, err error) {
+	err = c.call(ctx, http.MethodGet, "/engines/log?"+url.Values{"name": {name}}.Encode(), nil, &lines)
+	return lines, err
+}
+
+// CheckEngines says what each engine runs at once, and how to change that.
+func (c *Client) CheckEngines(ctx context.Context) (all []launch.Check, err error) {
+	err = c.call(ctx, http.MethodGet, "/engines/check", nil, &all)
+	return all, err
 }
 
 // Show brings the window to the front.

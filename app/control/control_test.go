@@ -6,6 +6,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +16,7 @@ import (
 	"github.com/adrg/xdg"
 	"go.uber.org/goleak"
 
+	"carpool/backends/launch"
 	"carpool/storage"
 )
 
@@ -55,6 +58,20 @@ func (f *fake) Batches(context.Context, storage.Query) ([]storage.Batch, error) 
 }
 func (f *fake) Decisions(context.Context, storage.Query) ([]storage.Decision, error) {
 	return []storage.Decision{{Kind: "limit", Reason: "4 streams seen at once"}}, nil
+}
+func (f *fake) StartEngine(_ context.Context, w launch.Wanted) (launch.State, error) {
+	if w.Kind != launch.Ollama {
+		return launch.State{}, launch.ErrUnknown
+	}
+	return launch.State{Name: "ollama", Status: launch.Running, Slots: w.Slots, URL: "http://127.0.0.1:" + strconv.Itoa(w.Port)}, nil
+}
+func (f *fake) StopEngine(_ context.Context, name string) error {
+	f.note("stop " + name)
+	return nil
+}
+func (f *fake) EngineLog(name string) ([]string, error) { return []string{"log of " + name}, nil }
+func (f *fake) CheckEngines() []launch.Check {
+	return []launch.Check{{Name: "ollama", Guide: launch.Guide{Steps: []launch.Step{{Text: "do", Command: "a\nb"}}}}}
 }
 func (f *fake) Summary(context.Context, storage.Query) (storage.Summary, error) {
 	return storage.Summary{Requests: 7, Outcomes: map[string]int64{"ok": 7}}, nil
@@ -135,6 +152,24 @@ func TestControl(t *testing.T) {
 		}
 		if s, err := c.Summary(ctx, q); err != nil || s.Requests != 7 || s.Outcomes["ok"] != 7 {
 			t.Errorf("got %+v, %v", s, err)
+		}
+	})
+	t.Run("StartsStopsAndChecksEngines", func(t *testing.T) {
+		s, err := c.StartEngine(ctx, launch.Wanted{Kind: launch.Ollama, Slots: 4, Port: 5000})
+		if err != nil || s.Status != launch.Running || s.Slots != 4 || s.URL != "http://127.0.0.1:5000" {
+			t.Errorf("got %+v, %v", s, err)
+		}
+		if _, err := c.StartEngine(ctx, launch.Wanted{Kind: "other"}); err == nil || err.Error() != launch.ErrUnknown.Error() {
+			t.Errorf("got %v", err)
+		}
+		if err := c.StopEngine(ctx, "ollama"); err != nil || !slices.Contains(f.asked, "stop ollama") {
+			t.Errorf("asked %v, %v", f.asked, err)
+		}
+		if lines, err := c.EngineLog(ctx, "a&b"); err != nil || len(lines) != 1 || lines[0] != "log of a&b" {
+			t.Errorf("got %q, %v", lines, err)
+		}
+		if all, err := c.CheckEngines(ctx); err != nil || len(all) != 1 || all[0].Guide.Steps[0].Command != "a\nb" {
+			t.Errorf("got %+v, %v", all, err)
 		}
 	})
 	t.Run("TheSocketIsPrivate", func(t *testing.T) {

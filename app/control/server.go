@@ -2,6 +2,7 @@
 // Unix socket in the state folder, for the user who started it and nobody else.
 //
 // Routes: GET /snapshot, POST /set, GET /requests, /batches and /summary,
+// POST /engines/start and /engines/stop, GET /engines/log and /engines/check,
 // POST /show, POST /quit. Errors are {"error": "…"}.
 package control
 
@@ -17,6 +18,7 @@ import (
 	"strconv"
 	"time"
 
+	"carpool/backends/launch"
 	"carpool/storage"
 )
 
@@ -29,6 +31,10 @@ type Surface[S any] interface {
 	Batches(ctx context.Context, q storage.Query) ([]storage.Batch, error)
 	Decisions(ctx context.Context, q storage.Query) ([]storage.Decision, error)
 	Summary(ctx context.Context, q storage.Query) (storage.Summary, error)
+	StartEngine(ctx context.Context, w launch.Wanted) (launch.State, error)
+	StopEngine(ctx context.Context, name string) error
+	EngineLog(name string) ([]string, error)
+	CheckEngines() []launch.Check
 	Show() // brings the window to the front
 	Quit() // begins to drain; returns at once
 }
@@ -118,6 +124,10 @@ type setRequest struct {
 	Value string `json:"value"`
 }
 
+type engineRequest struct {
+	Name string `json:"name"`
+}
+
 type failure struct {
 	Error string `json:"error"`
 }
@@ -131,8 +141,7 @@ func handler[S any](s Surface[S]) http.Handler {
 	mux.HandleFunc("GET /summary", history(s.Summary))
 	mux.HandleFunc("POST /set", func(w http.ResponseWriter, r *http.Request) {
 		var b setRequest
-		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&b); err != nil {
-			refuse(w, http.StatusBadRequest, fmt.Errorf("body: %w", err))
+		if !decode(w, r, &b) {
 			return
 		}
 		if err := s.Set(r.Context(), b.Key, b.Value); err != nil {
@@ -141,6 +150,7 @@ func handler[S any](s Surface[S]) http.Handler {
 		}
 		answer(w, struct{}{}, nil)
 	})
+	handleEngines(mux, s)
 	mux.HandleFunc("POST /show", func(w http.ResponseWriter, _ *http.Request) {
 		s.Show()
 		answer(w, struct{}{}, nil)
@@ -150,6 +160,37 @@ func handler[S any](s Surface[S]) http.Handler {
 		answer(w, struct{}{}, nil)
 	})
 	return mux
+}
+
+// handleEngines adds the routes of the engines that Carpool runs.
+func handleEngines[S any](mux *http.ServeMux, s Surface[S]) {
+	mux.HandleFunc("POST /engines/start", func(w http.ResponseWriter, r *http.Request) {
+		var wanted launch.Wanted
+		if decode(w, r, &wanted) {
+			state, err := s.StartEngine(r.Context(), wanted)
+			answer(w, state, err)
+		}
+	})
+	mux.HandleFunc("POST /engines/stop", func(w http.ResponseWriter, r *http.Request) {
+		var b engineRequest
+		if decode(w, r, &b) {
+			answer(w, struct{}{}, s.StopEngine(r.Context(), b.Name))
+		}
+	})
+	mux.HandleFunc("GET /engines/log", func(w http.ResponseWriter, r *http.Request) {
+		lines, err := s.EngineLog(r.FormValue("name"))
+		answer(w, lines, err)
+	})
+	mux.HandleFunc("GET /engines/check", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.CheckEngines(), nil) })
+}
+
+// decode reads the body into v, or refuses it.
+func decode(w http.ResponseWriter, r *http.Request, v any) bool {
+	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(v)
+	if err != nil {
+		refuse(w, http.StatusBadRequest, fmt.Errorf("body: %w", err))
+	}
+	return err == nil
 }
 
 // history answers with what read finds in the range that the URL names.
