@@ -121,6 +121,7 @@ func (d *Demo) Stats() DemoStats {
 func (d *Demo) info() Info {
 	return Info{
 		Name: string(KindDemo), Kind: KindDemo, Label: "Demo engine (simulated)",
+		APIs:   []API{OllamaAPI, OpenAIAPI, ResponsesAPI, AnthropicAPI},
 		Health: Up, Simulated: true, Slots: d.slots, Preallocated: true, Epoch: 1, Seen: time.Now(),
 		Models: []Model{{
 			Name: DemoModel + ":latest", Loaded: true, Size: demoSize,

@@ -16,6 +16,7 @@ import (
 type maker struct {
 	kind  Kind
 	label string // for people
+	apis  []API  // what it serves by itself
 	// places lists where the engine may be when no address is set, best first,
 	// as parsePlace reads them.
 	places func() []string
@@ -66,7 +67,7 @@ func newEngine(name string, c candidate, self bool, t *http.Transport) *engine {
 			},
 		},
 		info: Info{Name: name, Kind: c.kind, Label: c.label, URL: c.String(), Health: Unknown, Problem: "not looked at yet",
-			Preallocated: c.preallocated, ParallelHint: c.parallelHint},
+			APIs: c.apis, Preallocated: c.preallocated, ParallelHint: c.parallelHint},
 		news: make(chan struct{}),
 	}
 }

@@ -13,6 +13,7 @@ import (
 var llamacpp = maker{
 	kind:         KindLlamaCPP,
 	label:        "llama.cpp",
+	apis:         []API{OpenAIAPI, ResponsesAPI, AnthropicAPI},
 	places:       func() []string { return nil }, // only where it was set
 	probe:        probeLlamaCPP,
 	advice:       "start it with `llama-server -m MODEL`",

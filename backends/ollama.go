@@ -18,6 +18,7 @@ const defaultOllama = "http://127.0.0.1:11434"
 var ollama = maker{
 	kind:   KindOllama,
 	label:  "Ollama",
+	apis:   []API{OllamaAPI, OpenAIAPI, ResponsesAPI, AnthropicAPI},
 	places: ollamaPlaces,
 	probe:  probeOllama,
 	advice: "start it with `ollama serve`",

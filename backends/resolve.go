@@ -42,6 +42,25 @@ func (r *Registry) Preferred() (Target, error) {
 	return Target{}, r.noEngine()
 }
 
+// Target is the engine of that name, if it is up.
+func (r *Registry) Target(name string) (Target, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range r.engines {
+		switch {
+		case e.info.Name != name:
+		case e.info.Health == Up:
+			return e.target(), nil
+		default:
+			return Target{}, fmt.Errorf("%w: %s", ErrNoEngine, e.info.Problem)
+		}
+	}
+	if name == string(KindDemo) && r.demoReady() {
+		return r.demoTarget(), nil
+	}
+	return Target{}, fmt.Errorf("%w: none is called %s", ErrNoEngine, name)
+}
+
 // Snapshot returns all engines known, the active one first. An address where
 // nothing was ever found is not an engine; only while no engine is up, one of them
 // is listed to say what is missing.

@@ -102,6 +102,7 @@ type fixedEngine struct{ target backends.Target }
 
 func (e fixedEngine) Resolve(context.Context, string) (backends.Target, error) { return e.target, nil }
 func (e fixedEngine) Preferred() (backends.Target, error)                      { return e.target, nil }
+func (e fixedEngine) Target(string) (backends.Target, error)                   { return e.target, nil }
 func (e fixedEngine) Snapshot() []backends.Info                                { return []backends.Info{e.target.Info} }
 func (e fixedEngine) Trouble(string, error)                                    {}
 
