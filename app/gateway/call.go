@@ -28,6 +28,8 @@ type call struct {
 	dialect Dialect
 	route   route
 	arrived time.Time
+	pinned  string // the engine that it is bound to; "" = whichever has the model
+	prefix  string // of the path, taken off: "/engine/<pinned>"; "" = there was none
 
 	// Of scheduled calls only.
 	body     []byte
@@ -123,6 +125,9 @@ func (c *call) locate() *fault {
 // admit waits for a lease.
 func (c *call) admit() *fault {
 	key := batching.Key{Engine: c.target.Name, Model: canonical(c.target, c.sketch.model)}
+	if c.route.own && c.rec.Model == "" {
+		c.rec.Model = key.Model // the one that the engine has
+	}
 	about, stop := c.supersedes(key)
 	lease, err := c.scheduler.Acquire(c.ctx, batching.Request{
 		Key:          key,
@@ -162,6 +167,9 @@ func (c *call) admit() *fault {
 const bytesPerToken = 4
 
 func (c *call) resolve() (backends.Target, error) {
+	if c.pinned != "" {
+		return c.resolvePinned()
+	}
 	if c.sketch.model == "" {
 		return c.engines.Preferred()
 	}
