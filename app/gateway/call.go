@@ -29,6 +29,8 @@ type call struct {
 	dialect Dialect
 	route   route
 	arrived time.Time
+	pinned  string // the engine that it is bound to; "" = whichever has the model
+	prefix  string // of the path, taken off: "/engine/<pinned>"; "" = there was none
 
 	// Of scheduled calls only.
 	body     []byte
@@ -125,6 +127,9 @@ func (c *call) settleOn(t backends.Target) *fault {
 // admit waits for a lease.
 func (c *call) admit() *fault {
 	key := batching.Key{Engine: c.target.Name, Model: canonical(c.target, c.sketch.model)}
+	if c.route.own && c.rec.Model == "" {
+		c.rec.Model = key.Model // the one that the engine has
+	}
 	about, stop := c.supersedes(key)
 	ctx, cancel := context.WithCancelCause(c.ctx)
 	defer cancel(nil)
@@ -168,6 +173,9 @@ func (c *call) admit() *fault {
 const bytesPerToken = 4
 
 func (c *call) resolve() (backends.Target, error) {
+	if c.pinned != "" {
+		return c.resolvePinned()
+	}
 	if c.sketch.model == "" {
 		return c.engines.Preferred()
 	}

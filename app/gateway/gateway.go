@@ -4,11 +4,13 @@
 //
 // A scheduled request is read whole, judged, queued and proxied on the
 // goroutine that net/http gave it; the package starts one of its own only where
-// several clients share a call, and one of their handlers waits for it. Every
-// other request goes straight to the engine. The package writes bytes of its
-// own only for its own errors, GET /health and GET /metrics, and puts together
-// answers for embeddings from pieces of the engine's. It keeps no prompt and no
-// key, and of answers only embeddings. design.md says which file holds which rule.
+// several clients share a call, or a client asks for the lists of several engines,
+// and a handler waits for it. Every other request goes straight to an engine. The
+// package writes bytes of its own only for its own errors, GET /health and GET
+// /metrics, and for what several engines or one of another API have to tell; it
+// puts together answers for embeddings from pieces of the engine's. It keeps no
+// prompt and no key, and of answers only embeddings and lists of models. design.md
+// says which file holds which rule.
 package gateway
 
 import (
@@ -29,6 +31,7 @@ import (
 type Engines interface {
 	Resolve(ctx context.Context, model string, but ...string) (backends.Target, error)
 	Preferred() (backends.Target, error)
+	Target(engine string) (backends.Target, error) // by its name
 	Snapshot() []backends.Info
 	Trouble(engine string, err error)
 	Served(engine string)
@@ -109,7 +112,7 @@ type Gateway struct {
 
 	shared, superseded, moved atomic.Uint64
 
-	slowWrite, slowBody time.Duration // fixed, but for tests
+	slowWrite, slowBody, slowList time.Duration // fixed, but for tests
 }
 
 // policy is what Configure changes, prepared once for all requests.
@@ -136,6 +139,7 @@ func New(o Options, l Limits) *Gateway {
 		merger:    newMerger(o.Unmerged),
 		slowWrite: slowWrite,
 		slowBody:  slowBody,
+		slowList:  slowList,
 	}
 	if g.record == nil {
 		g.record = func(Record) {}

@@ -46,7 +46,7 @@ func peek(body []byte, d Dialect, r route) (sketch, *fault) {
 		return sketch{}, newFault(invalidRequest, err.Error()+" at byte "+strconv.Itoa(p.at))
 	}
 	p.filled = p.filled || r.prompts == nil
-	p.repeats = (p.cold || p.seeded) && !p.tools && !r.embedding
+	p.repeats = (p.cold || p.seeded) && !p.tools && !r.embedding && !r.stateful
 	if p.systemSum|p.toolsSum != 0 {
 		p.prefix = bits.RotateLeft64(p.systemSum, 31) ^ p.toolsSum
 	}
@@ -83,6 +83,8 @@ func (p *peeker) field(key []byte) error {
 		return p.tokenCap("max_tokens", 1)
 	case is(key, "max_completion_tokens"), is(key, "max_output_tokens"):
 		return p.tokenCap(string(key), 2)
+	case p.route.own && is(key, "n_predict"):
+		return p.tokenCap("n_predict", 1)
 	case is(key, "options"):
 		return p.options()
 	case is(key, "messages"):
@@ -93,11 +95,13 @@ func (p *peeker) field(key []byte) error {
 		err := p.measure()
 		p.fill(key, start)
 		return err
-	case is(key, "system"), is(key, "instructions"):
+	case p.route.own && slices.ContainsFunc(ownPrompts, func(name string) bool { return is(key, name) }):
+		return p.measure()
+	case is(key, "system"), is(key, "instructions"), p.route.own && is(key, "system_prompt"):
 		err := p.measurePrefix()
 		p.systemSum = maphash.Bytes(prefixSeed, p.text[start:p.at])
 		return err
-	case is(key, "tools"), is(key, "functions"):
+	case is(key, "tools"), is(key, "functions"), p.route.own && is(key, "integrations"):
 		err := p.measurePrefix()
 		p.tools = p.tools || !isEmpty(p.text[start:p.at])
 		p.toolsSum = maphash.Bytes(prefixSeed, p.text[start:p.at])
@@ -108,6 +112,10 @@ func (p *peeker) field(key []byte) error {
 	}
 	return p.skip()
 }
+
+// ownPrompts are the texts in the bodies of engines' own routes, beside those that
+// all have.
+var ownPrompts = []string{"content", "input_prefix", "input_suffix", "input_extra", "query", "documents"}
 
 func is(key []byte, name string) bool {
 	return len(key) <= 3*len(name) && strings.EqualFold(string(key), name)

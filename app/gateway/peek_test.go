@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"carpool/backends"
 	"carpool/batching"
 )
 
@@ -53,6 +54,32 @@ func TestPeek(t *testing.T) {
 			}
 		})
 	}
+	t.Run("ReadsOwnBodies", func(t *testing.T) {
+		for _, tt := range []struct {
+			kind       backends.Kind
+			path, body string
+			want       sketch
+		}{
+			{backends.KindLlamaCPP, "/completion", `{"prompt":"four","n_predict":64,"seed":1,"stream":true}`, sketch{stream: true, prompt: 4, maxTokens: 64, filled: true, repeats: true}},
+			{backends.KindLlamaCPP, "/completion", `{"prompt":["ab","cd"],"n_predict":-1}`, sketch{prompt: 4, filled: true}},
+			{backends.KindLlamaCPP, "/infill", `{"input_prefix":"ab","input_suffix":"c","input_extra":[{"filename":"f","text":"d"}],"prompt":"e"}`, sketch{prompt: 6, filled: true}},
+			{backends.KindLlamaCPP, "/embedding", `{"content":"abc","temperature":0}`, sketch{prompt: 3, filled: true}},
+			{backends.KindOpenAI, "/v2/rerank", `{"model":"m","query":"ab","documents":["c"]}`, sketch{model: "m", prompt: 3, filled: true}},
+			{backends.KindLMStudio, "/api/v1/chat", `{"model":"m","input":[{"type":"text","content":"ab"}],"max_output_tokens":9,"integrations":["mcp/x"]}`, sketch{model: "m", prompt: 11, prefixBytes: 5, maxTokens: 9, tools: true, filled: true}},
+		} {
+			got, f := peek([]byte(tt.body), dialectOf(tt.path), own[tt.kind][tt.path])
+			got.prefix = 0
+			if f != nil || got != tt.want {
+				t.Errorf("%s %s: got %+v (%v), want %+v", tt.path, tt.body, got, f, tt.want)
+			}
+		}
+		if _, f := peek([]byte(`{"n_predict":"x"}`), OpenAI, own[backends.KindLlamaCPP]["/completion"]); f == nil || f.param != "n_predict" {
+			t.Errorf("%v", f)
+		}
+		if _, f := peek([]byte(`{"n_predict":"x"}`), OpenAI, routes["/v1/completions"]); f != nil {
+			t.Errorf("%v", f)
+		}
+	})
 	t.Run("MeasuresThePrefix", func(t *testing.T) {
 		for _, tt := range []struct {
 			path, body string
