@@ -40,8 +40,8 @@ func TestSettings(t *testing.T) {
 			}
 			fields[p] = e.Key
 		}
-		if len(fields) != 46 {
-			t.Errorf("%d keys, Config has 46 fields", len(fields))
+		if len(fields) != 47 {
+			t.Errorf("%d keys, Config has 47 fields", len(fields))
 		}
 	})
 	t.Run("TheCopyIsTheCallers", func(t *testing.T) {
