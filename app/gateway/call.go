@@ -117,6 +117,7 @@ func (c *call) locate() *fault {
 	}
 	c.target = target
 	c.rec.Engine, c.rec.Simulated = target.Name, target.Simulated
+	c.harmonise()
 	return nil
 }
 
@@ -227,6 +228,7 @@ func (c *call) account() {
 	}
 	if c.lease != nil {
 		c.countTokens()
+		c.detect()
 		c.lease.Report(c.report())
 		c.lease.Release(c.release())
 	}

@@ -42,7 +42,7 @@ func (c *call) serveStraight() {
 		c.cache.forget()
 		defer c.cache.forget() // and what was computed meanwhile
 	}
-	c.pass(target, nil, func(f *fault) { c.client.refuse(c.dialect, f) })
+	c.pass(target, c.loads(target), func(f *fault) { c.client.refuse(c.dialect, f) })
 }
 
 // pass proxies to target. keep sees each answer first, failed hears of an
