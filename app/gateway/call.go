@@ -121,6 +121,7 @@ func (c *call) locate() *fault {
 func (c *call) settleOn(t backends.Target) *fault {
 	c.target = t
 	c.rec.Engine, c.rec.Simulated = t.Name, t.Simulated
+	c.harmonise()
 	return c.translate()
 }
 
@@ -237,6 +238,7 @@ func (c *call) account() {
 	}
 	if c.lease != nil {
 		c.countTokens()
+		c.detect()
 		c.lease.Report(c.report())
 		c.lease.Release(c.release())
 	}

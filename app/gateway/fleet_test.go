@@ -71,14 +71,14 @@ func at(name string, e *backendstest.Engine) backends.Source {
 	return backends.Source{Name: name, URL: e.URL}
 }
 
-// others are the engines that do not speak Ollama's dialect.
-var others = map[string]func(testing.TB) *backendstest.Engine{
+// foreignEngines are the engines that do not speak Ollama's dialect.
+var foreignEngines = map[string]func(testing.TB) *backendstest.Engine{
 	"lmstudio": backendstest.NewLMStudio, "llamacpp": backendstest.NewLlamaServer, "openai": backendstest.NewVLLM,
 }
 
 func TestSeveral(t *testing.T) {
 	t.Run("OllamasClientsUseEveryEngine", func(t *testing.T) {
-		for name, make := range others {
+		for name, make := range foreignEngines {
 			t.Run(name, func(t *testing.T) {
 				engine := make(t)
 				engine.SetModels("tiny", "embed")
@@ -119,7 +119,7 @@ func TestSeveral(t *testing.T) {
 	})
 
 	t.Run("WhatAnEngineServesItselfPassesUntouched", func(t *testing.T) {
-		for name, make := range others {
+		for name, make := range foreignEngines {
 			t.Run(name, func(t *testing.T) {
 				engine := make(t)
 				engine.SetModels("tiny")
@@ -141,7 +141,7 @@ func TestSeveral(t *testing.T) {
 	})
 
 	t.Run("AgentsUseEnginesThatLackTheirAPI", func(t *testing.T) {
-		for name, make := range others {
+		for name, make := range foreignEngines {
 			t.Run(name, func(t *testing.T) {
 				engine := make(t)
 				engine.SetModels("tiny")

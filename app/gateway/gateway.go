@@ -58,6 +58,7 @@ type Limits struct {
 
 	Keys       map[string]string            // the app that each API key names; all other keys say nothing
 	Priorities map[string]batching.Priority // of apps whose requests name none; 0 = normal
+	NumCtx     map[string]int               // tokens of context by model, in lower case without ":latest"; 0 = the model's own
 }
 
 func (l Limits) withDefaults() Limits {
@@ -79,6 +80,7 @@ type Options struct {
 	Engines   Engines
 	Record    func(Record)   // called once per scheduled request; must not block; nil = none
 	Unmerged  func(Unmerged) // hears when merging is turned off for a model; must not block or call back; nil = none
+	Reloaded  func(Reload)   // hears of each model that was loaded again; must not block or call back; nil = none
 	Health    func() any     // body of GET /health, marshalled as JSON; nil = {"status":"ok"}, or "shutting down"
 	Metrics   http.Handler   // answers GET /metrics; nil = 404
 	Listen    string         // our address with the actual port, for the Host check
@@ -93,6 +95,7 @@ type Gateway struct {
 	scheduler Scheduler
 	engines   Engines
 	record    func(Record)
+	reloaded  func(Reload)
 	health    func() any
 	metrics   http.Handler
 	peer      func(client, server netip.AddrPort) Peer
@@ -109,6 +112,7 @@ type Gateway struct {
 	merger   *merger
 	typing   typing
 	runs     runs
+	reloads  detective
 
 	shared, superseded, moved atomic.Uint64
 
@@ -129,6 +133,7 @@ func New(o Options, l Limits) *Gateway {
 		scheduler: o.Scheduler,
 		engines:   o.Engines,
 		record:    o.Record,
+		reloaded:  o.Reloaded,
 		health:    o.Health,
 		metrics:   o.Metrics,
 		peer:      o.Peer,
@@ -143,6 +148,9 @@ func New(o Options, l Limits) *Gateway {
 	}
 	if g.record == nil {
 		g.record = func(Record) {}
+	}
+	if g.reloaded == nil {
+		g.reloaded = func(Reload) {}
 	}
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)

@@ -22,6 +22,8 @@ type sketch struct {
 	tools       bool   // engines hold a tool call back until it is whole
 	packed      bool   // it is compressed, so that nothing of it was read
 	repeats     bool   // the engine answers the same to the same: temperature 0 or a seed, and no tools
+	runner      runner
+	keep        keepAlive
 }
 
 // prefixSeed makes prefixes comparable within one run, and only there.
@@ -107,8 +109,13 @@ func (p *peeker) field(key []byte) error {
 		p.toolsSum = maphash.Bytes(prefixSeed, p.text[start:p.at])
 		return err
 	}
-	if !p.native {
+	switch {
+	case !p.native:
 		return p.sampling(strings.ToLower(string(key)))
+	case is(key, "keep_alive"):
+		value, err := p.value()
+		p.keep = readKeepAlive(value)
+		return err
 	}
 	return p.skip()
 }
@@ -170,10 +177,7 @@ func (p *peeker) tokenCap(param string, rank int) error {
 
 // sampling notes what makes an answer repeatable, and steps over all else.
 func (p *peeker) sampling(key string) error {
-	p.next()
-	start := p.at
-	err := p.skip()
-	value := string(p.text[start:p.at])
+	value, err := p.value()
 	switch key {
 	case "temperature":
 		n, unread := strconv.ParseFloat(value, 64)
@@ -186,19 +190,39 @@ func (p *peeker) sampling(key string) error {
 	return err
 }
 
-// options reads Ollama's num_predict; all else in them is the engine's.
+// value steps over a value and returns its text.
+func (p *peeker) value() (string, error) {
+	p.next()
+	start := p.at
+	err := p.skip()
+	return string(p.text[start:p.at]), err
+}
+
+// options reads Ollama's num_predict, what makes an answer repeatable, and what
+// a model is loaded with; all else in them is the engine's. Options given twice
+// add up, as in Go, but for null, which takes back those before.
 func (p *peeker) options() error {
-	if p.next() != '{' {
+	switch p.next() {
+	case '{':
+	case 'n':
+		p.runner = runner{}
+		return p.literal("null")
+	default:
 		return p.skip()
 	}
 	return p.object(func(key []byte) error {
 		if string(key) == "num_predict" {
 			return p.tokenCap("options.num_predict", 0)
 		}
-		if p.native {
-			return p.sampling(string(key))
+		if !p.native {
+			return p.skip()
 		}
-		return p.skip()
+		if i := runnerOption(key); i >= 0 {
+			value, err := p.value()
+			p.runner[i] = readOption(i, value)
+			return err
+		}
+		return p.sampling(string(key))
 	})
 }
 
