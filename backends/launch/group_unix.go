@@ -44,8 +44,10 @@ func startGroup(cmd *exec.Cmd) (*group, error) {
 // startGuard does without where there is no shell: only an end of this program
 // that nothing can catch then leaves the group behind.
 func (g *group) startGuard() {
-	cmd := exec.Command("/bin/sh", "-c", guard, "carpool-guard", strconv.Itoa(g.id), strconv.Itoa(int(grace/time.Second))) //nolint:gosec,noctx // two numbers; it has to outlive us
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // or Ctrl-C would end it first
+	seconds := strconv.Itoa(int(grace / time.Second))
+	cmd := exec.Command("/bin/sh", "-c", guard, "carpool-guard", strconv.Itoa(g.id), seconds) //nolint:gosec,noctx // two numbers; it has to outlive us
+	// In a group of its own, or Ctrl-C would end it first.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	hold, err := cmd.StdinPipe()
 	if err != nil {
 		return
