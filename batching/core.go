@@ -24,8 +24,9 @@ type Core struct {
 	moves      uint64 // what was decided before the last one may not hold any more
 	nextBatch  uint64
 	nextTicket uint64
-	waiting    int // over all keys
-	places     int // taken over all keys, leaving ones included
+	began      time.Time // of the first arrival
+	waiting    int       // over all keys
+	places     int       // taken over all keys, leaving ones included
 
 	totals     Totals
 	runningSum uint64 // sum over released requests of Batch.Running
@@ -127,14 +128,22 @@ func (c *Core) off() bool {
 }
 
 // Arrive puts r in the queue, in the place of the one that it supersedes. It
-// fails with ErrQueueFull or ErrAppQueueFull.
+// fails with ErrQueueFull or ErrAppQueueFull, or with ErrSuperseded if one that
+// arrived later has taken its place already.
 func (c *Core) Arrive(now time.Time, r Request) (*Ticket, error) {
+	queued := now
+	if !r.Since.IsZero() && r.Since.Before(now) {
+		queued = r.Since
+	}
 	about := topic{r.Key, r.App, r.Supersede}
 	var old *Ticket
 	going := 0
 	if r.Supersede != "" {
 		if old = c.topics[about]; old != nil {
 			going = 1
+			if queued.Before(old.Queued) {
+				return nil, ErrSuperseded
+			}
 		}
 	}
 	if c.waiting-going >= c.settings.MaxWaiting {
@@ -146,8 +155,11 @@ func (c *Core) Arrive(now time.Time, r Request) (*Ticket, error) {
 	}
 	q := c.queueOf(r.Key)
 	q.model.unlisted = r.Unlisted
+	if c.began.IsZero() {
+		c.began = now
+	}
 	c.nextTicket++
-	t := &Ticket{Request: r, Queued: now, number: c.nextTicket, queue: q}
+	t := &Ticket{Request: r, Queued: queued, number: c.nextTicket, arrived: queued.Sub(c.began), queue: q}
 	if c.wantsCompany(q, r) {
 		c.hold(t)
 	} else {
@@ -212,6 +224,7 @@ func (c *Core) LeaveAll() []*Ticket {
 func (c *Core) FirstToken(now time.Time, t *Ticket) {
 	if t.firstToken.CompareAndSwap(0, now.UnixNano()) && t.state == running {
 		t.queue.model.speaks(t, now)
+		t.app.answered(t)
 	}
 }
 
@@ -224,6 +237,9 @@ func (c *Core) End(now time.Time, t *Ticket, o Outcome, r Report) {
 	t.over = true
 	c.settle(t, o, r)
 	t.queue.model.ended(t, o, r, now)
+	if o != Failed {
+		t.app.answered(t)
+	}
 	c.ledger.done(t.app)
 	g := t.group
 	g.tokens += int(t.tokens.Load())

@@ -146,7 +146,7 @@ func cursorBefore(a, b *cursor) bool {
 	if a.share != b.share {
 		return a.share < b.share
 	}
-	return a.oldest.number < b.oldest.number
+	return a.oldest.earlier(b.oldest)
 }
 
 // oneLine is each ticket's position where one runs at a time over all keys.
@@ -155,7 +155,8 @@ func oneLine(all [][]seat) map[*Ticket]int {
 	slices.SortStableFunc(seats, func(a, b seat) int {
 		return cmp.Or(cmp.Compare(a.turn, b.turn),
 			cmp.Compare(rank(a.ticket.Request.Priority), rank(b.ticket.Request.Priority)),
-			cmp.Compare(a.share, b.share), cmp.Compare(a.ticket.number, b.ticket.number))
+			cmp.Compare(a.share, b.share), cmp.Compare(a.ticket.arrived, b.ticket.arrived),
+			cmp.Compare(a.ticket.number, b.ticket.number))
 	})
 	position := make(map[*Ticket]int, len(seats))
 	for i, s := range seats {

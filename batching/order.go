@@ -56,5 +56,5 @@ func (c *Core) before(a, b *Ticket, now time.Time) bool {
 	if c.settings.Order == Fair && a.app.share != b.app.share {
 		return a.app.share < b.app.share
 	}
-	return a.number < b.number
+	return a.earlier(b)
 }

@@ -60,7 +60,7 @@ func (c *Core) whyWaits(q *queue, l *Limits, seats []seat, n int) string {
 	}
 	for _, s := range seats[:n] {
 		other := s.ticket
-		if other.number < t.number {
+		if other.earlier(t) {
 			continue
 		}
 		switch {
