@@ -1,6 +1,7 @@
 package batching
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -16,6 +17,7 @@ type Core struct {
 	queues   map[Key]*queue // only those with a waiting or running request
 	order    []*queue       // the same in order of first arrival, so that equal runs are equal
 	engines  map[string]*engine
+	pools    map[string]*pool // of the groups with a queue
 	ledger   ledger
 	held     map[string]int    // waiting for company, of each app
 	topics   map[topic]*Ticket // waiting requests that a newer one may supersede
@@ -45,7 +47,9 @@ type queue struct {
 	porch   porch
 	running []*Ticket // released and still counted, in order of release
 	active  int       // batches with a counted place
-	guarded bool      // the last turn was an overdue app's
+	pool    *pool     // of places
+	alone   pool      // that one, unless other keys share it
+	self    [1]*queue // its queues
 }
 
 // topic is what Request.Supersede tells apart.
@@ -70,6 +74,7 @@ func NewCore(s Settings, o Options) *Core {
 		own:       map[Key]Limits{},
 		queues:    map[Key]*queue{},
 		engines:   map[string]*engine{},
+		pools:     map[string]*pool{},
 		ledger:    ledger{accounts: map[string]*account{}},
 		held:      map[string]int{},
 		topics:    map[topic]*Ticket{},
@@ -82,7 +87,11 @@ func NewCore(s Settings, o Options) *Core {
 
 // Configure replaces the settings. Values below their range are raised to it.
 func (c *Core) Configure(s Settings) {
+	regrouped := !maps.Equal(s.Groups, c.settings.Groups)
 	c.settings = s.withinRange()
+	if regrouped {
+		c.regroup()
+	}
 	c.ledger.reweigh(s.Weights)
 	for _, q := range c.order {
 		q.line.sortByLength(s.ShortestFirst)
@@ -185,6 +194,7 @@ func (c *Core) queueOf(k Key) *queue {
 		if l, ok := c.own[k]; ok {
 			q.own = &l
 		}
+		c.join(q)
 		c.queues[k] = q
 		c.order = append(c.order, q)
 		e.queues = append(e.queues, q)
@@ -286,6 +296,7 @@ func (c *Core) Step(now time.Time) Effects {
 		if idle {
 			delete(c.queues, q.key)
 			q.engine.drop(q)
+			c.part(q)
 		}
 		return idle
 	})
@@ -305,12 +316,13 @@ func (c *Core) meter() {
 }
 
 // releaseAll lets go what may go of every key. What one key sends may open the
-// way for another one of its engine, so it goes round until nothing moves.
+// way for another one of its engine, or give it its turn on the GPU that they
+// share, so it goes round until nothing moves.
 func (c *Core) releaseAll(now time.Time, e *Effects) {
 	for again := true; again; {
 		again = false
 		for _, q := range c.order {
-			if c.release(q, now, e) && len(q.engine.queues) > 1 {
+			if c.release(q, now, e) && (len(q.engine.queues) > 1 || len(c.pools) > 0) {
 				again = true
 			}
 		}
@@ -328,23 +340,23 @@ func (c *Core) release(q *queue, now time.Time, e *Effects) bool {
 		went := false
 		for q.line.depth > 0 && staticRoom(q, l) > 0 {
 			why, due := staticDue(q, l, now)
-			if !due || !c.flush(q, min(l.Size, staticRoom(q, l)), why, now, e) {
+			if !due || !c.hasTurn(q, now) || !c.flush(q, min(l.Size, staticRoom(q, l)), why, now, e) {
 				break
 			}
 			went = true
 		}
 		return went
 	}
-	return c.flush(q, l.Size-len(q.running), FreeSlot, now, e)
+	return c.flush(q, l.Size-q.pool.places(), FreeSlot, now, e)
 }
 
 // staticRoom is how many requests may still be released. Batches that were
 // larger under earlier limits count with what they hold.
 func staticRoom(q *queue, l *Limits) int {
-	if q.active >= l.Parallel {
+	if q.pool.batches() >= l.Parallel {
 		return 0
 	}
-	return l.InFlight() - len(q.running)
+	return l.InFlight() - q.pool.places()
 }
 
 // staticDue says whether a static batch goes now, and by which rule.
@@ -385,8 +397,13 @@ func (c *Core) candidate(q *queue, now time.Time) *Ticket {
 	if l.Mode == Passthrough {
 		return q.line.head()
 	}
-	t := c.next(q, now, c.urgentOnly(q, l))
-	if t == nil || !c.hasRoom(q, t, l) {
+	var t *Ticket
+	if l.Mode == Fixed && q.pool.shared() {
+		t = c.nextOf(q.pool, now)
+	} else {
+		t = c.next(q, now, c.urgentOnly(q, l))
+	}
+	if t == nil || t.queue != q || !c.hasRoom(q, t, l) {
 		return nil
 	}
 	return t
@@ -399,9 +416,11 @@ func (c *Core) urgentOnly(q *queue, l *Limits) bool {
 		return false
 	}
 	others := 0
-	for _, t := range q.running {
-		if t.Request.Priority <= Normal {
-			others++
+	for _, other := range q.pool.queues {
+		for _, t := range other.running {
+			if t.Request.Priority <= Normal {
+				others++
+			}
 		}
 	}
 	return others >= l.Size-kept
@@ -455,7 +474,7 @@ func (c *Core) flush(q *queue, n int, why Why, now time.Time, e *Effects) bool {
 // send lets one ticket go.
 func (c *Core) send(t *Ticket, g *group, now time.Time, e *Effects) {
 	q := t.queue
-	q.guarded = c.isOverdue(t, now) && t.Request.Priority <= Normal
+	q.pool.guarded = c.isOverdue(t, now) && t.Request.Priority <= Normal
 	if !q.model.loaded && !q.model.unlisted {
 		c.load(t, now, e)
 	}
@@ -573,7 +592,7 @@ func (c *Core) wake(now time.Time, e *Effects) {
 		if l := c.limits(q); l.Mode == Static && staticRoom(q, l) > 0 {
 			at(oldest.Add(l.Wait))
 		}
-		if !c.admits(q, now) {
+		if !c.admits(q, now) || c.ordered() && q.pool.shared() {
 			blocked = true
 			if due, ok := c.due(q); ok && !q.model.loaded {
 				at(due)

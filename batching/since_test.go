@@ -179,12 +179,3 @@ func TestRequestThatIsQueuedAgain(t *testing.T) {
 		})
 	})
 }
-
-var cluster = batching.Key{Engine: "cluster", Model: "m"}
-
-func end(c *batching.Core, now time.Time, tickets ...*batching.Ticket) []*batching.Ticket {
-	for _, ticket := range tickets {
-		c.End(now, ticket, batching.Served, batching.Untold())
-	}
-	return c.Step(now).Released
-}
