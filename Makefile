@@ -57,7 +57,7 @@ e2e: ## the suite on a real Ollama server (on PATH, or built once from its modul
 fuzz: ## every decoder for FUZZTIME each
 	@for p in $$($(GO) list ./... ); do \
 	  for f in $$($(GO) test -list '^Fuzz' $$p 2>/dev/null | grep '^Fuzz'); do \
-	    $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(or $(FUZZTIME),30s) $$p || exit 1; \
+	    $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(or $(FUZZTIME),60s) -fuzzminimizetime 20x $$p || exit 1; \
 	  done; \
 	done
 

@@ -223,6 +223,7 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 		Engines:   a.engines,
 		Record:    a.recorder.request,
 		Unmerged:  a.unmerged,
+		Reloaded:  a.reloaded,
 		Health:    func() any { return a.Health() },
 		Metrics:   a.metrics,
 		Listen:    a.address(),
@@ -251,6 +252,14 @@ func (a *App) switched(w batching.Switch) {
 func (a *App) unmerged(u gateway.Unmerged) {
 	a.log.Warn("merging is off", "engine", u.Engine, "model", u.Model, "until", u.Until, "reason", u.Reason)
 	a.recorder.unmerged(u)
+}
+
+// reloaded notes that an engine loaded a model again.
+func (a *App) reloaded(r gateway.Reload) {
+	a.log.Info("reload", "engine", r.Engine, "model", r.Model, "app", r.App, "by", r.Short(), "from", r.From, "to", r.To,
+		"blame", r.Blame, "took", r.Took, "reason", r.Text)
+	a.recorder.reloaded(r)
+	a.changed()
 }
 
 // address is what clients are told: 127.0.0.1 and the port bound.

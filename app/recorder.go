@@ -56,7 +56,7 @@ func (r *recorder) request(rec gateway.Record) {
 		PromptTokens: known(rec.PromptTokens), OutputTokens: known(rec.OutputTokens),
 		TokensEstimated: rec.TokensEstimated,
 		QueueMS:         milliseconds(rec.Queued), TotalMS: milliseconds(rec.Total),
-		Simulated: rec.Simulated,
+		Simulated: rec.Simulated, Reload: rec.Reload,
 	}
 	if rec.Batch != 0 {
 		row.Batch = &rec.Batch
@@ -64,6 +64,10 @@ func (r *recorder) request(rec gateway.Record) {
 	if rec.FirstToken > 0 {
 		ms := milliseconds(rec.FirstToken)
 		row.FirstTokenMS = &ms
+	}
+	if rec.Load > 0 {
+		ms := milliseconds(rec.Load)
+		row.LoadMS = &ms
 	}
 	r.store.AddRequest(row)
 }
@@ -123,6 +127,13 @@ func (r *recorder) switched(w batching.Switch) {
 // turned off for a model.
 func (r *recorder) unmerged(u gateway.Unmerged) {
 	r.plain("merge", u.Engine, u.Model, "off for a while: "+u.Reason)
+}
+
+// reloaded writes one row. The gateway calls it for each model that an engine
+// loaded again.
+func (r *recorder) reloaded(l gateway.Reload) {
+	r.metrics.Reloaded(l.Engine, l.Model, l.Short())
+	r.plain("reload", l.Engine, l.Model, l.Text)
 }
 
 // plain writes a decision that is about no limit.

@@ -23,6 +23,7 @@ func TestRecorderKeepsEveryKindOfDecision(t *testing.T) {
 	r.decision(tuner.Decision{At: time.Now(), Key: key, Kind: tuner.ByLimit, OldLimit: 4, Limit: 1, Slots: 1, SlotsBy: "engine wait", Reason: "engine runs 1 at once"})
 	r.switched(batching.Switch{Engine: "ollama", From: "a", To: "m", Reason: "it has waited 8 s"})
 	r.unmerged(gateway.Unmerged{Key: key, Reason: "slower"})
+	r.reloaded(gateway.Reload{Key: key, Cause: gateway.ByOptions, Parameter: "num_ctx", Text: "Editor asked for more"})
 	if err := store.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +42,7 @@ func TestRecorderKeepsEveryKindOfDecision(t *testing.T) {
 		got = append(got, d.Kind+": "+d.Reason)
 	}
 	slices.Sort(got)
-	want := []string{"limit: engine runs 1 at once", "merge: off for a while: slower", "model: in the place of a: it has waited 8 s"}
+	want := []string{"limit: engine runs 1 at once", "merge: off for a while: slower", "model: in the place of a: it has waited 8 s", "reload: Editor asked for more"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -104,6 +104,7 @@ func gatewayLimits(c config.Config) gateway.Limits {
 		EmbedCache:     int64(c.Embed.CacheMiB) << 20,
 		Keys:           c.Apps.ByKey(),
 		Priorities:     priorities(c.Apps),
+		NumCtx:         c.Models.NumCtxOf(),
 	}
 }
 

@@ -30,6 +30,7 @@ type Snapshot struct {
 	Queues   []batching.QueueState `json:"queues"`
 	Batching batching.Totals       `json:"batching"`
 	Gateway  gateway.Stats         `json:"gateway"`
+	Reloads  gateway.ReloadStats   `json:"reloads"`
 	TokensPS float64               `json:"tokens_per_second"` // generated, mean of the last 5 s
 	Engines  []backends.Info       `json:"engines"`           // the active one first
 

@@ -22,6 +22,7 @@ func (a *App) Snapshot() Snapshot {
 		Queues:   a.scheduler.Snapshot(),
 		Batching: a.scheduler.Totals(),
 		Gateway:  a.gateway.Stats(),
+		Reloads:  a.gateway.Reloads(),
 		TokensPS: a.live.lastRate(),
 		Engines:  a.engines.Snapshot(),
 

@@ -80,7 +80,7 @@ func (r *Registry) Target(name string) (Target, error) {
 	e := r.named(name)
 	switch {
 	case e == nil:
-		return Target{}, fmt.Errorf("%w: there is no engine %s", ErrUnknownModel, name)
+		return Target{}, fmt.Errorf("%w: none is called %s", ErrNoEngine, name)
 	case e.info.Health != Up:
 		return Target{}, fmt.Errorf("%w: %s", ErrNoEngine, e.info.Problem)
 	}

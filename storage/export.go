@@ -39,6 +39,8 @@ var requestCSV = []column[Request]{
 	{"first_token_ms", func(r Request) string { return optional(r.FirstTokenMS, number) }},
 	{"total_ms", func(r Request) string { return number(r.TotalMS) }},
 	{"simulated", func(r Request) string { return strconv.FormatBool(r.Simulated) }},
+	{"load_ms", func(r Request) string { return optional(r.LoadMS, number) }},
+	{"reload", func(r Request) string { return text(r.Reload) }},
 }
 
 var batchCSV = []column[Batch]{

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/pressly/goose/v3"
 )
@@ -53,11 +54,18 @@ func TestOpenBringsAnOlderFileUpToDate(t *testing.T) {
 		t.Errorf("state %+v", st)
 	}
 	s.AddDecision(fullDecision())
+	later := fullRequest()
+	later.Started = noon.Add(time.Second)
+	s.AddRequest(later)
 	flush(t, s)
 	closeStore(t, s)
 
 	s = openStore(t, Options{Path: path})
-	if got := requests(t, s, Query{}); len(got) != 1 || got[0].ID != "r-1" || !got[0].Started.Equal(noon) || *got[0].OutputTokens != 6 {
+	if got := requests(t, s, Query{}); len(got) != 2 || got[0].Reload != later.Reload || *got[0].LoadMS != *later.LoadMS {
+		t.Errorf("requests %+v", got)
+	}
+	if got := requests(t, s, Query{Until: later.Started}); len(got) != 1 || got[0].ID != "r-1" || !got[0].Started.Equal(noon) || *got[0].OutputTokens != 6 ||
+		got[0].LoadMS != nil || got[0].Reload != "" {
 		t.Errorf("requests %+v", got)
 	}
 	if got := batches(t, s, Query{}); len(got) != 1 || got[0].ID != 7 || got[0].Why != "free slot" {

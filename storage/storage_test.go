@@ -26,6 +26,7 @@ func fullRequest() Request {
 		ErrorKind: "backend_timeout", Status: 504, EngineStatus: 200, PromptBytes: 1234, AnswerBytes: 5678,
 		PromptTokens: ptr(int64(11)), OutputTokens: ptr(int64(22)), TokensEstimated: true,
 		QueueMS: 1.25, FirstTokenMS: ptr(33.5), TotalMS: 44.75, Simulated: true,
+		LoadMS: ptr(20.5), Reload: "num_ctx",
 	}
 }
 

@@ -105,11 +105,12 @@ func (e fixedEngine) Resolve(context.Context, string, ...string) (backends.Targe
 	return e.target, nil
 }
 
-func (e fixedEngine) Preferred() (backends.Target, error) { return e.target, nil }
-func (e fixedEngine) Snapshot() []backends.Info           { return []backends.Info{e.target.Info} }
-func (e fixedEngine) Trouble(string, error)               {}
-func (e fixedEngine) Served(string)                       {}
-func (e fixedEngine) Failed(string) bool                  { return false }
+func (e fixedEngine) Preferred() (backends.Target, error)    { return e.target, nil }
+func (e fixedEngine) Target(string) (backends.Target, error) { return e.target, nil }
+func (e fixedEngine) Snapshot() []backends.Info              { return []backends.Info{e.target.Info} }
+func (e fixedEngine) Trouble(string, error)                  {}
+func (e fixedEngine) Served(string)                          {}
+func (e fixedEngine) Failed(string) bool                     { return false }
 
 // loopback is a server on a port of 127.0.0.1.
 type loopback struct {

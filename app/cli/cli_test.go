@@ -66,10 +66,10 @@ func (f *fake) Set(_ context.Context, key, value string) error {
 
 func (f *fake) Requests(_ context.Context, q storage.Query) ([]storage.Request, error) {
 	f.query = q
-	first, tokens := 120.0, int64(40)
+	first, load, tokens := 120.0, 6200.0, int64(40)
 	return []storage.Request{
 		{ID: "r2", Started: moment0, App: "=cmd()", Model: "tiny", Route: "/api/chat", Outcome: "ok",
-			QueueMS: 12, FirstTokenMS: &first, OutputTokens: &tokens, TotalMS: 2500},
+			QueueMS: 12, FirstTokenMS: &first, LoadMS: &load, Reload: "num_ctx", OutputTokens: &tokens, TotalMS: 2500},
 		{ID: "r1", Started: moment0, App: "bot", Model: "tiny", Route: "/api/chat", Outcome: "error", ErrorKind: "backend_timeout"},
 	}, nil
 }
@@ -140,6 +140,11 @@ func busy() app.Snapshot {
 		Gateway: gateway.Stats{Cache: gateway.CacheStats{Hits: 5, Misses: 7, Entries: 3, Bytes: 4096}, Superseded: 2, Shared: 3,
 			Merge: gateway.MergeStats{Calls: 3, Requests: 64, Texts: 70, Saved: 61, Off: []gateway.Unmerged{{
 				Key: batching.Key{Engine: "ollama", Model: "bert"}, Reason: "a merged text takes 20 ms, a single one 10 ms", Until: moment0}}}},
+		Reloads: gateway.ReloadStats{
+			Last: []gateway.Reload{{Key: batching.Key{Engine: "ollama", Model: "tiny"}, At: moment0, Cause: gateway.ByOptions, Parameter: "num_ctx",
+				Took: 6200 * time.Millisecond, Text: "Editor asked for num_ctx 8192 where Chat had 4096"}},
+			Advice: []gateway.ReloadAdvice{{Text: "tiny was loaded again 3 times in an hour", Command: "carpool set models.num_ctx=tiny=8192"}},
+		},
 		Batching: batching.Totals{Requests: 1234, Batches: 456, AvgBatchSize: 2.7, AvgConcurrency: 3.14, AvgBatchDuration: 810, Tokens: 56789},
 		TokensPS: 61.4,
 		Engines: []backends.Info{

@@ -128,7 +128,7 @@ func (c *cli) startEngine(ctx context.Context, w launch.Wanted) error {
 		return err
 	}
 	if s.Status == launch.Running && !c.sees(ctx, s.URL) {
-		c.note("requests do not go there yet; \"carpool set engine.url=%s\" makes them", s.URL)
+		c.note("it does not answer yet; \"carpool engine log %s\" tells what it prints", s.Name)
 	}
 	return c.print(startedText(s))
 }

@@ -29,8 +29,10 @@ func (c *cli) historyCommand() *cobra.Command {
 		Use:   "history",
 		Short: "Show past requests, batches and decisions",
 		Long: `Show past requests, newest first, and their sums: when, which app and model, how
-long they waited and ran. Prompts and answers are never kept. Decisions are what
-Carpool chose by itself, such as how many requests run at once, each with why.
+long they waited and ran. Prompts and answers are never kept. LOAD is how long the
+engine took to load the model for a request, and what made it load it again.
+Decisions are what Carpool chose by itself, such as how many requests run at once,
+and what it found out, such as who made a model load again, each with why.
 
 A time is a duration before now (90s, 15m, 1h, 7d), a date (2026-01-31), or a
 date with a time (2026-01-31T18:00:00Z; without a zone, your own).`,
@@ -151,7 +153,7 @@ func moment(text string, now time.Time) (time.Time, error) {
 }
 
 func requestRows(requests []storage.Request) [][]string {
-	rows := [][]string{{"STARTED", "APP", "MODEL", "ROUTE", "OUTCOME", "WAITED", "FIRST TOKEN", "TOTAL", "TOKENS"}}
+	rows := [][]string{{"STARTED", "APP", "MODEL", "ROUTE", "OUTCOME", "WAITED", "LOAD", "FIRST TOKEN", "TOTAL", "TOKENS"}}
 	for _, r := range requests {
 		outcome := r.Outcome
 		if r.ErrorKind != "" {
@@ -160,7 +162,13 @@ func requestRows(requests []storage.Request) [][]string {
 		if r.Simulated {
 			outcome += ", simulated"
 		}
-		first, tokens := "-", "-"
+		load, first, tokens := "-", "-", "-"
+		if r.LoadMS != nil {
+			load = spanMS(*r.LoadMS)
+		}
+		if r.Reload != "" {
+			load += " (" + r.Reload + ")"
+		}
 		if r.FirstTokenMS != nil {
 			first = spanMS(*r.FirstTokenMS)
 		}
@@ -168,7 +176,7 @@ func requestRows(requests []storage.Request) [][]string {
 			tokens = strconv.FormatInt(*r.OutputTokens, 10)
 		}
 		rows = append(rows, []string{r.Started.Local().Format(time.DateTime), r.App, r.Model, r.Route, outcome,
-			spanMS(r.QueueMS), first, spanMS(r.TotalMS), tokens})
+			spanMS(r.QueueMS), load, first, spanMS(r.TotalMS), tokens})
 	}
 	return rows
 }

@@ -21,7 +21,8 @@ func (c *cli) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Show what is running and waiting",
 		Long: `Show the state of the running Carpool: what is running and waiting and why, the
-engines, the GPU, sums since the start, and where its files are.`,
+engines, the GPU, sums since the start, models that were loaded again and whose
+doing that was, and where its files are.`,
 		Example: `  carpool status
   carpool status --json | jq .batching
   watch -n1 carpool status`,
@@ -71,6 +72,9 @@ func statusText(s app.Snapshot) string {
 		b.WriteString("\n" + table(rows))
 	}
 	b.WriteString(table(hintRows(s)))
+	if rows := reloadRows(s); len(rows) > 1 {
+		b.WriteString("\n" + table(rows))
+	}
 	if rows := runningRows(s); len(rows) > 1 {
 		b.WriteString("\n" + table(rows))
 	}
@@ -207,12 +211,28 @@ func modelRows(s app.Snapshot) [][]string {
 	return rows
 }
 
-// hintRows tell what would let an engine run more at once.
+// hintRows tell what would let an engine run more at once, or load less.
 func hintRows(s app.Snapshot) (rows [][]string) {
 	for _, t := range s.Tuning {
 		if t.Advice != "" {
 			rows = append(rows, []string{"Hint: " + t.Advice + " (" + t.Model + ")"})
 		}
+	}
+	for _, a := range s.Reloads.Advice {
+		hint := "Hint: " + a.Text
+		if a.Command != "" {
+			hint += "; to end it: " + a.Command
+		}
+		rows = append(rows, []string{hint})
+	}
+	return rows
+}
+
+// reloadRows tell the last models that an engine loaded again, and why.
+func reloadRows(s app.Snapshot) [][]string {
+	rows := [][]string{{"LOADED AGAIN", "MODEL", "TOOK", "WHY"}}
+	for _, r := range s.Reloads.Last {
+		rows = append(rows, []string{r.At.Local().Format(time.DateTime), r.Model, span(r.Took), r.Text})
 	}
 	return rows
 }

@@ -66,7 +66,7 @@ func TestErrorsNeverQuoteAKey(t *testing.T) {
 func TestAppsAreChecked(t *testing.T) {
 	for key, bad := range map[string]string{
 		"apps.keys": "Editor", "apps.weights": "Editor=20", "apps.priorities": "Editor=high",
-		"apps.supersede": "a=b", "models.pinned": "two words", "adaptive.start": "65",
+		"apps.supersede": "a=b", "models.pinned": "two words", "models.num_ctx": "m=255", "adaptive.start": "65",
 	} {
 		if _, err := config.Default().With(key, bad); err == nil {
 			t.Errorf("%s took %q", key, bad)

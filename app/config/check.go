@@ -118,6 +118,23 @@ func checkModel(v string) error {
 	return nil
 }
 
+// A context below smallestCtx holds no conversation, and none above largestCtx
+// fits a GPU: such a number is a slip.
+const (
+	smallestCtx = 256
+	largestCtx  = 1 << 20
+)
+
+// checkModelCtx accepts a model and a size of context in tokens, or "default".
+func checkModelCtx(v string) error {
+	model, size := pair(v)
+	n, err := strconv.Atoi(size)
+	if checkModel(model) != nil || size != "default" && (err != nil || n < smallestCtx || n > largestCtx || strconv.Itoa(n) != size) {
+		return fmt.Errorf("%q is neither model=tokens with %d to %d tokens nor model=default", v, smallestCtx, largestCtx)
+	}
+	return nil
+}
+
 // checkAppKey accepts a key and its app. Its errors reach the log, so they never
 // quote a key.
 func checkAppKey(v string) error {

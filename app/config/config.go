@@ -86,9 +86,10 @@ type Apps struct {
 	Supersede  []string `toml:"supersede" json:"supersede"`   // apps whose newer completion replaces the waiting one
 }
 
-// Models is about which model is loaded.
+// Models is about which model is loaded, and how.
 type Models struct {
 	Pinned   []string `toml:"pinned" json:"pinned"`
+	NumCtx   []string `toml:"num_ctx" json:"num_ctx"` // "model=tokens" or "model=default"
 	MaxWaitS int      `toml:"max_wait_s" json:"max_wait_s"`
 }
 

@@ -301,7 +301,7 @@ func other(t *testing.T) Config {
 	for _, e := range table {
 		value := map[string]string{
 			"gateway.listen": "[::1]:0", "gateway.allowed_hosts": "a, b", "gateway.allowed_origins": "x://y", "engine.url": "http://h/p%22",
-			"adaptive.start": "table", "apps.keys": "k==a, l=b", "apps.weights": "a b=0.5", "apps.priorities": "a=urgent", "apps.supersede": "a, b", "models.pinned": "m:7b",
+			"adaptive.start": "table", "apps.keys": "k==a, l=b", "apps.weights": "a b=0.5", "apps.priorities": "a=urgent", "apps.supersede": "a, b", "models.pinned": "m:7b", "models.num_ctx": "m:7b=8192, n=default",
 		}[e.Key]
 		switch v := e.initial.(type) {
 		case bool:

@@ -115,6 +115,9 @@ var table = []entry{
 	list("models.pinned", func(c *Config) *[]string { return &c.Models.Pinned }, checkModel,
 		"model, as its engine lists it",
 		"Models that are never given up for another one's requests while both cannot be loaded."),
+	list("models.num_ctx", func(c *Config) *[]string { return &c.Models.NumCtx }, checkModelCtx,
+		"model=256–1048576 tokens, or model=default",
+		"Size of context for all requests by Ollama's own routes; default = the model's own. Apps that differ in it make Ollama reload."),
 	number("models.max_wait_s", 30, 1, 3600, "s", func(c *Config) *int { return &c.Models.MaxWaitS },
 		"fair: longest wait for a turn of a model that is not loaded; shorter where loading is quick."),
 

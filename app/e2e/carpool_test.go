@@ -152,14 +152,20 @@ type status struct {
 }
 
 func (p *pool) status(ctx context.Context) (s status, err error) {
+	err = p.snapshot(ctx, &s)
+	return s, err
+}
+
+// snapshot reads what `carpool status --json` prints into v.
+func (p *pool) snapshot(ctx context.Context, v any) error {
 	out, err := p.command(ctx, "status", "--json")
 	if err != nil {
-		return s, err
+		return err
 	}
-	if err := json.Unmarshal(out, &s); err != nil {
-		return s, fmt.Errorf("carpool status --json: %w", err)
+	if err := json.Unmarshal(out, v); err != nil {
+		return fmt.Errorf("carpool status --json: %w", err)
 	}
-	return s, nil
+	return nil
 }
 
 // tuned is what Carpool knows of the engine for a model.

@@ -29,6 +29,8 @@ type call struct {
 	dialect Dialect
 	route   route
 	arrived time.Time
+	pinned  string // the engine that it is bound to; "" = whichever has the model
+	prefix  string // of the path, taken off: "/engine/<pinned>"; "" = there was none
 
 	// Of scheduled calls only.
 	body     []byte
@@ -119,12 +121,16 @@ func (c *call) locate() *fault {
 func (c *call) settleOn(t backends.Target) *fault {
 	c.target = t
 	c.rec.Engine, c.rec.Simulated = t.Name, t.Simulated
+	c.harmonise()
 	return c.translate()
 }
 
 // admit waits for a lease.
 func (c *call) admit() *fault {
 	key := batching.Key{Engine: c.target.Name, Model: canonical(c.target, c.sketch.model)}
+	if c.route.own && c.rec.Model == "" {
+		c.rec.Model = key.Model // the one that the engine has
+	}
 	about, stop := c.supersedes(key)
 	ctx, cancel := context.WithCancelCause(c.ctx)
 	defer cancel(nil)
@@ -168,6 +174,9 @@ func (c *call) admit() *fault {
 const bytesPerToken = 4
 
 func (c *call) resolve() (backends.Target, error) {
+	if c.pinned != "" {
+		return c.resolvePinned()
+	}
 	if c.sketch.model == "" {
 		return c.engines.Preferred()
 	}
@@ -229,6 +238,7 @@ func (c *call) account() {
 	}
 	if c.lease != nil {
 		c.countTokens()
+		c.detect()
 		c.lease.Report(c.report())
 		c.lease.Release(c.release())
 	}

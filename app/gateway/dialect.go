@@ -21,10 +21,11 @@ const (
 
 // dialectOf tells which dialect a client of path speaks.
 func dialectOf(path string) Dialect {
+	_, path, _ = enginePath(path)
 	switch {
 	case path == "/v1/messages", strings.HasPrefix(path, "/v1/messages/"):
 		return Anthropic
-	case path == "/v1", strings.HasPrefix(path, "/v1/"):
+	case path == "/v1", strings.HasPrefix(path, "/v1/"), isOwn(path):
 		return OpenAI
 	}
 	return Ollama

@@ -9,7 +9,7 @@ import (
 
 // event is what one piece of an answer says: a line of NDJSON, the data of one
 // SSE event, or a whole JSON answer. All dialects are read alike, because no
-// key means two things.
+// key means two things; only "stop" needs a bare text beside it to be an end.
 type event struct {
 	tokens int             // pieces of generated text in it
 	told   batching.Report // counts and times of the engine's own
@@ -27,6 +27,7 @@ func readEvent(text []byte) (event, error) {
 	if err == nil {
 		err = r.cursor.end()
 	}
+	r.event.end = r.event.end || r.bare && r.stops
 	return r.event, err
 }
 
@@ -40,6 +41,7 @@ func readFailure(text []byte) (event, error) {
 type eventReader struct {
 	cursor
 	event
+	bare, stops bool // text beside the marks, and the mark of its end: llama.cpp's own routes
 }
 
 func (r *eventReader) field(key []byte) error {
@@ -48,12 +50,23 @@ func (r *eventReader) field(key []byte) error {
 		return r.piece()
 	case "thinking":
 		return r.content()
+	case "content":
+		r.bare = r.next() == '"'
+		return r.content()
+	case "stop":
+		r.stops = r.next() == 't'
 	case "choices":
 		return r.each(r.choice)
-	case "usage":
+	case "usage", "stats":
 		return r.usage()
+	case "result":
+		return r.fields(r.resultField)
 	case "timings":
 		return r.timings()
+	case "tokens_evaluated":
+		return r.counted(&r.told.PromptTokens)
+	case "tokens_predicted":
+		return r.counted(&r.told.OutputTokens)
 	case "prompt_eval_count":
 		return r.counted(&r.told.PromptTokens)
 	case "eval_count":
@@ -78,14 +91,23 @@ func (r *eventReader) field(key []byte) error {
 	return r.skip()
 }
 
-// typeName reads the type of an event of the Responses or Anthropic API.
+// resultField reads the whole answer in the last event of LM Studio's own chat.
+func (r *eventReader) resultField(key []byte) error {
+	if string(key) == "stats" {
+		return r.usage()
+	}
+	return r.skip()
+}
+
+// typeName reads the type of an event of the Responses or Anthropic API, or of LM
+// Studio's own.
 func (r *eventReader) typeName() error {
 	if r.next() != '"' {
 		return r.skip()
 	}
 	name, err := r.str()
 	switch string(name) {
-	case "response.completed", "response.incomplete", "message_stop":
+	case "response.completed", "response.incomplete", "message_stop", "chat.end":
 		r.event.end = true
 	case "response.failed", "error":
 		r.failed = true
@@ -134,7 +156,7 @@ func (r *eventReader) choice() error {
 	})
 }
 
-// usage reads the counts of the APIs under /v1. Anthropic's tells what of the
+// usage reads the counts of the APIs under /v1, and LM Studio's own. Anthropic's tells what of the
 // prompt was cached apart from the rest of it, the others as a part.
 func (r *eventReader) usage() error {
 	input, read, kept := -1, -1, -1
@@ -142,7 +164,7 @@ func (r *eventReader) usage() error {
 		switch string(key) {
 		case "prompt_tokens", "input_tokens":
 			return r.counted(&input)
-		case "completion_tokens", "output_tokens":
+		case "completion_tokens", "output_tokens", "total_output_tokens":
 			return r.counted(&r.told.OutputTokens)
 		case "cache_read_input_tokens":
 			return r.counted(&read)

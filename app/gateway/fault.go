@@ -40,6 +40,7 @@ const (
 	backendError        kind = "backend_error"
 	insufficientMemory  kind = "insufficient_memory"
 	internalError       kind = "internal_error"
+	notImplemented      kind = "not_implemented"
 
 	// These two are never sent, only recorded.
 	clientGone kind = "client_gone"
@@ -83,6 +84,7 @@ var rules = map[kind]rule{
 	backendError:        {status: 500, openai: apiType, anthropic: apiType},
 	insufficientMemory:  {status: 500, openai: apiType, anthropic: apiType, hopeless: true},
 	internalError:       {status: 500, openai: apiType, anthropic: apiType, hopeless: true},
+	notImplemented:      {status: 501, openai: apiType, anthropic: apiType, hopeless: true},
 	backendDisconnected: {status: 502, openai: apiType, anthropic: apiType, retryAfter: 1},
 	backendBadResponse:  {status: 502, openai: apiType, anthropic: apiType},
 	backendTruncated:    {status: 502, openai: apiType, anthropic: apiType},

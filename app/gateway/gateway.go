@@ -4,11 +4,13 @@
 //
 // A scheduled request is read whole, judged, queued and proxied on the
 // goroutine that net/http gave it; the package starts one of its own only where
-// several clients share a call, and one of their handlers waits for it. Every
-// other request goes straight to the engine. The package writes bytes of its
-// own only for its own errors, GET /health and GET /metrics, and puts together
-// answers for embeddings from pieces of the engine's. It keeps no prompt and no
-// key, and of answers only embeddings. design.md says which file holds which rule.
+// several clients share a call, or a client asks for the lists of several engines,
+// and a handler waits for it. Every other request goes straight to an engine. The
+// package writes bytes of its own only for its own errors, GET /health and GET
+// /metrics, and for what several engines or one of another API have to tell; it
+// puts together answers for embeddings from pieces of the engine's. It keeps no
+// prompt and no key, and of answers only embeddings and lists of models. design.md
+// says which file holds which rule.
 package gateway
 
 import (
@@ -29,6 +31,7 @@ import (
 type Engines interface {
 	Resolve(ctx context.Context, model string, but ...string) (backends.Target, error)
 	Preferred() (backends.Target, error)
+	Target(engine string) (backends.Target, error) // by its name
 	Snapshot() []backends.Info
 	Trouble(engine string, err error)
 	Served(engine string)
@@ -55,6 +58,7 @@ type Limits struct {
 
 	Keys       map[string]string            // the app that each API key names; all other keys say nothing
 	Priorities map[string]batching.Priority // of apps whose requests name none; 0 = normal
+	NumCtx     map[string]int               // tokens of context by model, in lower case without ":latest"; 0 = the model's own
 }
 
 func (l Limits) withDefaults() Limits {
@@ -76,6 +80,7 @@ type Options struct {
 	Engines   Engines
 	Record    func(Record)   // called once per scheduled request; must not block; nil = none
 	Unmerged  func(Unmerged) // hears when merging is turned off for a model; must not block or call back; nil = none
+	Reloaded  func(Reload)   // hears of each model that was loaded again; must not block or call back; nil = none
 	Health    func() any     // body of GET /health, marshalled as JSON; nil = {"status":"ok"}, or "shutting down"
 	Metrics   http.Handler   // answers GET /metrics; nil = 404
 	Listen    string         // our address with the actual port, for the Host check
@@ -90,6 +95,7 @@ type Gateway struct {
 	scheduler Scheduler
 	engines   Engines
 	record    func(Record)
+	reloaded  func(Reload)
 	health    func() any
 	metrics   http.Handler
 	peer      func(client, server netip.AddrPort) Peer
@@ -106,10 +112,11 @@ type Gateway struct {
 	merger   *merger
 	typing   typing
 	runs     runs
+	reloads  detective
 
 	shared, superseded, moved atomic.Uint64
 
-	slowWrite, slowBody time.Duration // fixed, but for tests
+	slowWrite, slowBody, slowList time.Duration // fixed, but for tests
 }
 
 // policy is what Configure changes, prepared once for all requests.
@@ -126,6 +133,7 @@ func New(o Options, l Limits) *Gateway {
 		scheduler: o.Scheduler,
 		engines:   o.Engines,
 		record:    o.Record,
+		reloaded:  o.Reloaded,
 		health:    o.Health,
 		metrics:   o.Metrics,
 		peer:      o.Peer,
@@ -136,9 +144,13 @@ func New(o Options, l Limits) *Gateway {
 		merger:    newMerger(o.Unmerged),
 		slowWrite: slowWrite,
 		slowBody:  slowBody,
+		slowList:  slowList,
 	}
 	if g.record == nil {
 		g.record = func(Record) {}
+	}
+	if g.reloaded == nil {
+		g.reloaded = func(Reload) {}
 	}
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)

@@ -48,28 +48,6 @@ func (c *call) onlyReads() bool {
 	return false
 }
 
-// serveVersion passes the engine's version on. Clients take a failure here for
-// a server that is not there, so it always answers: with the last version
-// known while no engine is up.
-func (c *call) serveVersion() {
-	fall := func(*fault) {
-		version := "0.0.0"
-		for _, e := range c.engines.Snapshot() {
-			if e.Version != "" && !e.Simulated {
-				version = e.Version
-				break
-			}
-		}
-		c.sendJSON(mustJSON(map[string]string{"version": version}))
-	}
-	target, err := c.engines.Preferred()
-	if err != nil {
-		fall(nil)
-		return
-	}
-	c.pass(target, nil, fall)
-}
-
 func (c *call) sendJSON(body []byte) {
 	h := c.client.Header()
 	h.Set("Content-Type", "application/json; charset=utf-8")

@@ -71,7 +71,7 @@ func (c *call) movesFrom(f *fault) bool {
 
 // another is where the call may go that an engine cannot serve; nil = nowhere.
 func (c *call) another(failed string) *backends.Target {
-	if c.sketch.model == "" || len(c.tried) >= maxMoves {
+	if c.sketch.model == "" || c.pinned != "" || len(c.tried) >= maxMoves {
 		return nil
 	}
 	c.tried = append(c.tried, failed)
@@ -87,7 +87,7 @@ func (c *call) another(failed string) *backends.Target {
 // before its turn.
 func (c *call) watchEngine(cancel context.CancelCauseFunc) (stop func()) {
 	gone := c.target.Gone
-	if gone == nil || c.sketch.model == "" {
+	if gone == nil || c.sketch.model == "" || c.pinned != "" {
 		return func() {}
 	}
 	name, model, tried := c.target.Name, c.sketch.model, c.tried

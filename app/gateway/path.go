@@ -7,7 +7,10 @@ import (
 )
 
 // denied are engines' routes that tell or change too much to be passed on.
-var denied = map[string]bool{"slots": true, "props": true, "metrics": true, "rpc": true, "debug": true}
+var denied = map[string]bool{
+	"slots": true, "props": true, "metrics": true, "rpc": true, "debug": true,
+	"tools": true, "cors-proxy": true, "lora-adapters": true, // llama.cpp's: programs, other addresses, files
+}
 
 // checkPath refuses paths that two servers could read in two ways, and routes
 // of an engine that are never passed on.
@@ -21,8 +24,13 @@ func checkPath(u *url.URL) *fault {
 	if clean != p && clean+"/" != p {
 		return unclear
 	}
-	// A model's name in /v1/models/{name} may hold an encoded slash.
-	if strings.Contains(escaped, "%2f") && !strings.HasPrefix(p, "/v1/models/") {
+	_, rest, bound := enginePath(p)
+	if _, ok := escapedRest(u); bound && !ok {
+		return unclear
+	}
+	// The name of a model that ends a path may hold an encoded slash.
+	named := strings.HasPrefix(rest, "/v1/models/") || strings.HasPrefix(rest, "/api/v0/models/")
+	if strings.Contains(escaped, "%2f") && !named {
 		return unclear
 	}
 	for _, twice := range []string{"%2e", "%2f", "%5c", "%25"} {
@@ -30,8 +38,11 @@ func checkPath(u *url.URL) *fault {
 			return unclear
 		}
 	}
-	first, _, _ := strings.Cut(strings.ToLower(p[1:]), "/")
+	first, _, _ := strings.Cut(strings.ToLower(rest[1:]), "/")
 	if denied[first] && p != "/metrics" { // that one is our own
+		return unclear
+	}
+	if bound && first == "engine" {
 		return unclear
 	}
 	return nil

@@ -22,6 +22,8 @@ type sketch struct {
 	tools       bool   // engines hold a tool call back until it is whole
 	packed      bool   // it is compressed, so that nothing of it was read
 	repeats     bool   // the engine answers the same to the same: temperature 0 or a seed, and no tools
+	runner      runner
+	keep        keepAlive
 }
 
 // prefixSeed makes prefixes comparable within one run, and only there.
@@ -46,7 +48,7 @@ func peek(body []byte, d Dialect, r route) (sketch, *fault) {
 		return sketch{}, newFault(invalidRequest, err.Error()+" at byte "+strconv.Itoa(p.at))
 	}
 	p.filled = p.filled || r.prompts == nil
-	p.repeats = (p.cold || p.seeded) && !p.tools && !r.embedding
+	p.repeats = (p.cold || p.seeded) && !p.tools && !r.embedding && !r.stateful
 	if p.systemSum|p.toolsSum != 0 {
 		p.prefix = bits.RotateLeft64(p.systemSum, 31) ^ p.toolsSum
 	}
@@ -83,6 +85,8 @@ func (p *peeker) field(key []byte) error {
 		return p.tokenCap("max_tokens", 1)
 	case is(key, "max_completion_tokens"), is(key, "max_output_tokens"):
 		return p.tokenCap(string(key), 2)
+	case p.route.own && is(key, "n_predict"):
+		return p.tokenCap("n_predict", 1)
 	case is(key, "options"):
 		return p.options()
 	case is(key, "messages"):
@@ -93,21 +97,32 @@ func (p *peeker) field(key []byte) error {
 		err := p.measure()
 		p.fill(key, start)
 		return err
-	case is(key, "system"), is(key, "instructions"):
+	case p.route.own && slices.ContainsFunc(ownPrompts, func(name string) bool { return is(key, name) }):
+		return p.measure()
+	case is(key, "system"), is(key, "instructions"), p.route.own && is(key, "system_prompt"):
 		err := p.measurePrefix()
 		p.systemSum = maphash.Bytes(prefixSeed, p.text[start:p.at])
 		return err
-	case is(key, "tools"), is(key, "functions"):
+	case is(key, "tools"), is(key, "functions"), p.route.own && is(key, "integrations"):
 		err := p.measurePrefix()
 		p.tools = p.tools || !isEmpty(p.text[start:p.at])
 		p.toolsSum = maphash.Bytes(prefixSeed, p.text[start:p.at])
 		return err
 	}
-	if !p.native {
+	switch {
+	case !p.native:
 		return p.sampling(strings.ToLower(string(key)))
+	case is(key, "keep_alive"):
+		value, err := p.value()
+		p.keep = readKeepAlive(value)
+		return err
 	}
 	return p.skip()
 }
+
+// ownPrompts are the texts in the bodies of engines' own routes, beside those that
+// all have.
+var ownPrompts = []string{"content", "input_prefix", "input_suffix", "input_extra", "query", "documents"}
 
 func is(key []byte, name string) bool {
 	return len(key) <= 3*len(name) && strings.EqualFold(string(key), name)
@@ -162,10 +177,7 @@ func (p *peeker) tokenCap(param string, rank int) error {
 
 // sampling notes what makes an answer repeatable, and steps over all else.
 func (p *peeker) sampling(key string) error {
-	p.next()
-	start := p.at
-	err := p.skip()
-	value := string(p.text[start:p.at])
+	value, err := p.value()
 	switch key {
 	case "temperature":
 		n, unread := strconv.ParseFloat(value, 64)
@@ -178,19 +190,39 @@ func (p *peeker) sampling(key string) error {
 	return err
 }
 
-// options reads Ollama's num_predict; all else in them is the engine's.
+// value steps over a value and returns its text.
+func (p *peeker) value() (string, error) {
+	p.next()
+	start := p.at
+	err := p.skip()
+	return string(p.text[start:p.at]), err
+}
+
+// options reads Ollama's num_predict, what makes an answer repeatable, and what
+// a model is loaded with; all else in them is the engine's. Options given twice
+// add up, as in Go, but for null, which takes back those before.
 func (p *peeker) options() error {
-	if p.next() != '{' {
+	switch p.next() {
+	case '{':
+	case 'n':
+		p.runner = runner{}
+		return p.literal("null")
+	default:
 		return p.skip()
 	}
 	return p.object(func(key []byte) error {
 		if string(key) == "num_predict" {
 			return p.tokenCap("options.num_predict", 0)
 		}
-		if p.native {
-			return p.sampling(string(key))
+		if !p.native {
+			return p.skip()
 		}
-		return p.skip()
+		if i := runnerOption(key); i >= 0 {
+			value, err := p.value()
+			p.runner[i] = readOption(i, value)
+			return err
+		}
+		return p.sampling(string(key))
 	})
 }
 

@@ -5,7 +5,11 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/ollama/ollama/api"
+
+	"carpool/backends"
 	"carpool/batching"
 )
 
@@ -25,13 +29,20 @@ func TestPeek(t *testing.T) {
 			sketch{stream: true, maxTokens: 7, filled: true}},
 		{"num_predict", "/api/generate", `{"model":"m","prompt":"four","options":{"num_predict":64,"seed":1}}`,
 			sketch{model: "m", stream: true, prompt: 4, maxTokens: 64, filled: true, repeats: true}},
+		{"what a model is loaded with", "/api/generate", `{"model":"m","prompt":"four","options":{"num_ctx":8192.9,"num_gpu":-1,"use_mmap":false,"num_thread":null,"num_batch":"no"},"keep_alive":"1m30s"}`,
+			sketch{model: "m", stream: true, prompt: 4, filled: true, runner: runner{numCtx: {given: true, n: 8192}, useMMap: {given: true}}, keep: keepAlive{true, 90 * time.Second}}},
+		{"options that add up", "/api/chat", `{"model":"m","options":{"num_ctx":1,"main_gpu":1},"OPTIONS":{"num_thread":2},"keep_alive":-1}`,
+			sketch{model: "m", stream: true, runner: runner{{true, smallestCtx}, {}, {}, {true, 1}, {}, {true, 2}}, keep: keepAlive{true, forever}}},
+		{"options taken back", "/api/chat", `{"model":"m","options":{"num_ctx":4096},"options":null,"keep_alive":0}`,
+			sketch{model: "m", stream: true, keep: keepAlive{given: true}}},
+		{"a route that has none", "/v1/chat/completions", `{"model":"m","options":{"num_ctx":4096},"keep_alive":0}`, sketch{model: "m", filled: true}},
 		{"endless num_predict", "/api/generate", `{"model":"m","prompt":"four","options":{"num_predict":-1}}`,
 			sketch{model: "m", stream: true, prompt: 4, filled: true}},
 		{"a huge cap", "/v1/completions", `{"max_tokens":1e999}`, sketch{maxTokens: 1<<31 - 1, filled: true}},
 		{"null is absent", "/v1/completions", `{"model":null,"stream":null,"max_tokens":null}`, sketch{filled: true}},
 		{"a load", "/api/generate", `{"model":"m"}`, sketch{model: "m", stream: true}},
 		{"a load with an empty prompt", "/api/generate", `{"model":"m","prompt":"" }`, sketch{model: "m", stream: true}},
-		{"an unload", "/api/chat", `{"model":"m","messages":[ ],"keep_alive":0}`, sketch{model: "m", stream: true}},
+		{"an unload", "/api/chat", `{"model":"m","messages":[ ],"keep_alive":0}`, sketch{model: "m", stream: true, keep: keepAlive{given: true}}},
 		{"keys in any case", "/api/generate", `{"MODEL":"m","Stream":false,"pRompt":"a"}`, sketch{model: "m", prompt: 1, filled: true}},
 		{"escaped keys and names", "/api/generate", `{"mod\u0065l":"a\"b","prompt":"a"}`, sketch{model: `a"b`, stream: true, prompt: 1, filled: true}},
 		{"images are no text", "/api/chat", `{"model":"m","messages":[{"content":"abc","images":["` + long + `"]}]}`,
@@ -53,6 +64,32 @@ func TestPeek(t *testing.T) {
 			}
 		})
 	}
+	t.Run("ReadsOwnBodies", func(t *testing.T) {
+		for _, tt := range []struct {
+			kind       backends.Kind
+			path, body string
+			want       sketch
+		}{
+			{backends.KindLlamaCPP, "/completion", `{"prompt":"four","n_predict":64,"seed":1,"stream":true}`, sketch{stream: true, prompt: 4, maxTokens: 64, filled: true, repeats: true}},
+			{backends.KindLlamaCPP, "/completion", `{"prompt":["ab","cd"],"n_predict":-1}`, sketch{prompt: 4, filled: true}},
+			{backends.KindLlamaCPP, "/infill", `{"input_prefix":"ab","input_suffix":"c","input_extra":[{"filename":"f","text":"d"}],"prompt":"e"}`, sketch{prompt: 6, filled: true}},
+			{backends.KindLlamaCPP, "/embedding", `{"content":"abc","temperature":0}`, sketch{prompt: 3, filled: true}},
+			{backends.KindOpenAI, "/v2/rerank", `{"model":"m","query":"ab","documents":["c"]}`, sketch{model: "m", prompt: 3, filled: true}},
+			{backends.KindLMStudio, "/api/v1/chat", `{"model":"m","input":[{"type":"text","content":"ab"}],"max_output_tokens":9,"integrations":["mcp/x"]}`, sketch{model: "m", prompt: 11, prefixBytes: 5, maxTokens: 9, tools: true, filled: true}},
+		} {
+			got, f := peek([]byte(tt.body), dialectOf(tt.path), own[tt.kind][tt.path])
+			got.prefix = 0
+			if f != nil || got != tt.want {
+				t.Errorf("%s %s: got %+v (%v), want %+v", tt.path, tt.body, got, f, tt.want)
+			}
+		}
+		if _, f := peek([]byte(`{"n_predict":"x"}`), OpenAI, own[backends.KindLlamaCPP]["/completion"]); f == nil || f.param != "n_predict" {
+			t.Errorf("%v", f)
+		}
+		if _, f := peek([]byte(`{"n_predict":"x"}`), OpenAI, routes["/v1/completions"]); f != nil {
+			t.Errorf("%v", f)
+		}
+	})
 	t.Run("MeasuresThePrefix", func(t *testing.T) {
 		for _, tt := range []struct {
 			path, body string
@@ -200,7 +237,8 @@ func depth(text []byte) (most int) {
 // body must be what a Go engine reads of it.
 func FuzzPeek(f *testing.F) {
 	for _, s := range []string{`{"model":"a","stream":true}`, `{"model":"\u0041","options":{"num_predict":1.5e2}}`, `{"a":[1,-0,"\\"],"messages":[{"role":"system"}]}`,
-		`{"model":"a"}x`, `{"x":tru}`, `{"\u006dodel":"a"}`, "{\"model\":\"\xff\"}", `{"x":-}`, `{"x":1.}`, `{"prompt":[[]]}`} {
+		`{"model":"a","options":{"num_ctx":1e3,"num_gpu":-1,"use_mmap":true,"num_thread":null},"keep_alive":1.5,"Keep_alive":"1m"}`,
+		`{"options":{"main_gpu":1,"num_batch":-0.5},"options":null,"OPTIONS":{"num_ctx":1}}`, `{"model":"a"}x`, `{"x":tru}`, `{"\u006dodel":"a"}`, "{\"model\":\"\xff\"}", `{"x":-}`, `{"x":1.}`, `{"prompt":[[]]}`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -227,7 +265,42 @@ func FuzzPeek(f *testing.F) {
 		if want.Model != s.model || want.Stream != nil && *want.Stream != s.stream && strings.Count(strings.ToLower(string(body)), "stream") == 1 {
 			t.Fatalf("%q: read %+v, an engine reads %+v", body, s, want)
 		}
+		holdRunner(t, body, s)
 	})
+}
+
+// holdRunner holds what a model is loaded with against what Ollama's own types
+// read of a body that they take.
+func holdRunner(t *testing.T, body []byte, s sketch) {
+	t.Helper()
+	var request api.GenerateRequest
+	options := api.Options{Runner: api.Runner{NumGPU: -1}}
+	if json.Unmarshal(body, &request) != nil || options.FromMap(request.Options) != nil {
+		return
+	}
+	var keep keepAlive
+	if request.KeepAlive != nil {
+		keep = keepAlive{true, request.KeepAlive.Duration}
+	}
+	if s.keep != keep && keep.d >= 0 && keep.d < forever/2 { // out of range means one thing here and another there
+		t.Fatalf("%q: keep_alive %+v, an engine reads %+v", body, s.keep, keep)
+	}
+	for i, n := range []int{options.NumCtx, options.NumBatch, options.NumGPU, options.MainGPU, 0, options.NumThread} {
+		given := request.Options[runnerOptions[i]] != nil && (i != numGPU || n >= 0)
+		sane := n > -1<<31 && n < 1<<31-1
+		switch {
+		case i == useMMap:
+			given, n = options.UseMMap != nil, 0
+			if given && *options.UseMMap {
+				n = 1
+			}
+		case i == numCtx:
+			n = max(n, smallestCtx)
+		}
+		if got := s.runner[i]; got.given != given || given && sane && got.n != int64(n) {
+			t.Fatalf("%q: %s is %+v, an engine reads %d", body, runnerOptions[i], got, n)
+		}
+	}
 }
 
 func BenchmarkPeek(b *testing.B) {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -22,32 +23,89 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// engines is a registry of one engine, or of none.
+// engines is a registry of one engine, of none, or of several.
 type engines struct {
 	mu      sync.Mutex
 	target  *backends.Target
+	more    []*backends.Target // beside it, in their order
 	err     error
-	known   []backends.Info
+	known   []backends.Info // what Snapshot says; nil = the targets
 	trouble []error
 }
 
-func (e *engines) Resolve(_ context.Context, model string, but ...string) (backends.Target, error) {
-	t, err := e.Preferred()
-	t.Model = model
-	for _, m := range t.Models {
-		if m.Name == model+":latest" {
-			t.Model = m.Name
+// all are the targets, the first one that is up as the active one.
+func (e *engines) all() []backends.Target {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var all []backends.Target
+	active := false
+	for _, t := range append([]*backends.Target{e.target}, e.more...) {
+		if t != nil {
+			all = append(all, *t)
+			all[len(all)-1].Active = !active && t.Health == backends.Up
+			active = active || t.Health == backends.Up
 		}
 	}
-	if err == nil && slices.Contains(but, t.Name) {
-		err = backends.ErrNoEngine
+	return all
+}
+
+// Resolve lets the one engine answer for every name. Several are told apart by
+// their lists, or by their own name before the model's.
+func (e *engines) Resolve(_ context.Context, model string, but ...string) (backends.Target, error) {
+	if len(e.more) == 0 {
+		t, err := e.Preferred()
+		t.Model = model
+		for _, m := range t.Models {
+			if m.Name == model+":latest" {
+				t.Model = m.Name
+			}
+		}
+		if err == nil && slices.Contains(but, t.Name) {
+			err = backends.ErrNoEngine
+		}
+		return t, err
 	}
-	return t, err
+	for _, t := range e.all() {
+		if slices.Contains(but, t.Name) {
+			continue
+		}
+		for _, m := range t.Models {
+			if bare, _ := strings.CutPrefix(model, t.Name+"/"); t.Health == backends.Up &&
+				(m.Name == model || m.Name == model+":latest" || m.Name == bare || m.Name == bare+":latest") {
+				t.Model = m.Name
+				return t, nil
+			}
+		}
+	}
+	return backends.Target{}, fmt.Errorf("model '%s' not found: %w", model, backends.ErrUnknownModel)
 }
 
 func (e *engines) Served(string) {}
 
 func (e *engines) Failed(string) bool { return false }
+
+func (e *engines) Target(name string) (backends.Target, error) {
+	if _, err := e.Preferred(); err != nil {
+		return backends.Target{}, err
+	}
+	for _, t := range e.all() {
+		if t.Name == name && t.Health == backends.Up {
+			return t, nil
+		}
+	}
+	return backends.Target{}, backends.ErrNoEngine
+}
+
+// change changes what is known of an engine.
+func (e *engines) change(name string, to func(*backends.Info)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, t := range append([]*backends.Target{e.target}, e.more...) {
+		if t.Name == name {
+			to(&t.Info)
+		}
+	}
+}
 
 func (e *engines) Preferred() (backends.Target, error) {
 	e.mu.Lock()
@@ -55,10 +113,24 @@ func (e *engines) Preferred() (backends.Target, error) {
 	if e.err != nil {
 		return backends.Target{}, e.err
 	}
-	return *e.target, nil
+	for _, t := range append([]*backends.Target{e.target}, e.more...) {
+		if t != nil && t.Health == backends.Up {
+			return *t, nil
+		}
+	}
+	return backends.Target{}, backends.ErrNoEngine
 }
 
-func (e *engines) Snapshot() []backends.Info { return e.known }
+func (e *engines) Snapshot() []backends.Info {
+	if e.known != nil {
+		return slices.Clone(e.known)
+	}
+	var all []backends.Info
+	for _, t := range e.all() {
+		all = append(all, t.Info)
+	}
+	return all
+}
 
 func (e *engines) Trouble(_ string, err error) {
 	e.mu.Lock()
@@ -123,7 +195,8 @@ func targetOf(t testing.TB, address string) *backends.Target {
 	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 100}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &backends.Target{
-		Info:      backends.Info{Name: "ollama", Kind: backends.KindOllama, APIs: everyAPI, Models: []backends.Model{{Name: "m:latest"}}},
+		Info: backends.Info{Name: "ollama", Kind: backends.KindOllama, Health: backends.Up,
+			APIs: everyAPI, Models: []backends.Model{{Name: "m:latest"}}},
 		Base:      base,
 		Transport: transport,
 	}

@@ -2,8 +2,7 @@ package gateway
 
 import (
 	"net/http"
-
-	"carpool/backends"
+	"strings"
 )
 
 // route says what the gateway does with a path.
@@ -14,6 +13,8 @@ type route struct {
 	vectors   embedForm
 	fills     bool // may ask for the middle of a text
 	seeds     bool // takes a seed, which makes an answer repeatable
+	own       bool // only one kind of engine has it
+	stateful  bool // the engine keeps what was asked, so no two requests are equal
 }
 
 // routes are the inference routes; every other path goes straight.
@@ -31,32 +32,39 @@ var routes = map[string]route{
 
 // serve routes a call that was let in.
 func (c *call) serve() {
+	if f := c.pin(); f != nil {
+		c.client.refuse(c.dialect, f)
+		return
+	}
 	path, method := c.in.URL.Path, c.in.Method
 	reads := method == http.MethodGet || method == http.MethodHead
+	ours := c.pinned == ""
 	switch r := routes[path]; {
-	case path == "/health":
+	case ours && path == "/health":
 		c.serveHealth()
-	case path == "/metrics":
+	case ours && path == "/metrics":
 		c.serveMetrics()
 	case r.scheduled && method == http.MethodPost:
 		c.route = r
 		c.schedule()
+	case listings[path] != nil && reads:
+		c.serveList(listings[path])
+	case strings.HasPrefix(path, modelPath) && reads:
+		c.serveModel()
+	case path == "/api/show" && method == http.MethodPost:
+		c.serveShow()
 	case path == "/api/version" && reads:
 		c.serveVersion()
-	case (path == "/api/tags" || path == "/v1/models") && reads:
-		c.serveList()
+	case path == "/" && reads:
+		c.serveRoot()
+	case isManagement(path):
+		c.serveManagement()
 	default:
-		c.serveStraight()
+		c.serveOwn()
 	}
 }
 
 // servedWhileDraining reports whether a path is for those who watch us, to the end.
 func servedWhileDraining(path string) bool {
 	return path == "/health" || path == "/metrics" || path == "/api/version"
-}
-
-// passesUnknown reports whether an engine of this kind gets paths that we do
-// not know: only those whose every route may be reached from outside.
-func passesUnknown(k backends.Kind) bool {
-	return k == backends.KindOllama || k == backends.KindLlamaCPP || k == backends.KindDemo
 }

@@ -125,7 +125,8 @@ func checkContentType(r *http.Request) *fault {
 		return nil
 	}
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	blob := strings.HasPrefix(r.URL.Path, "/api/blobs/") && media == "application/octet-stream"
+	_, path, _ := enginePath(r.URL.Path)
+	blob := strings.HasPrefix(path, blobPath) && media == "application/octet-stream"
 	if err == nil && (media == "application/json" || blob) {
 		return nil
 	}

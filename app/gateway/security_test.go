@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -49,7 +50,8 @@ func TestHost(t *testing.T) {
 	engine := newCounter()
 	r := newRig(t, engine, Limits{AllowedHosts: []string{"carpool.home", "box:9999"}}, batching.Settings{})
 	_, port, _ := net.SplitHostPort(strings.TrimPrefix(r.url, "http://"))
-	routes := []string{"GET /", "HEAD /", "GET /health", "GET /metrics", "POST /api/chat", "GET /api/tags", "OPTIONS /v1/models", "POST /api/pull", "DELETE /nothing"}
+	routes := []string{"GET /", "HEAD /", "GET /health", "GET /metrics", "POST /api/chat", "GET /api/tags", "OPTIONS /v1/models", "POST /api/pull", "DELETE /nothing",
+		"GET /v1/models/a/b", "POST /api/show", "POST /engine/ollama/api/chat", "GET /engine/ollama/v1/models", "DELETE /engine/ollama/api/delete", "GET /engine/other/slots"}
 	tests := []struct {
 		host string
 		in   bool
@@ -247,6 +249,14 @@ func TestPath(t *testing.T) {
 		{"/api/%5c..%5cslots", false},
 		{"/api/tags%00", false},
 		{"/%73lots", false},
+		{"/engine/ollama/slots", false},
+		{"/engine/ollama/metrics", false},
+		{"/engine/ollama/%53lots", false},
+		{"/engine/ollama//slots", false},
+		{"/engine/ollama/../slots", false},
+		{"/engine%2follama/api/tags", false},
+		{"/engine/ollama%2fapi/tags", false},
+		{"/engine/ollama%2fv1/models/x", false},
 	}
 	_, port, _ := net.SplitHostPort(strings.TrimPrefix(r.url, "http://"))
 	for _, tt := range tests {
@@ -261,6 +271,36 @@ func TestPath(t *testing.T) {
 			}
 		}
 	}
+}
+
+// FuzzPath: what is let in for an engine is what it will read, and nothing closed.
+func FuzzPath(f *testing.F) {
+	for _, s := range []string{"/engine/a/v1/models/x%2Fy", "/engine/a%2Fv1/models/x", "/engine/%61/slots", "/metrics", "/engine/a", "/api/tags/"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		u, err := url.ParseRequestURI(raw)
+		if err != nil || checkPath(u) != nil {
+			return
+		}
+		name, rest, bound := enginePath(u.Path)
+		written := u.EscapedPath()
+		if bound {
+			written, _ = escapedRest(u)
+		}
+		if read, err := url.PathUnescape(written); err != nil || read != rest || strings.Contains(name, "/") {
+			t.Errorf("%q: engine %q, rest %q written as %q", raw, name, rest, written)
+		}
+		for _, part := range strings.Split(rest, "/") {
+			if part == ".." || part == "." {
+				t.Errorf("%q leads elsewhere", raw)
+			}
+		}
+		first, _, _ := strings.Cut(strings.TrimLeft(strings.ToLower(rest), "/"), "/")
+		if denied[first] && u.Path != "/metrics" {
+			t.Errorf("%q reaches %s", raw, first)
+		}
+	})
 }
 
 func FuzzOrigin(f *testing.F) {

@@ -1,435 +1,149 @@
 package gateway
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
-	"net/url"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
-	"time"
-
-	"github.com/ollama/ollama/api"
-	"github.com/openai/openai-go/v3"
-	"github.com/openai/openai-go/v3/option"
 
 	"carpool/backends"
 	"carpool/backends/backendstest"
 	"carpool/batching"
 )
 
-// fleet is a gateway before several engines and the registry that finds them.
-type fleet struct {
+// several is a gateway before an Ollama, an LM Studio and a llama.cpp, in the
+// registry's order. All have the model "both".
+type several struct {
 	*rig
-	registry *backends.Registry
-	native   *api.Client
+	ollama             *backendstest.Engine
+	lmstudio, llamacpp *stub
 }
 
-// newFleet builds one. The engines' names are those of the map.
-func newFleet(t *testing.T, s batching.Settings, engines ...backends.Source) *fleet {
+func severalEngines(t *testing.T, first backends.Kind) *several {
 	t.Helper()
-	f := &fleet{}
-	f.registry = backends.NewRegistry(backends.Options{
-		Settings: backends.Settings{Engines: engines, NoDiscovery: true, Demo: "never"}, RealSeen: true,
-		Load: func(engine, model string) backends.Load {
-			l := backends.Load{Limit: s.Size}
-			for _, q := range f.scheduler.Loads() {
-				if q.Engine == engine && q.Model == model {
-					l.InFlight, l.Waiting = q.InFlight, q.Waiting
-				}
-			}
-			return l
-		},
-	})
-	if s.Size == 0 {
-		s.Limits = batching.Limits{Mode: batching.Fixed, Size: 4}
+	s := &several{ollama: backendstest.New(t), lmstudio: newStub(t, lmstudioPages), llamacpp: newStub(t, llamacppPages)}
+	s.ollama.SetModels("tiny:latest", "both")
+	targets := []*backends.Target{
+		s.targetOf(t, backends.KindOllama, s.ollama.URL, []backends.API{backends.OllamaAPI, backends.OpenAIAPI},
+			backends.Model{Name: "tiny:latest"}, backends.Model{Name: "both"}),
+		s.targetOf(t, backends.KindLMStudio, s.lmstudio.URL, []backends.API{backends.OpenAIAPI},
+			backends.Model{Name: "openai/gpt-oss-20b", Loaded: true, VRAM: 12 << 30, Context: 8192, Family: "gpt-oss", Parameter: "20B", Quant: "MXFP4", Tools: true, Vision: true},
+			backends.Model{Name: "both"}, backends.Model{Name: "nomic", Embedding: true}),
+		s.targetOf(t, backends.KindLlamaCPP, s.llamacpp.URL, []backends.API{backends.OpenAIAPI},
+			backends.Model{Name: "qwen.gguf", Loaded: true, Context: 4096}),
 	}
-	f.rig = rigFor(t, f.registry, Limits{}, s)
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error)
-	go func() { ended <- f.registry.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
+	e := &engines{}
+	for _, target := range targets {
+		if target.Kind == first {
+			e.target = target
 		}
-	})
-	<-f.registry.Ready()
-	base, err := url.Parse(f.url)
-	if err != nil {
-		t.Fatal(err)
 	}
-	f.native = api.NewClient(base, f.client)
-	return f
-}
-
-// at names an engine.
-func at(name string, e *backendstest.Engine) backends.Source {
-	return backends.Source{Name: name, URL: e.URL}
-}
-
-// others are the engines that do not speak Ollama's dialect.
-var others = map[string]func(testing.TB) *backendstest.Engine{
-	"lmstudio": backendstest.NewLMStudio, "llamacpp": backendstest.NewLlamaServer, "openai": backendstest.NewVLLM,
-}
-
-func TestSeveral(t *testing.T) {
-	t.Run("OllamasClientsUseEveryEngine", func(t *testing.T) {
-		for name, make := range others {
-			t.Run(name, func(t *testing.T) {
-				engine := make(t)
-				engine.SetModels("tiny", "embed")
-				engine.SetEmbeddings(true)
-				f := newFleet(t, batching.Settings{}, at(name, engine))
-				if kind := f.registry.Snapshot()[0].Kind; string(kind) != name {
-					t.Fatalf("it is taken for %s", kind)
-				}
-				for _, stream := range []bool{true, false} {
-					var got strings.Builder
-					var last api.ChatResponse
-					err := f.native.Chat(t.Context(), &api.ChatRequest{Model: "tiny", Stream: &stream, Messages: []api.Message{{Role: "user", Content: "nonce:ab say"}}},
-						func(r api.ChatResponse) error {
-							got.WriteString(r.Message.Content)
-							last = r
-							return nil
-						})
-					if err != nil || got.Len() == 0 || !last.Done || last.DoneReason != "stop" || last.Model != "tiny" ||
-						last.EvalCount == 0 || last.PromptEvalCount == 0 || last.TotalDuration == 0 {
-						t.Errorf("stream %v: %q, %+v, %v", stream, got.String(), last, err)
-					}
-					rec := f.recorded()
-					if rec.Outcome != OK || rec.Engine != name || rec.OutputTokens != last.EvalCount || rec.PromptTokens != last.PromptEvalCount || rec.TokensEstimated {
-						t.Errorf("record %+v, want the counts of %+v", rec, last.Metrics)
-					}
-				}
-				if name != "openai" { // vLLM has one model, and this one does not embed
-					res, err := f.native.Embed(t.Context(), &api.EmbedRequest{Model: "embed", Input: []string{"a", "b"}})
-					if err != nil || len(res.Embeddings) != 2 {
-						t.Errorf("embed: %+v, %v", res, err)
-					}
-				}
-				if _, err := f.native.Embed(t.Context(), &api.EmbedRequest{Model: "embed", Input: ""}); err != nil {
-					t.Errorf("nothing to embed: %v", err)
-				}
-			})
+	for _, target := range targets {
+		if target != e.target {
+			e.more = append(e.more, target)
 		}
-	})
-
-	t.Run("WhatAnEngineServesItselfPassesUntouched", func(t *testing.T) {
-		for name, make := range others {
-			t.Run(name, func(t *testing.T) {
-				engine := make(t)
-				engine.SetModels("tiny")
-				f := newFleet(t, batching.Settings{}, at(name, engine))
-				const body = `{"model":"tiny","max_tokens":20,"messages":[{"role":"user","content":"nonce:ab say"}]}`
-				for _, path := range []string{"/v1/chat/completions", "/v1/messages"} {
-					res := f.post(path, body)
-					through := text(t, res)
-					direct, err := http.Post(engine.URL+path, "application/json", strings.NewReader(body))
-					if err != nil {
-						t.Fatal(err)
-					}
-					if want := text(t, direct); through != want || res.Header.Get("X-Carpool-Translated") != "" {
-						t.Errorf("%s: %q, want %q", path, through, want)
-					}
-				}
-			})
-		}
-	})
-
-	t.Run("AgentsUseEnginesThatLackTheirAPI", func(t *testing.T) {
-		for name, make := range others {
-			t.Run(name, func(t *testing.T) {
-				engine := make(t)
-				engine.SetModels("tiny")
-				engine.SetMessages(false)
-				engine.SetResponses(false)
-				f := newFleet(t, batching.Settings{}, at(name, engine))
-				for path, want := range map[string][2]string{
-					"/v1/messages":  {`{"model":"tiny","max_tokens":20,"stream":true,"messages":[{"role":"user","content":"nonce:ab say"}]}`, `"type":"message_stop"`},
-					"/v1/responses": {`{"model":"tiny","max_output_tokens":20,"stream":true,"input":"nonce:ab say"}`, `"type":"response.completed"`},
-				} {
-					res := f.post(path, want[0])
-					if got := text(t, res); res.StatusCode != 200 || !strings.Contains(got, want[1]) || res.Header.Get("X-Carpool-Translated") == "" {
-						t.Errorf("%s: %d %q", path, res.StatusCode, got)
-					}
-					if rec := f.recorded(); rec.Outcome != OK || rec.OutputTokens <= 0 {
-						t.Errorf("%s: record %+v", path, rec)
-					}
-				}
-			})
-		}
-	})
-
-	t.Run("ErrorsComeInTheClientsDialect", func(t *testing.T) {
-		for name, tc := range map[string]struct {
-			script backendstest.Script
-			status int
-			words  string
-		}{
-			"a refusal":          {backendstest.Script{Status: 400, Error: "no such thing"}, 400, "no such thing"},
-			"an error in a 200":  {backendstest.Script{End: backendstest.Error, At: 0, Status: 200, Error: "it broke"}, 500, "it broke"},
-			"no memory":          {backendstest.Script{Status: 500, Error: "CUDA out of memory"}, 500, "out of memory"},
-			"no end mark at all": {backendstest.Script{Tokens: 1, End: backendstest.NoMark, At: 1}, 200, "ended its answer early"},
-			"a dead connection":  {backendstest.Script{End: backendstest.Close}, 502, "closed the connection"},
-		} {
-			t.Run(name, func(t *testing.T) {
-				engine := backendstest.NewLMStudio(t)
-				engine.SetModels("tiny")
-				f := newFleet(t, batching.Settings{}, at("lmstudio", engine))
-				engine.Always(tc.script)
-				res := f.post("/api/chat", `{"model":"tiny","messages":[{"role":"user","content":"say"}]}`)
-				got := text(t, res)
-				lines := strings.Split(strings.TrimSpace(got), "\n")
-				var last struct{ Error string }
-				if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || res.StatusCode != tc.status || !strings.Contains(last.Error, tc.words) || strings.Contains(got, `"done":true`) {
-					t.Errorf("%d %q, %v", res.StatusCode, got, err)
-				}
-				if rec := f.recorded(); rec.Outcome != Failed {
-					t.Errorf("record %+v", rec)
-				}
-			})
-		}
-	})
-
-	t.Run("ARequestThatCannotBeTranslatedIsRefusedWithoutATurn", func(t *testing.T) {
-		engine := backendstest.NewLMStudio(t)
-		engine.SetModels("tiny")
-		engine.SetResponses(false)
-		f := newFleet(t, batching.Settings{}, at("lmstudio", engine))
-		before := engine.Hits()
-		res := f.post("/v1/responses", `{"model":"tiny","input":"say","previous_response_id":"resp_1"}`)
-		if got := text(t, res); res.StatusCode != 400 || !strings.Contains(got, `"param":"previous_response_id"`) {
-			t.Errorf("%d %q", res.StatusCode, got)
-		}
-		if engine.Hits() != before {
-			t.Error("the engine was asked")
-		}
-	})
-
-	t.Run("AnOverflowThatTheEngineKeepsSilentAboutIsTold", func(t *testing.T) {
-		engine := backendstest.NewLMStudio(t)
-		engine.SetModels("tiny")
-		engine.SetLoaded("tiny")
-		engine.SetContext(8)
-		engine.SetQuirk(backendstest.SilentOverflow, true)
-		f := newFleet(t, batching.Settings{}, at("lmstudio", engine))
-		long := strings.Repeat("word ", 40)
-		for _, path := range []string{"/api/chat", "/v1/chat/completions"} {
-			res := f.post(path, `{"model":"tiny","stream":true,"messages":[{"role":"user","content":"`+long+`"}]}`)
-			if got := text(t, res); res.StatusCode != 400 || !strings.Contains(got, "context of the model, of 8 tokens") {
-				t.Errorf("%s: %d %q", path, res.StatusCode, got)
-			}
-		}
-	})
-
-	t.Run("AnEngineIsPickedByItsName", func(t *testing.T) {
-		one, two := backendstest.New(t), backendstest.New(t)
-		f := newFleet(t, batching.Settings{}, at("one", one), at("two", two))
-		for model, want := range map[string]string{"tiny": "one", "two/tiny": "two", "one/tiny:latest": "one"} {
-			res := f.post("/api/chat", `{"stream":false, "model": "`+model+`" ,"messages":[{"role":"user","content":"nonce:x"}]}`)
-			if got := text(t, res); res.StatusCode != 200 || res.Header.Get("X-Carpool-Engine") != want {
-				t.Errorf("%s: %d %q from %s", model, res.StatusCode, got, res.Header.Get("X-Carpool-Engine"))
-			}
-		}
-		if q, _ := two.Last("/api/chat"); q.Model != "tiny:latest" {
-			t.Errorf("it was asked for %q", q.Model)
-		}
-		res := f.post("/api/chat", `{"model":"three/tiny","messages":[{"role":"user","content":"x"}]}`)
-		if got := text(t, res); res.StatusCode != 404 || !strings.Contains(got, "model 'three/tiny' not found") {
-			t.Errorf("%d %q", res.StatusCode, got)
-		}
-	})
-
-	t.Run("EnginesThatHaveAModelShareItsRequests", func(t *testing.T) {
-		one, two := backendstest.New(t), backendstest.New(t)
-		one.Hold()
-		two.Hold()
-		f := newFleet(t, batching.Settings{Limits: batching.Limits{Mode: batching.Fixed, Size: 3}}, at("one", one), at("two", two))
-		var answers []<-chan *http.Response
-		for i := range 6 {
-			answers = append(answers, f.asks("/api/generate", `{"model":"tiny","prompt":"nonce:x"}`))
-			eventually(t, "it is there", func() bool { return one.Running()+two.Running() == i+1 })
-		}
-		if one.Running() != 3 || two.Running() != 3 {
-			t.Errorf("%d and %d run, want 3 each", one.Running(), two.Running())
-		}
-		one.Release()
-		two.Release()
-		for _, a := range answers {
-			if got := text(t, <-a); !strings.Contains(got, `"done":true`) {
-				t.Errorf("%q", got)
-			}
-		}
-	})
-}
-
-// TestAnEngineThatGoesAway is about what becomes of its requests.
-func TestAnEngineThatGoesAway(t *testing.T) {
-	const body = `{"model":"tiny","prompt":"nonce:x"}`
-
-	t.Run("WhatHadNotBegunGoesOnElsewhere", func(t *testing.T) {
-		one, two := backendstest.New(t), backendstest.New(t)
-		two.SetModels("other:latest")
-		f := newFleet(t, batching.Settings{Limits: batching.Limits{Mode: batching.Fixed, Size: 2}}, at("one", one), at("two", two))
-		begun := make(chan struct{})
-		one.Script(backendstest.Script{Until: begun})
-		first := <-f.asks("/api/generate", body) // its first token is there
-		one.Hold()
-		var rest []<-chan *http.Response
-		for range 8 {
-			rest = append(rest, f.asks("/api/generate", body))
-		}
-		eventually(t, "seven wait", func() bool { return f.scheduler.Totals().QueueDepth == 7 })
-		two.SetModels("tiny:latest")
-		eventually(t, "the other list was read", func() bool {
-			f.registry.Trouble("two", nil)
-			return len(f.registry.Snapshot()[1].Models) == 1 && f.registry.Snapshot()[1].Models[0].Name == "tiny:latest"
-		})
-		one.Stop()
-		for i, a := range rest {
-			res := <-a
-			if res == nil {
-				t.Fatalf("request %d got no answer", i)
-			}
-			if got := text(t, res); res.StatusCode != 200 || res.Header.Get("X-Carpool-Engine") != "two" || !strings.Contains(got, `"done":true`) {
-				t.Errorf("request %d: %d %q", i, res.StatusCode, got)
-			}
-		}
-		if got := text(t, first); !strings.Contains(got, `"error"`) || strings.Contains(got, `"done":true`) {
-			t.Errorf("what had begun: %q", got)
-		}
-		if n := f.gateway.Stats().Moved; n != 8 {
-			t.Errorf("%d moved, want 8", n)
-		}
-		one.Start()
-		one.Release()
-		began := time.Now()
-		eventually(t, "it is used again", func() bool {
-			_, err := f.registry.Target("one")
-			return err == nil
-		})
-		t.Logf("used again after %v", time.Since(began).Round(time.Millisecond))
-	})
-
-	t.Run("WithoutAnotherOneTheClientIsTold", func(t *testing.T) {
-		one := backendstest.New(t)
-		f := newFleet(t, batching.Settings{Limits: batching.Limits{Mode: batching.Fixed, Size: 1}}, at("one", one))
-		one.Hold()
-		var all []<-chan *http.Response
-		for range 4 {
-			all = append(all, f.asks("/v1/chat/completions", `{"model":"tiny","messages":[{"role":"user","content":"x"}]}`))
-		}
-		eventually(t, "three wait", func() bool { return f.scheduler.Totals().QueueDepth == 3 })
-		one.Stop()
-		for _, a := range all {
-			res := <-a
-			if got := text(t, res); res.StatusCode != 502 && res.StatusCode != 503 || !strings.Contains(got, `"code":"backend_`) {
-				t.Errorf("%d %q", res.StatusCode, got)
-			}
-		}
-	})
-
-	t.Run("OneThatOnlyFailsRests", func(t *testing.T) {
-		one, two := backendstest.New(t), backendstest.New(t)
-		f := newFleet(t, batching.Settings{}, at("one", one), at("two", two))
-		one.Always(backendstest.Script{Status: 500})
-		for range 5 {
-			if res := f.post("/api/generate", `{"model":"one/tiny","prompt":"x"}`); res.StatusCode != 500 {
-				t.Fatalf("%d %q", res.StatusCode, text(t, res))
-			} else {
-				_ = res.Body.Close()
-				_ = f.recorded()
-			}
-		}
-		res := f.post("/api/generate", `{"model":"one/tiny","prompt":"x"}`)
-		if got := text(t, res); res.StatusCode != 503 || res.Header.Get("Retry-After") != "10" || !strings.Contains(got, "is tried again in") {
-			t.Errorf("%d %q, after %s", res.StatusCode, got, res.Header.Get("Retry-After"))
-		}
-		if res := f.post("/api/generate", body); res.Header.Get("X-Carpool-Engine") != "two" {
-			t.Errorf("%q served", res.Header.Get("X-Carpool-Engine"))
-		} else {
-			_, _ = io.Copy(io.Discard, res.Body)
-			_ = res.Body.Close()
-		}
-		if n := one.Hits("/api/generate"); n != 5 {
-			t.Errorf("it was asked %d times, want 5", n)
-		}
-	})
-
-	t.Run("UnderLoadNoneHangs", func(t *testing.T) {
-		one, two := backendstest.New(t), backendstest.New(t)
-		slow := backendstest.Script{Tokens: 20, Every: 2 * time.Millisecond}
-		one.Always(slow)
-		two.Always(slow)
-		f := newFleet(t, batching.Settings{Limits: batching.Limits{Mode: batching.Fixed, Size: 4}}, at("one", one), at("two", two))
-		var mu sync.Mutex
-		outcomes := map[string]int{}
-		var clients sync.WaitGroup
-		stop := make(chan struct{})
-		for range 16 {
-			clients.Go(func() {
-				for {
-					select {
-					case <-stop:
-						return
-					default:
-					}
-					got := outcomeOf(f, body)
-					mu.Lock()
-					outcomes[got]++
-					mu.Unlock()
-				}
-			})
-		}
-		served := func(of *backendstest.Engine) func() bool {
-			before := of.Hits("/api/generate")
-			return func() bool { return of.Hits("/api/generate") > before+20 }
-		}
-		eventually(t, "both serve", served(one))
-		one.Stop()
-		eventually(t, "the other one serves", served(two))
-		one.Start()
-		eventually(t, "it is used again", served(one))
-		close(stop)
-		clients.Wait()
-		t.Logf("%v", outcomes)
-		if outcomes["other"] > 0 || outcomes["whole"] == 0 {
-			t.Errorf("%v", outcomes)
-		}
-	})
-}
-
-// outcomeOf asks once and says how that ended: whole, told (an error in the
-// client's dialect, by status or as the last line) or other.
-func outcomeOf(f *fleet, body string) string {
-	res, err := f.client.Post(f.url+"/api/generate", "application/json", strings.NewReader(body))
-	if err != nil {
-		return "other"
 	}
-	got, broke := read(res)
-	last := got[strings.LastIndex(strings.TrimSpace(got), "\n")+1:]
+	s.rig = rigFor(t, e, Limits{}, batching.Settings{})
+	return s
+}
+
+func (s *several) targetOf(t *testing.T, kind backends.Kind, address string, apis []backends.API, models ...backends.Model) *backends.Target {
+	target := targetOf(t, address)
+	target.Info = backends.Info{Name: string(kind), Kind: kind, Label: string(kind), Health: backends.Up, APIs: apis, Models: models}
+	return target
+}
+
+// down has an engine known as down.
+func (s *several) down(kind backends.Kind) {
+	s.engines.change(string(kind), func(i *backends.Info) { i.Health = backends.Down })
+}
+
+// stub is an engine that answers each path with one text.
+type stub struct {
+	*httptest.Server
+	mu    sync.Mutex
+	pages map[string]string // by method and path; ending in "!" = server-sent events
+	hits  []string          // with the body behind
+	hold  chan struct{}     // lists wait until it is closed; nil = they do not
+}
+
+func newStub(t *testing.T, pages map[string]string) *stub {
+	s := &stub{pages: pages}
+	s.Server = httptest.NewServer(s)
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *stub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	route := r.Method + " " + r.URL.EscapedPath()
+	s.mu.Lock()
+	s.hits = append(s.hits, strings.TrimSpace(route+" "+string(body)))
+	page, ok := s.pages[route]
+	hold := s.hold
+	s.mu.Unlock()
+	if hold != nil {
+		select {
+		case <-hold:
+		case <-r.Context().Done():
+			return
+		}
+	}
 	switch {
-	case res.StatusCode == 200 && strings.Contains(last, `"done":true`) && !broke:
-		return "whole"
-	case strings.Contains(last, `"error":`) && !broke:
-		return "told"
+	case !ok:
+		http.NotFound(w, r)
+		return
+	case strings.HasSuffix(page, "!"):
+		w.Header().Set("Content-Type", typeSSE)
+	default:
+		w.Header().Set("Content-Type", "application/json")
 	}
-	return "other"
+	_, _ = io.WriteString(w, strings.TrimSuffix(page, "!"))
 }
 
-func TestAnErrorThatNoClientReadsIsWrapped(t *testing.T) {
-	engine := backendstest.NewLMStudio(t)
-	engine.SetModels("tiny")
-	f := newFleet(t, batching.Settings{}, at("lmstudio", engine))
-	engine.Always(backendstest.Script{Status: 400, Body: `{"error":"no such thing"}`, Header: http.Header{"Content-Type": {"application/json"}}})
-	client := openai.NewClient(option.WithBaseURL(f.url+"/v1"), option.WithAPIKey("x"))
-	_, err := client.Chat.Completions.New(t.Context(), openai.ChatCompletionNewParams{Model: "tiny", Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage("say")}})
-	var refusal *openai.Error
-	if !errors.As(err, &refusal) || refusal.StatusCode != 400 || refusal.Message != "no such thing" || refusal.Type != "invalid_request_error" {
-		t.Errorf("%v", err)
-	}
+// asked returns what came since it was called last.
+func (s *stub) asked() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	hits := s.hits
+	s.hits = nil
+	return hits
+}
+
+const (
+	gptOSS = `{ "id":"openai/gpt-oss-20b", "object":"model","owned_by":"organization_owner", "x":"<>" }`
+	nomic  = `{"id":"nomic","object":"model","owned_by":"organization_owner"}`
+	qwen   = `{"id":"qwen.gguf","object":"model","created":1767323045,"owned_by":"llamacpp","meta":{"n_params":7e9}}`
+)
+
+var lmstudioPages = map[string]string{
+	"GET /v1/models":                `{"data":[` + gptOSS + `,{"id":"both","object":"model"},` + nomic + `],"object":"list"}`,
+	"GET /api/v0/models":            `{"data":[]}`,
+	"GET /api/v0/models/a%2Fb":      `{"id":"a/b"}`,
+	"GET /api/v1/models":            `{"models":[]}`,
+	"POST /api/v1/models/load":      `{"status":"loaded"}`,
+	"POST /api/v0/chat/completions": `{"choices":[{"message":{"content":"hi"}}],"usage":{"prompt_tokens":3,"completion_tokens":1}}`,
+	"POST /api/v1/chat": "event: chat.start\n" + sseOf(`{"type":"chat.start","model_instance_id":"openai/gpt-oss-20b"}`) +
+		"event: message.delta\n" + sseOf(`{"type":"message.delta","content":"Hel"}`) +
+		"event: message.delta\n" + sseOf(`{"type":"message.delta","content":"lo"}`) +
+		"event: chat.end\n" + sseOf(`{"type":"chat.end","result":{"output":[{"type":"message","content":"Hello"}],"stats":{"input_tokens":9,"total_output_tokens":2}}}`) + "!",
+}
+
+var llamacppPages = map[string]string{
+	"GET /v1/models": `{"object":"list","data":[` + qwen + `]}`,
+	"GET /health":    `{"status":"ok"}`,
+	"POST /completion": sseOf(`{"index":0,"content":"Hel","stop":false,"tokens_predicted":1,"tokens_evaluated":7}`,
+		`{"index":0,"content":"lo","stop":false,"tokens_predicted":2,"tokens_evaluated":7}`,
+		`{"index":0,"content":"","stop":true,"prompt":"hello","generation_settings":{"stop":[]},"tokens_predicted":2,"tokens_evaluated":7}`) + "!",
+	"POST /infill":    `{"content":"x","stop":true,"tokens_predicted":1,"tokens_evaluated":5}`,
+	"POST /embedding": `[{"index":0,"embedding":[[0.5,0.25]]}]`,
+	"POST /v1/rerank": `{"results":[{"index":0,"relevance_score":0.5}],"usage":{"prompt_tokens":6,"total_tokens":6}}`,
+	"POST /tokenize":  `{"tokens":[1,2]}`,
+	"GET /slots":      `[]`,
+	"GET /props":      `{}`,
+	"GET /metrics":    ``,
+	"POST /tools":     `{}`,
+	"GET /cors-proxy": `x`,
 }

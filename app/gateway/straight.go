@@ -1,11 +1,9 @@
 package gateway
 
 import (
-	"bytes"
-	"io"
 	"net/http"
 	"net/http/httputil"
-	"sync"
+	"strings"
 	"time"
 
 	"carpool/backends"
@@ -40,7 +38,7 @@ func (c *call) serveStraight() {
 		c.serveLoad()
 		return
 	}
-	if !passesUnknown(target.Kind) {
+	if !reaches(target.Kind, c.in.URL.Path) {
 		c.client.refuse(c.dialect, newFault(notFound, "404 page not found"))
 		return
 	}
@@ -48,7 +46,7 @@ func (c *call) serveStraight() {
 		c.cache.forget()
 		defer c.cache.forget() // and what was computed meanwhile
 	}
-	c.pass(target, nil, func(f *fault) { c.client.refuse(c.dialect, f) })
+	c.pass(target, c.loads(target), func(f *fault) { c.client.refuse(c.dialect, f) })
 }
 
 // serveLoad answers a call that only loads or unloads a model of an engine that
@@ -96,7 +94,13 @@ func (c *call) pass(target backends.Target, keep func(*http.Response), failed fu
 			if keep != nil {
 				keep(res)
 			}
-			return localRedirect(res, target.Base)
+			if err := localRedirect(res, target.Base); err != nil {
+				return err
+			}
+			if to := res.Header.Get("Location"); c.prefix != "" && strings.HasPrefix(to, "/") {
+				res.Header.Set("Location", c.prefix+to)
+			}
+			return nil
 		},
 		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
 			f := c.explain(err)
@@ -111,88 +115,3 @@ func (c *call) pass(target backends.Target, keep func(*http.Response), failed fu
 	}
 	proxy.ServeHTTP(c.client, c.in.WithContext(c.ctx))
 }
-
-// lastGood keeps the last good answer of each engine's lists of models, for the
-// time in which that engine is not up. Simulated lists are not kept: they would outlive the
-// demo.
-type lastGood struct {
-	mu    sync.Mutex
-	lists map[listKey]savedList
-}
-
-type listKey struct{ engine, path string }
-
-type savedList struct {
-	contentType string
-	body        []byte
-}
-
-// maxList bounds a list that is kept, in bytes.
-const maxList = 4 << 20
-
-func (l *lastGood) save(k listKey, s savedList) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.lists == nil {
-		l.lists = map[listKey]savedList{}
-	}
-	l.lists[k] = s
-}
-
-func (l *lastGood) load(k listKey) (savedList, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s, ok := l.lists[k]
-	return s, ok
-}
-
-// serveList passes a list of models on, or the engine's last one while it is not
-// up. Where no engine is up at all, the first known one with a list counts.
-func (c *call) serveList() {
-	path := c.in.URL.Path
-	target, err := c.engines.Preferred()
-	if err == nil {
-		c.pass(target, func(res *http.Response) { c.keepList(path, res) }, func(f *fault) { c.fallBack(path, f, target.Info) })
-		return
-	}
-	c.fallBack(path, faultOfResolve(err), c.engines.Snapshot()...)
-}
-
-// fallBack answers with the last list of the first of these engines that has
-// one, else with f.
-func (c *call) fallBack(path string, f *fault, known ...backends.Info) {
-	for _, e := range known {
-		if saved, ok := c.lists.load(listKey{e.Name, path}); ok {
-			c.client.Header().Set("Content-Type", saved.contentType)
-			_, _ = c.client.Write(saved.body) // a client that has gone needs no error
-			return
-		}
-	}
-	c.client.refuse(c.dialect, f)
-}
-
-func (c *call) keepList(path string, res *http.Response) {
-	if res.StatusCode != http.StatusOK || c.in.Method != http.MethodGet || c.target.Simulated {
-		return
-	}
-	if res.Header.Get("Content-Encoding") != "" {
-		return // the next client may not read it
-	}
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxList+1))
-	if err == nil && len(body) <= maxList {
-		c.lists.save(listKey{c.target.Name, path}, savedList{res.Header.Get("Content-Type"), body})
-	}
-	rest := io.Reader(res.Body)
-	if err != nil {
-		rest = failing{err}
-	}
-	res.Body = struct {
-		io.Reader
-		io.Closer
-	}{io.MultiReader(bytes.NewReader(body), rest), res.Body}
-}
-
-// failing is a reader that has already failed.
-type failing struct{ err error }
-
-func (f failing) Read([]byte) (int, error) { return 0, f.err }

@@ -139,7 +139,11 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 func TestListsOutliveTheEngine(t *testing.T) {
 	r, engine := scripted(t, Limits{}, batching.Settings{})
-	r.engines.known = []backends.Info{{Name: "demo", Version: "demo", Simulated: true}, {Name: "ollama", Version: "0.17.4"}}
+	r.engines.target.Version = "0.17.3"
+	ollama := r.engines.target.Info
+	ollama.Health = backends.Down
+	demo := backends.Info{Name: "demo", Version: "demo", Simulated: true, APIs: ollama.APIs}
+	built := backends.Info{Name: "llamacpp", Version: "b8681", Kind: backends.KindLlamaCPP}
 	paths := []string{"/api/tags", "/v1/models"}
 	want := map[string]string{}
 	for _, path := range paths {
@@ -150,7 +154,10 @@ func TestListsOutliveTheEngine(t *testing.T) {
 		down func()
 	}{
 		{"the engine was stopped", engine.Stop},
-		{"no engine is known to be", func() { r.engines.fail(backends.ErrNoEngine) }},
+		{"no engine is known to be", func() {
+			r.engines.fail(backends.ErrNoEngine)
+			r.engines.known = []backends.Info{demo, built, ollama}
+		}},
 	} {
 		tt.down()
 		for _, path := range paths {
@@ -159,7 +166,7 @@ func TestListsOutliveTheEngine(t *testing.T) {
 				t.Errorf("%s: %s: %d %q", tt.name, path, res.StatusCode, got)
 			}
 		}
-		if res := r.do("GET", "/api/version", ""); res.StatusCode != 200 || text(t, res) != `{"version":"0.17.4"}` {
+		if res := r.do("GET", "/api/version", ""); res.StatusCode != 200 || text(t, res) != `{"version":"0.17.3"}` {
 			t.Errorf("%s: version %d", tt.name, res.StatusCode)
 		}
 		if res := r.do("GET", "/api/ps", ""); res.StatusCode != 503 || !strings.Contains(text(t, res), `"error"`) {
@@ -173,7 +180,7 @@ func TestListsOutliveTheEngine(t *testing.T) {
 				t.Errorf("%s: %d", path, res.StatusCode)
 			}
 		}
-		if res := r.do("GET", "/api/version", ""); text(t, res) != `{"version":"0.0.0"}` {
+		if res := r.do("GET", "/api/version", ""); text(t, res) != `{"version":"0.17.4"}` {
 			t.Error("version")
 		}
 	})
@@ -181,7 +188,7 @@ func TestListsOutliveTheEngine(t *testing.T) {
 		r, engine := scripted(t, Limits{}, batching.Settings{})
 		_ = text(t, r.do("GET", "/api/tags", ""))
 		engine.Stop()
-		r.engines.target.Name = "other"
+		r.engines.target.Name, r.engines.target.Models = "other", nil
 		if res := r.do("GET", "/api/tags", ""); res.StatusCode != 503 || text(t, res) == "" {
 			t.Errorf("%d", res.StatusCode)
 		}
@@ -191,7 +198,7 @@ func TestListsOutliveTheEngine(t *testing.T) {
 			w.Header().Set("Content-Encoding", "br")
 			_, _ = io.WriteString(w, "packed")
 		}), Limits{}, batching.Settings{})
-		r.engines.known = []backends.Info{{Name: "ollama"}}
+		r.engines.target.Models = nil
 		_ = text(t, r.do("GET", "/api/tags", "", "Accept-Encoding", "br"))
 		r.engines.fail(backends.ErrNoEngine)
 		if res := r.do("GET", "/api/tags", ""); res.StatusCode != 503 || text(t, res) == "" {

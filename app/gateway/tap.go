@@ -217,7 +217,8 @@ func (d *document) text() (text []byte, all bool) { return d.kept, !d.cut }
 // string is escaped, so a bare key cannot be a part of the answer's own text.
 func (d *document) told() batching.Report {
 	r := eventReader{event: event{told: batching.Untold()}}
-	for _, key := range []string{"usage", "timings", "prompt_eval_count", "eval_count",
+	for _, key := range []string{"usage", "stats", "timings", "prompt_eval_count", "eval_count",
+		"tokens_evaluated", "tokens_predicted",
 		"total_duration", "load_duration", "prompt_eval_duration", "eval_duration"} {
 		mark := []byte(`"` + key + `":`)
 		if i := bytes.LastIndex(d.kept, mark); i >= 0 {

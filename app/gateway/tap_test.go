@@ -102,6 +102,21 @@ func TestTap(t *testing.T) {
 			summary{Events: 1, Prompt: 25, Output: 2, Ended: true, More: "20 cached "}},
 		{"what was left of a prompt is not all of it", plain, `{"timings":{"prompt_n":4,"predicted_n":3,"predicted_ms":1}}`,
 			summary{Events: 1, Prompt: -1, Output: 3, Ended: true, More: "total 0s load 0s prompt 0s eval 1ms"}},
+		{"llama.cpp's own stream", sse, sseOf(`{"index":0,"content":"a","stop":false,"tokens_predicted":1,"tokens_evaluated":7}`, `{"content":"b","stop":false}`,
+			`{"stop":true,"content":"","tokens_predicted":2,"tokens_evaluated":7,"generation_settings":{"stop":["x"]},"timings":{"cache_n":3,"prompt_n":4,"prompt_ms":2,"predicted_n":2,"predicted_ms":1}}`),
+			summary{Events: 3, Tokens: 2, Prompt: 7, Output: 2, Ended: true, More: "3 cached total 0s load 0s prompt 2ms eval 1ms"}},
+		{"llama.cpp's own stream without its end", sse, sseOf(`{"content":"a","stop":false}`), summary{Events: 1, Tokens: 1, Prompt: -1, Output: -1}},
+		{"a stop is no end anywhere else", sse, sseOf(`{"choices":[{"text":"a"}],"stop":true}`, `{"content":[],"stop":true}`),
+			summary{Events: 2, Tokens: 1, Prompt: -1, Output: -1}},
+		{"llama.cpp's vectors", plain, `[{"index":0,"embedding":[[0.5]]}]`, summary{Events: 1, Prompt: -1, Output: -1, Ended: true}},
+		{"LM Studio's own stream", sse, "event: chat.start\n" + sseOf(`{"type":"chat.start","model_instance_id":"m"}`) + "event: reasoning.delta\n" + sseOf(`{"type":"reasoning.delta","content":"hm"}`) +
+			"event: message.delta\n" + sseOf(`{"type":"message.delta","content":"a"}`) +
+			"event: chat.end\n" + sseOf(`{"type":"chat.end","result":{"output":[{"type":"message","content":"a"}],"stats":{"input_tokens":9,"total_output_tokens":2,"reasoning_output_tokens":1}}}`),
+			summary{Events: 4, Tokens: 2, Prompt: 9, Output: 2, Ended: true}},
+		{"LM Studio's own failure", sse, "event: error\n" + sseOf(`{"type":"error","error":{"type":"internal_error","message":"no","code":"x"}}`) + "event: chat.end\n" + sseOf(`{"type":"chat.end","result":{"output":[]}}`),
+			summary{Events: 2, Prompt: -1, Output: -1, Ended: true, Failure: "no!"}},
+		{"LM Studio's own whole answer", plain, `{"model_instance_id":"m","output":[{"type":"message","content":"a"}],"stats":{"input_tokens":9,"total_output_tokens":2}}`,
+			summary{Events: 1, Prompt: 9, Output: 2, Ended: true}},
 		{"a whole answer", plain, `{"model":"m","response":"abc","done":true,"prompt_eval_count":5,"eval_count":4}`,
 			summary{Events: 1, Tokens: 1, Prompt: 5, Output: 4, Ended: true}},
 		{"a large whole answer", plain, `{"data":[` + strings.Repeat(`0.25,`, 100_000) + `1],"usage":{"prompt_tokens":12,"total_tokens":12}}`,
@@ -164,6 +179,8 @@ func FuzzTap(f *testing.F) {
 	f.Add(uint8(1), []byte(sseOf(`{"timings":{"cache_n":1,"prompt_n":2,"prompt_ms":0.5,"predicted_n":3,"predicted_ms":-1}}`, `[DONE]`)), uint8(6))
 	f.Add(uint8(1), []byte(sseOf(`{"message":{"usage":{"input_tokens":1,"cache_read_input_tokens":2,"cache_creation_input_tokens":3}}}`)), uint8(7))
 	f.Add(uint8(2), []byte(`{"usage":{"prompt_tokens":9,"prompt_tokens_details":{"cached_tokens":4}}}`), uint8(8))
+	f.Add(uint8(1), []byte(sseOf(`{"content":"a","stop":false}`, `{"stop":true,"content":"","tokens_evaluated":1,"tokens_predicted":-1}`)), uint8(9))
+	f.Add(uint8(1), []byte("event: chat.end\n"+sseOf(`{"type":"chat.end","result":{"stats":{"input_tokens":1,"total_output_tokens":2}}}`)), uint8(10))
 	f.Fuzz(func(t *testing.T, form uint8, text []byte, size uint8) {
 		kind := []framing{ndjson, sse, plain}[form%3]
 		step := int(size)%17 + 1

@@ -50,6 +50,7 @@ type Metrics struct {
 	requests  *prometheus.CounterVec
 	tokens    *prometheus.CounterVec
 	loads     *prometheus.CounterVec
+	reloads   *prometheus.CounterVec
 	decisions *prometheus.CounterVec
 	wait      *prometheus.HistogramVec
 	first     *prometheus.HistogramVec
@@ -71,6 +72,7 @@ func New(o Options) *Metrics {
 		requests:  counters("requests_total", "Scheduled requests that have ended.", "app", "engine", "model", "outcome"),
 		tokens:    counters("tokens_total", "Tokens of requests that have ended, as far as the engine told them.", "engine", "model", "direction"),
 		loads:     counters("model_loads_total", "Times that an engine had to load a model for a request.", "engine", "model"),
+		reloads:   counters("model_reloads_total", "Times that an engine had to load a model again, by what made it.", "engine", "model", "cause"),
 		decisions: counters("decisions_total", "Decisions that Carpool took by itself, such as a limit that moved.", "kind"),
 		wait:      histograms("queue_wait_seconds", "Time in the queue of requests that had their turn.", seconds),
 		first:     histograms("time_to_first_token_seconds", "Time from a request's arrival to its first token.", seconds),
@@ -79,7 +81,7 @@ func New(o Options) *Metrics {
 		running:   histograms("batch_concurrency", "Requests in flight right after a batch was released.", sizes),
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(m.requests, m.tokens, m.loads, m.decisions, m.wait, m.first, m.total, m.size, m.running,
+	registry.MustRegister(m.requests, m.tokens, m.loads, m.reloads, m.decisions, m.wait, m.first, m.total, m.size, m.running,
 		&now{version: o.Version, state: o.State, models: &m.models})
 	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return m
@@ -126,6 +128,12 @@ func (m *Metrics) Batch(b Batch) {
 // Loaded counts one load of a model.
 func (m *Metrics) Loaded(engine, model string) {
 	m.loads.WithLabelValues(clean(engine), m.models.label(model)).Inc()
+}
+
+// Reloaded counts one load of a model that had been loaded before. Causes are
+// Carpool's own words and names of options, so they are few.
+func (m *Metrics) Reloaded(engine, model, cause string) {
+	m.reloads.WithLabelValues(clean(engine), m.models.label(model), cause).Inc()
 }
 
 // Decided counts one decision. Kinds are Carpool's own words, so they are few.

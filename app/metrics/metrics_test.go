@@ -46,6 +46,7 @@ func busy() *metrics.Metrics {
 	m.Request(request())
 	m.Batch(metrics.Batch{Engine: "ollama", Model: "tiny", Size: 3, Running: 5})
 	m.Loaded("ollama", "tiny:latest")
+	m.Reloaded("ollama", "tiny:latest", "num_ctx")
 	m.Decided("limit")
 	return m
 }
@@ -104,6 +105,7 @@ func TestMetrics(t *testing.T) {
 			"carpool_batch_size":                   {at, 3},
 			"carpool_batch_concurrency":            {at, 5},
 			"carpool_model_loads_total":            {at, 1},
+			"carpool_model_reloads_total":          {[]string{"cause=num_ctx", "engine=ollama", "model=tiny"}, 1},
 			"carpool_limit":                        {at, 4},
 			"carpool_slots":                        {at, 4},
 			"carpool_token_budget":                 {at, 16384},

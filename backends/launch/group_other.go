@@ -5,3 +5,5 @@ package launch
 import "syscall"
 
 func newGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+func runs(int) bool { return true }

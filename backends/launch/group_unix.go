@@ -28,7 +28,7 @@ n=$2
 while [ "$n" -gt 0 ] && kill -0 -"$1" 2>/dev/null; do sleep 1; n=$((n - 1)); done
 kill -KILL -"$1" 2>/dev/null`
 
-const gone = 500 * time.Millisecond // for killed processes to disappear; not all systems take them off the list at once
+const gone = time.Second // for killed processes to end
 
 // startGroup starts cmd as the first of a new group.
 func startGroup(cmd *exec.Cmd) (*group, error) {
@@ -44,8 +44,10 @@ func startGroup(cmd *exec.Cmd) (*group, error) {
 // startGuard does without where there is no shell: only an end of this program
 // that nothing can catch then leaves the group behind.
 func (g *group) startGuard() {
-	cmd := exec.Command("/bin/sh", "-c", guard, "carpool-guard", strconv.Itoa(g.id), strconv.Itoa(int(grace/time.Second)))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // or Ctrl-C would end it first
+	seconds := strconv.Itoa(int(grace / time.Second))
+	cmd := exec.Command("/bin/sh", "-c", guard, "carpool-guard", strconv.Itoa(g.id), seconds) //nolint:gosec,noctx // two numbers; it has to outlive us
+	// In a group of its own, or Ctrl-C would end it first.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	hold, err := cmd.StdinPipe()
 	if err != nil {
 		return
@@ -68,7 +70,7 @@ func (g *group) kill() { _ = syscall.Kill(-g.id, syscall.SIGKILL) }
 // row.
 func (g *group) finish() {
 	g.kill()
-	for begun := time.Now(); syscall.Kill(-g.id, 0) == nil && time.Since(begun) < gone; {
+	for begun := time.Now(); syscall.Kill(-g.id, 0) == nil && runs(g.id) && time.Since(begun) < gone; {
 		time.Sleep(5 * time.Millisecond)
 	}
 	if g.guard != nil {

@@ -89,7 +89,7 @@ func (e *engine) stopService() {
 func (e *engine) command(ctx context.Context, limit time.Duration, args []string) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, e.plan.Path, args...)
+	cmd := exec.CommandContext(ctx, e.plan.Path, args...) //nolint:gosec // the user's own program
 	cmd.Env = e.plan.Env
 	cmd.Stdout, cmd.Stderr = e.log, e.log
 	cmd.WaitDelay = lastWord // the service may hold the pipe

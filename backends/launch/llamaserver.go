@@ -17,7 +17,7 @@ func HasRouter(ctx context.Context, p Program) bool {
 	const patience = 10 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	help, err := exec.CommandContext(ctx, p.Path, "--help").CombinedOutput()
+	help, err := exec.CommandContext(ctx, p.Path, "--help").CombinedOutput() //nolint:gosec // the user's own program
 	return err == nil && strings.Contains(string(help), "--models-dir")
 }
 

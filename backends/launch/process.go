@@ -31,7 +31,7 @@ func startProcess(p Plan, out io.Writer) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pipe: %w", err)
 	}
-	cmd := exec.Command(p.Path, p.Args...) // not bound to a context: it is asked to end before it is killed
+	cmd := exec.Command(p.Path, p.Args...) //nolint:gosec,noctx // the user's own program; it is asked to end before it is killed
 	cmd.Env = p.Env
 	cmd.Stdout, cmd.Stderr = write, write
 	r := &process{cmd: cmd, ended: make(chan struct{})}
