@@ -60,6 +60,16 @@ type Window func(ctx context.Context, a *App) error
 // Setting describes one key of the settings.
 type Setting = config.Setting
 
+// What is said of engines that Carpool runs or could run; see package launch.
+type (
+	EngineKind    = launch.Kind
+	EngineProgram = launch.Program
+	EngineWanted  = launch.Wanted
+	EngineState   = launch.State
+	EngineCheck   = launch.Check
+	EngineGuide   = launch.Guide
+)
+
 // App is a running Carpool. Its methods may be called from any goroutine.
 type App struct {
 	options   Options

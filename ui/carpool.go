@@ -14,6 +14,13 @@ type Carpool interface {
 	Set(ctx context.Context, key, value string) error
 	// Setting describes key.
 	Setting(key string) (app.Setting, bool)
+	// StartEngine starts an engine and keeps it running; it may take 20 s.
+	StartEngine(ctx context.Context, w app.EngineWanted) (app.EngineState, error)
+	// StopEngine ends an engine that StartEngine started; it may take 5 s.
+	StopEngine(ctx context.Context, name string) error
+	// CheckEngines says of each engine that is up how to give it more slots; it
+	// looks at the machine's processes.
+	CheckEngines() []app.EngineCheck
 	// Quit ends the app.
 	Quit()
 }

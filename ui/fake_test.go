@@ -15,6 +15,7 @@ import (
 	"carpool/app/config"
 	"carpool/app/tuner"
 	"carpool/backends"
+	"carpool/backends/launch"
 	"carpool/batching"
 	"carpool/gpu"
 	"carpool/storage"
@@ -28,7 +29,9 @@ type fakeCarpool struct {
 	fail     error
 	watch    chan app.Snapshot
 	quit     bool
-	queue    chan func() // for Fyne's goroutine, which is the test's own
+	checks   []app.EngineCheck
+	hold     chan struct{} // orders wait for it; nil = they do not
+	queue    chan func()   // for Fyne's goroutine, which is the test's own
 }
 
 func newFake(s app.Snapshot) *fakeCarpool {
@@ -73,6 +76,31 @@ func (f *fakeCarpool) Set(_ context.Context, key, value string) error {
 func (f *fakeCarpool) Setting(key string) (app.Setting, bool) { return config.Lookup(key) }
 
 func (f *fakeCarpool) Quit() { f.quit = true }
+
+func (f *fakeCarpool) StartEngine(_ context.Context, w app.EngineWanted) (app.EngineState, error) {
+	return app.EngineState{}, f.order("start " + string(w.Kind))
+}
+
+func (f *fakeCarpool) StopEngine(_ context.Context, name string) error {
+	return f.order("stop " + name)
+}
+
+func (f *fakeCarpool) CheckEngines() []app.EngineCheck {
+	_ = f.order("check")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.checks
+}
+
+func (f *fakeCarpool) order(what string) error {
+	if f.hold != nil {
+		<-f.hold
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.sets = append(f.sets, what)
+	return f.fail
+}
 
 func (f *fakeCarpool) did() []string {
 	f.mu.Lock()
@@ -156,6 +184,44 @@ func simulated() app.Snapshot {
 		{Name: "ollama", Kind: backends.KindOllama, Label: "Ollama", URL: "http://127.0.0.1:11434", Health: backends.Down, Problem: "connection refused"},
 	}
 	return s
+}
+
+// several is a Carpool with engines of all sorts, one of which it runs.
+func several() app.Snapshot {
+	s := busy()
+	s.Basis = "Ollama 0.17.4 · 4 slots · LM Studio 0.4.1 · vLLM (cluster) 0.21.0 · adaptive at 4 · 127.0.0.1:11435"
+	s.Engines[0].Group = "desk"
+	s.Engines = append(s.Engines,
+		backends.Info{Name: "lmstudio", Kind: backends.KindLMStudio, Label: "LM Studio", Version: "0.4.1", URL: "http://127.0.0.1:1234",
+			Health: backends.Up, Group: "desk", Slots: 1,
+			Models: []backends.Model{{Name: "google/gemma-3-12b", Loaded: true, Size: 8.1e9}, {Name: "not-loaded", Size: 1e9}}},
+		backends.Info{Name: "cluster", Kind: backends.KindOpenAI, Label: "vLLM (cluster)", Version: "0.21.0", URL: "http://gpu.lan:8000",
+			Health: backends.Up, Problem: "vLLM (cluster) failed 5 times in a row and is tried again in 8 s",
+			Models: []backends.Model{{Name: "meta-llama/Llama-3.3-70B-Instruct", Loaded: true}}},
+		backends.Info{Name: "box", Kind: backends.KindLlamaCPP, Label: "llama.cpp (box)", URL: "http://192.168.178.23:8080", Health: backends.Down,
+			Problem: "llama.cpp (box) at http://192.168.178.23:8080 does not answer: start llama-server, or set engines.list"})
+	s.Launch = []app.EngineState{{Name: "ollama", Kind: "ollama", Label: "Ollama", Status: "running", Since: now.Add(-time.Hour),
+		URL: "http://127.0.0.1:11434", PID: 4711, Slots: 4}}
+	return s
+}
+
+// installed has no engine, but the programs of two.
+func installed() app.Snapshot {
+	s := idle()
+	s.Sentence, s.Basis = "No engine is running", "fixed at 8 · 127.0.0.1:11435"
+	s.Engines = []backends.Info{{Name: "ollama", Kind: backends.KindOllama, Label: "Ollama", URL: "http://127.0.0.1:11434", Health: backends.Down,
+		Problem: "Ollama at http://127.0.0.1:11434 does not answer: start it, or set engine.url"}}
+	s.Problems = []string{s.Engines[0].Problem}
+	s.Launchable = []app.EngineProgram{{Kind: "ollama", Label: "Ollama"}, {Kind: "lmstudio", Label: "LM Studio"}}
+	return s
+}
+
+// checked is what Carpool says of the engines of several.
+func checked() []app.EngineCheck {
+	ollama := launch.Seen{Name: "ollama", Label: "Ollama", Kind: launch.Ollama, URL: "http://127.0.0.1:11434", Slots: 1, SlotsBy: "engine wait",
+		Local: true, Found: launch.Found{Service: launch.Systemd, Unit: "ollama.service"}}
+	studio := launch.Seen{Name: "lmstudio", Label: "LM Studio", Kind: launch.LMStudio, URL: "http://127.0.0.1:1234", Slots: 1, SlotsBy: "told", Local: true}
+	return []app.EngineCheck{launch.NewCheck(ollama), launch.NewCheck(studio)}
 }
 
 // inTrouble has nothing that answers.

@@ -12,7 +12,8 @@ import (
 
 // The pictures in testdata are the page as it should look: open them.
 func TestWindow_Looks(t *testing.T) {
-	scenes := map[string]func() app.Snapshot{"busy": busy, "idle": idle, "simulated": simulated, "trouble": inTrouble}
+	scenes := map[string]func() app.Snapshot{"busy": busy, "idle": idle, "simulated": simulated, "trouble": inTrouble,
+		"several": several, "installed": installed}
 	sizes := [][2]float32{{1280, 800}, {900, 600}}
 	for scene, snapshot := range scenes {
 		for _, theme := range []string{"dark", "light"} {
@@ -27,6 +28,20 @@ func TestWindow_Looks(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+func TestGuide_Looks(t *testing.T) {
+	for _, tt := range []struct {
+		file          string
+		theme         string
+		width, height float32
+	}{{"slots-dark-1280x800.png", "dark", 1280, 800}, {"slots-light-900x600.png", "light", 900, 600}} {
+		t.Run(tt.file, func(t *testing.T) {
+			w, _, fw := open(t, several(), tt.theme, tt.width, tt.height)
+			w.guideTo("ollama", checked())
+			test.AssertImageMatches(t, tt.file, fw.Canvas().Capture())
+		})
 	}
 }
 

@@ -10,6 +10,7 @@ const (
 	minRows             = 4        // the lists keep this height when they are empty
 	minWaiting          = 2        // and "Waiting" this one where it stands alone
 	minChart            = 164
+	minEngines          = endpointHeight + 2*engineHeight + modelHeight // "Engine" shows so much on the smallest screen
 	aboveCards          = gapTiny
 	wideMain            = 720 // from here on the main column has two columns
 )
@@ -50,7 +51,7 @@ func (p *page) reshape() {
 	if p.strip.Visible() {
 		strip = p.strip.heightFor(p.width)
 	}
-	shape := [4]float32{p.onGPU.heightFor(p.width), p.waiting.heightFor(p.width), p.engines.heightFor(p.width), strip}
+	shape := [4]float32{p.onGPU.heightFor(p.width), p.waiting.heightFor(p.width), p.engines.wholeHeight(p.width), strip}
 	if shape == p.lastShape {
 		return
 	}
@@ -120,14 +121,18 @@ func (l bodyLayout) measure(width float32) shape {
 		chartRows /= 2
 	}
 	s.tune = heightAround(p.tune.heightFor(widthInside(s.side)))
-	s.engines = heightAround(p.engines.heightFor(widthInside(s.side)))
-
-	screen := p.viewport - aboveCards - gapLarge
 	s.totals = heightAround(totalsHeight)
-	side := max(s.tune+gap+s.engines+gap+s.totals, screen)
-	s.total = max(s.lists+chartRows*(gap+minChart), side)
+
+	// The engines may be as high as the rest of the page.
+	screen := p.viewport - aboveCards - gapLarge
+	main := s.lists + chartRows*(gap+minChart)
+	rest := s.tune + s.totals + 2*gap
+	room := max(heightAround(minEngines), max(screen, main)-rest)
+	s.engines = heightAround(p.engines.heightFor(widthInside(s.side), room-heightAround(0)))
+	side := max(rest+s.engines, screen)
+	s.total = max(main, side)
 	s.chart = (s.total-s.lists)/chartRows - gap
-	s.engines = side - s.tune - s.totals - 2*gap
+	s.engines = side - rest
 	return s
 }
 

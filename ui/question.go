@@ -3,12 +3,11 @@ package ui
 import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/widget"
 )
 
 const questionWidth = 400
 
-// question asks for yes or no over the whole window. The tab key stays inside.
+// question asks for yes or no over the whole window. The escape key says no.
 type question struct {
 	title   *text
 	body    *text
@@ -18,16 +17,15 @@ type question struct {
 // ask shows a question; answered is called once.
 func ask(c fyne.Canvas, title, body, yes, no string, answered func(bool)) {
 	q := &question{title: newBold(title, textHeading, colorText), body: newParagraph(body, colorMuted)}
-	var popup *widget.PopUp
+	var hide func()
 	answer := func(yes bool) func() {
 		return func() {
-			popup.Hide()
+			hide()
 			answered(yes)
 		}
 	}
 	q.yes, q.no = newButton(yes, answer(true)), newButton(no, answer(false))
-	popup = widget.NewModalPopUp(container.New(q, q.title, q.body, q.no, q.yes), c)
-	popup.Show()
+	hide = showOver(c, container.New(q, q.title, q.body, q.no, q.yes), answer(false))
 	c.Focus(q.no)
 }
 

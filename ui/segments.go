@@ -67,6 +67,8 @@ func (s *segments) TypedKey(e *fyne.KeyEvent) {
 		s.choose(s.chosen - 1)
 	case fyne.KeyRight:
 		s.choose(s.chosen + 1)
+	default:
+		passOn(s, e)
 	}
 }
 

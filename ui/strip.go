@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"strings"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/theme"
@@ -13,16 +15,29 @@ import (
 type notice struct {
 	lead, body string
 	trouble    bool
+	action     action
 }
 
 // noticeOf is the one thing that the user should know about s; the zero value
-// = nothing. failed is why the last setting was not taken.
-func noticeOf(s app.Snapshot, failed string) notice {
-	switch {
-	case failed != "":
-		return notice{"Not set.", failed, true}
+// = nothing. failed is why what the user did last came to nothing.
+func noticeOf(s app.Snapshot, failed failure) notice {
+	var offer action
+	if offers := startActions(s); len(offers) > 0 {
+		offer = offers[0]
+	}
+	switch label := comingUp(s); {
+	case failed.text != "":
+		return notice{failed.lead, failed.text, true, offer}
+	case label != "":
+		return notice{"Starting.", label + " runs, and takes requests in a moment.", false, action{}}
+	case offer != action{} && onlyMissing(s):
+		n := notice{offer.label + " is installed and does not run.", "Requests are refused until an engine runs.", false, offer}
+		if s.Simulated {
+			n.body = "Until an engine runs, the demo engine answers."
+		}
+		return n
 	case len(s.Problems) > 0:
-		n := notice{"Needs attention.", sentenceOf(s.Problems[0]), true}
+		n := notice{"Needs attention.", sentenceOf(s.Problems[0]), true, offer}
 		if more := len(s.Problems) - 1; more > 0 {
 			n.body += " " + sentenceOf(s.Problems[1])
 			if more > 1 {
@@ -31,27 +46,46 @@ func noticeOf(s app.Snapshot, failed string) notice {
 		}
 		return n
 	case s.Draining:
-		return notice{"Quitting.", "Requests that run may end; new ones are refused.", true}
-	case s.Simulated && (s.Config.Engine.URL == "demo" || s.Config.Engine.Demo == "always"):
-		return notice{"Simulated.", "Answers come from the demo engine, as the settings say.", false}
+		return notice{"Quitting.", "Requests that run may end; new ones are refused.", true, action{}}
+	case choseDemo(s):
+		return notice{"Simulated.", "Answers come from the demo engine, as the settings say.", false, action{}}
 	case s.Simulated:
-		return notice{"Simulated.", "No engine found, so answers come from the demo engine. Start Ollama, and Carpool takes it at once.", false}
+		return notice{"Simulated.", "No engine found, so answers come from the demo engine. Start Ollama, and Carpool takes it at once.", false, offer}
 	}
+	return adviceOf(s)
+}
+
+// choseDemo reports whether the demo engine serves because the settings say so.
+func choseDemo(s app.Snapshot) bool {
+	return s.Simulated && (s.Config.Engine.URL == "demo" || s.Config.Engine.Demo == "always")
+}
+
+// adviceOf is what would let more requests run at once.
+func adviceOf(s app.Snapshot) notice {
 	for _, t := range s.Tuning {
-		if t.Advice != "" {
-			return notice{"Tip.", sentenceOf(t.Advice), false}
+		if t.Advice == "" {
+			continue
 		}
+		n := notice{lead: "Tip.", body: sentenceOf(t.Advice)}
+		for _, e := range s.Engines {
+			if e.Name == t.Engine && e.Health == "up" && !e.Simulated {
+				n.action = action{order{deed: showGuide, name: e.Name, label: e.Label}, "More slots…"}
+			}
+		}
+		return n
 	}
 	return notice{}
 }
 
-// sentenceOf writes a problem as a sentence.
+// sentenceOf writes a problem as a sentence. A first word that is a name, such as
+// llama.cpp, stays as it is.
 func sentenceOf(problem string) string {
 	runes := []rune(problem)
 	if len(runes) == 0 {
 		return ""
 	}
-	if runes[0] >= 'a' && runes[0] <= 'z' {
+	first, _, _ := strings.Cut(problem, " ")
+	if strings.Trim(strings.TrimRight(first, ":,.!"), "abcdefghijklmnopqrstuvwxyz") == "" && runes[0] >= 'a' {
 		runes[0] -= 'a' - 'A'
 	}
 	if last := runes[len(runes)-1]; last != '.' && last != '!' && last != '?' {
@@ -60,29 +94,33 @@ func sentenceOf(problem string) string {
 	return string(runes)
 }
 
-// strip is one piece of advice across the page; hidden while there is none.
+// strip is one piece of advice across the page, with a button where Carpool can
+// do something about it; hidden while there is none.
 type strip struct {
 	widget.BaseWidget
 	lead, body *text
-	trouble    bool
+	button     *button
+	notice     notice
 }
 
-func newStrip() *strip {
+func newStrip(obey func(order)) *strip {
 	s := &strip{lead: newBold("", textBody, colorAccentText), body: newParagraph("", colorText)}
+	s.button = newStrongButton("", func() { obey(s.notice.action.order) })
 	s.ExtendBaseWidget(s)
 	s.Hide()
 	return s
 }
 
-func (s *strip) set(n notice) {
+func (s *strip) set(n notice, doing map[order]bool) {
+	s.button.set(n.action.button(doing))
+	if s.notice == n {
+		return
+	}
+	s.notice = n
 	lead := colorAccentText
 	if n.trouble {
 		lead = colorVermilion
 	}
-	if s.lead.value == n.lead && s.body.value == n.body && s.trouble == n.trouble {
-		return
-	}
-	s.trouble = n.trouble
 	s.lead.setColored(n.lead, lead)
 	s.body.set(n.body)
 	s.Hidden = n == notice{}
@@ -96,7 +134,11 @@ func (s *strip) heightFor(width float32) float32 {
 }
 
 func (s *strip) bodyWidth(width float32) float32 {
-	return width - 3*gap - s.lead.width()
+	width -= 3*gap + s.lead.width()
+	if s.notice.action.deed != nothing {
+		width -= gap + s.button.width()
+	}
+	return width
 }
 
 // CreateRenderer implements fyne.Widget.
@@ -104,16 +146,19 @@ func (s *strip) CreateRenderer() fyne.WidgetRenderer {
 	s.ExtendBaseWidget(s)
 	ground := canvas.NewRectangle(nil)
 	ground.CornerRadius, ground.StrokeWidth = cornerCard, 1
-	r := &renderer{widget: s, objects: []fyne.CanvasObject{ground, s.lead, s.body}}
+	r := &renderer{widget: s, objects: []fyne.CanvasObject{ground, s.lead, s.body, s.button}}
 	r.min = func() fyne.Size { return fyne.NewSize(240, s.heightFor(max(240, s.Size().Width))) }
 	r.layout = func(size fyne.Size) {
 		put(ground, 0, 0, size.Width, size.Height)
 		put(s.lead, gap, stripPad, s.lead.width()+1, lineHeight(textBody))
 		put(s.body, 2*gap+s.lead.width()-gapTiny, stripPad, s.bodyWidth(size.Width), size.Height-2*stripPad)
+		button := s.button.width()
+		put(s.button, size.Width-button-(gap-gapSmall), (size.Height-buttonHeight)/2, button, buttonHeight)
 	}
 	r.paint = func() {
+		s.button.Hidden = s.notice.action.deed == nothing
 		ground.FillColor, ground.StrokeColor = theme.Color(colorAccentGround), theme.Color(colorAccentGround)
-		if s.trouble {
+		if s.notice.trouble {
 			ground.FillColor, ground.StrokeColor = theme.Color(colorSurface), theme.Color(colorVermilion)
 		}
 	}

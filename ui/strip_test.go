@@ -17,6 +17,17 @@ func TestNoticeOf(t *testing.T) {
 	draining.Draining = true
 	tight := idle()
 	tight.Tuning = []tuner.State{{}, {Advice: "Ollama runs one request at a time: set OLLAMA_NUM_PARALLEL"}}
+	tight.Tuning[1].Engine = "ollama"
+	offered, elsewhere, broken, unlooked, starting, own := installed(), installed(), installed(), installed(), installed(), installed()
+	offered.Simulated, offered.Problems = true, nil
+	offered.Engines = append(offered.Engines, simulated().Engines[0])
+	elsewhere.Config.Engine.URL = "http://gpu.lan:11434"
+	broken.Problems = append(broken.Problems, "history is not written")
+	unlooked.Problems = nil
+	starting.Launch = []app.EngineState{{Kind: "ollama", Label: "Ollama", Status: "starting", Since: now}}
+	own.Launch = []app.EngineState{{Kind: "ollama", Label: "Ollama", Status: "failed", Reason: "it ended", Since: now}}
+	own.Problems = append(own.Problems, "Ollama does not run: it ended")
+	chosen.Launchable = installed().Launchable
 	tests := []struct {
 		name     string
 		snapshot app.Snapshot
@@ -24,20 +35,29 @@ func TestNoticeOf(t *testing.T) {
 		lead     string
 		body     string // a part of it
 		trouble  bool
+		button   string
 	}{
-		{"all is well", idle(), "", "", "", false},
-		{"the demo engine by default", simulated(), "", "Simulated.", "No engine found", false},
-		{"the demo engine by choice", chosen, "", "Simulated.", "as the settings say", false},
-		{"trouble", inTrouble(), "", "Needs attention.", "Ollama at 127.0.0.1:11434 does not answer", true},
-		{"much trouble", many, "", "Needs attention.", "And 2 problems more", true},
-		{"a setting that was not taken", inTrouble(), "out of range", "Not set.", "out of range", true},
-		{"advice", tight, "", "Tip.", "OLLAMA_NUM_PARALLEL.", false},
-		{"the end", draining, "", "Quitting.", "new ones are refused", true},
+		{"all is well", idle(), "", "", "", false, ""},
+		{"a program and no engine", installed(), "", "Ollama is installed and does not run.", "refused", false, "Start Ollama"},
+		{"a program and the demo engine", offered, "", "Ollama is installed and does not run.", "the demo engine answers", false, "Start Ollama"},
+		{"a program, and the engine is elsewhere", elsewhere, "", "Needs attention.", "does not answer", true, "Start Ollama"},
+		{"a program and more trouble", broken, "", "Needs attention.", "History is not written.", true, "Start Ollama"},
+		{"a program before engines were looked for", unlooked, "", "", "", false, ""},
+		{"a program that was not started", installed(), "port 11434 is taken.", "Not set.", "taken", true, "Start Ollama"},
+		{"an engine comes up", starting, "", "Starting.", "Ollama", false, ""},
+		{"an engine that Carpool runs does not", own, "", "Needs attention.", "Ollama does not run: it ended.", true, ""},
+		{"the demo engine by default", simulated(), "", "Simulated.", "No engine found", false, ""},
+		{"the demo engine by choice", chosen, "", "Simulated.", "as the settings say", false, ""},
+		{"trouble", inTrouble(), "", "Needs attention.", "Ollama at 127.0.0.1:11434 does not answer", true, ""},
+		{"much trouble", many, "", "Needs attention.", "And 2 problems more", true, ""},
+		{"a setting that was not taken", inTrouble(), "out of range", "Not set.", "out of range", true, ""},
+		{"advice", tight, "", "Tip.", "OLLAMA_NUM_PARALLEL.", false, "More slots…"},
+		{"the end", draining, "", "Quitting.", "new ones are refused", true, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			n := noticeOf(tt.snapshot, tt.failed)
-			if n.lead != tt.lead || !strings.Contains(n.body, tt.body) || n.trouble != tt.trouble {
+			n := noticeOf(tt.snapshot, failure{lead: "Not set.", text: tt.failed})
+			if n.lead != tt.lead || !strings.Contains(n.body, tt.body) || n.trouble != tt.trouble || n.action.text != tt.button {
 				t.Errorf("got %+v", n)
 			}
 		})
@@ -45,7 +65,8 @@ func TestNoticeOf(t *testing.T) {
 }
 
 func TestSentenceOf(t *testing.T) {
-	for problem, want := range map[string]string{"": "", "no engine": "No engine.", "Ready!": "Ready!", "äußerst": "äußerst."} {
+	for problem, want := range map[string]string{"": "", "no engine": "No engine.", "Ready!": "Ready!", "äußerst": "äußerst.",
+		"llama.cpp fails": "llama.cpp fails.", "vLLM rests": "vLLM rests.", "taken: by whom": "Taken: by whom.", "...": "..."} {
 		if got := sentenceOf(problem); got != want {
 			t.Errorf("sentenceOf(%q) = %q, want %q", problem, got, want)
 		}

@@ -19,6 +19,7 @@ type text struct {
 	color fyne.ThemeColorName
 	align fyne.TextAlign
 	wrap  bool
+	most  int // lines, the last cut with an ellipsis; 0 = as many as there are
 
 	lines []*canvas.Text
 }
@@ -83,7 +84,7 @@ func (t *text) broken(width float32) []string {
 		if line != "" {
 			longer = line + " " + word
 		}
-		if line != "" && t.measure(longer) > width {
+		if line != "" && t.measure(longer) > width && (t.most == 0 || len(lines) < t.most-1) {
 			lines = append(lines, line)
 			longer = word
 		}

@@ -35,9 +35,9 @@ func TestTheme_TextCanBeRead(t *testing.T) {
 	}{
 		{colorText, []fyne.ThemeColorName{colorBackground, colorSurface, colorRaised, colorAccentGround}},
 		{colorMuted, []fyne.ThemeColorName{colorBackground, colorSurface, colorRaised}},
-		{colorAccentText, []fyne.ThemeColorName{colorSurface, colorAccentGround}},
+		{colorAccentText, []fyne.ThemeColorName{colorSurface, colorRaised, colorAccentGround}},
 		{colorVermilion, []fyne.ThemeColorName{colorSurface}},
-		{colorOnAccent, []fyne.ThemeColorName{theme.ColorNamePrimary}},
+		{colorOnAccent, []fyne.ThemeColorName{theme.ColorNamePrimary, colorAccentText}},
 	}
 	for _, mode := range []string{"dark", "light"} {
 		th := NewTheme(mode)

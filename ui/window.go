@@ -3,7 +3,7 @@
 //
 // Run receives the snapshots and is the one crossing into Fyne: everything
 // else in this package runs on Fyne's goroutine, except the setter, which sets
-// settings off it.
+// settings off it, and errands.
 package ui
 
 import (
@@ -27,24 +27,28 @@ type Window struct {
 	carpool Carpool
 	do      func(func()) // on Fyne's goroutine, later
 	setter  *setter
+	errands *errands
 	page    page
+	canvas  fyne.Canvas // of Bind
 
-	batching          *toggle
-	waitingAside      *text
-	tuneAside         *text
-	totalsAside       *text
-	onGPUAside        *text
-	last              app.Snapshot
-	themeMode         string
-	failed, failedKey string // the last setting that was not taken; "" = none
-	copiedAt          time.Time
-	asking            bool // whether to quit
+	batching     *toggle
+	waitingAside *text
+	tuneAside    *text
+	totalsAside  *text
+	onGPUAside   *text
+	last         app.Snapshot
+	themeMode    string
+	doing        map[order]bool // ordered, and not done yet
+	failed       failure        // of what the user did last
+	copiedAt     time.Time
+	asking       bool   // whether to quit, or to stop an engine
+	guide        *guide // that is open; nil = none
 }
 
 // New builds the content of a window. It must be called on Fyne's goroutine,
 // after the theme was set; call Run to bring it to life.
 func New(c Carpool) *Window {
-	w := &Window{carpool: c, do: fyne.Do}
+	w := &Window{carpool: c, do: fyne.Do, errands: newErrands(), doing: map[order]bool{}}
 	w.setter = newSetter(c.Set, func(key string, err error) {
 		w.do(func() { w.told(key, err) })
 	})
@@ -52,10 +56,10 @@ func New(c Carpool) *Window {
 	w.onGPUAside, w.waitingAside, w.tuneAside = newAside("app · model · progress"), newAside(""), newAside("")
 
 	p := &w.page
-	p.header, p.strip, p.charts = newHeader(w.batching), newStrip(), newCharts()
+	p.header, p.strip, p.charts = newHeader(w.batching), newStrip(w.obey), newCharts()
 	p.onGPU, p.waiting = newRows(newPlaceRow), newRows(newWaiterRow)
 	p.tune = newTune(c.Setting, w.change)
-	p.engines = newEngines(w.CopyEndpoint)
+	p.engines = newEngines(w.CopyEndpoint, w.obey)
 	p.onGPUCard = newCard("On the GPU", w.onGPUAside, p.onGPU)
 	p.waitingCard = newCard("Waiting", w.waitingAside, p.waiting)
 	p.tuneCard = newCard("Tune", w.tuneAside, p.tune)
@@ -75,12 +79,14 @@ func newAside(value string) *text {
 // Content is what a window shows.
 func (w *Window) Content() fyne.CanvasObject { return w.page.whole }
 
-// Run shows each snapshot, here and in the others, and sets what the user
-// changes. It returns when ctx or the app has ended and nothing is left to set.
+// Run shows each snapshot, here and in the others, and sets and does what the
+// user asks for. It returns when ctx or the app has ended and nothing is left to
+// set or being done.
 func (w *Window) Run(ctx context.Context, others ...func(app.Snapshot)) {
 	ctx, cancel := context.WithCancel(ctx)
 	var setting sync.WaitGroup
 	setting.Go(func() { w.setter.run(ctx) })
+	setting.Go(func() { w.errands.run(ctx) })
 	var latest atomic.Pointer[app.Snapshot]
 	for s := range w.carpool.Watch(ctx) {
 		// While Fyne has not come to the one before, there is only the latest to show.
@@ -100,8 +106,9 @@ func (w *Window) Run(ctx context.Context, others ...func(app.Snapshot)) {
 }
 
 // Bind gives a canvas the keys: Ctrl+B toggles batching, Ctrl+C copies the
-// endpoint, Ctrl+Q quits.
+// endpoint, Ctrl+Q quits. Questions are asked there.
 func (w *Window) Bind(c fyne.Canvas, quit func()) {
+	w.canvas = c
 	key := func(name fyne.KeyName) fyne.Shortcut {
 		return &desktop.CustomShortcut{KeyName: name, Modifier: fyne.KeyModifierControl}
 	}
@@ -137,15 +144,18 @@ func (w *Window) change(key, value string, final bool) {
 func (w *Window) told(key string, err error) {
 	switch {
 	case err != nil:
-		w.failed, w.failedKey = err.Error(), key
-	case key == w.failedKey:
-		w.failed, w.failedKey = "", ""
+		w.failed = failure{lead: "Not set.", text: err.Error(), key: key}
+	case key == w.failed.key:
+		w.failed = failure{}
 	}
 	w.notice()
 }
 
 func (w *Window) notice() {
-	w.page.strip.set(noticeOf(w.last, w.failed))
+	if w.failed.over(w.last, time.Now()) {
+		w.failed = failure{}
+	}
+	w.page.strip.set(noticeOf(w.last, w.failed), w.doing)
 	w.page.reshape()
 }
 
@@ -167,12 +177,15 @@ func (w *Window) show(s app.Snapshot) {
 	p.charts.show(s)
 	p.tune.show(s, busy)
 	w.tuneAside.set(p.tune.summary(s))
-	p.engines.show(s)
+	p.engines.show(s, w.doing)
 	p.totals.show(s)
 	w.totalsAside.set(brief(s.At.Sub(s.Started)))
 	if p.engines.copy.label.value != "Copy" && time.Since(w.copiedAt) > copied {
 		p.engines.copy.label.set("Copy")
 		p.engines.Refresh()
+	}
+	if w.guide != nil {
+		w.guide.settle(time.Now())
 	}
 	w.notice()
 }

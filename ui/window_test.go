@@ -54,7 +54,8 @@ func TestWindow_KeysDoWhatTheMouseDoes(t *testing.T) {
 
 func TestWindow_TabReachesEveryControl(t *testing.T) {
 	w, _, fw := open(t, idle(), "dark", 900, 600)
-	want := []fyne.Focusable{w.batching, w.page.tune.modes, w.page.tune.size.slider, w.page.tune.wait.slider, w.page.engines.copy}
+	want := []fyne.Focusable{w.batching, w.page.tune.modes, w.page.tune.size.slider, w.page.tune.wait.slider, w.page.engines.copy,
+		w.button(t, "ollama")}
 	for i, control := range want {
 		fw.Canvas().FocusNext()
 		if fw.Canvas().Focused() != control {

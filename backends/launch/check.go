@@ -15,6 +15,16 @@ type Check struct {
 	Says    string  `json:"says"`     // all this in a sentence
 	Guide   Guide   `json:"guide"`    // how to give it Wanted slots
 	Wanted  int     `json:"wanted"`
+
+	// Ways are the guides for all that may run it, Guide among them, for where
+	// Service was not seen rightly; empty = there is but the one.
+	Ways []Way `json:"ways,omitempty"`
+}
+
+// Way is the guide for an engine that is run in one of several ways.
+type Way struct {
+	Name  string `json:"name"` // for people: "macOS app"
+	Guide Guide  `json:"guide"`
 }
 
 // Seen is what a check depends on.
@@ -46,8 +56,31 @@ func NewCheck(r Seen) Check {
 	default:
 		c.Guide = GuideFor(r.Kind, Found{Service: Shell}, c.Wanted, r.Context)
 	}
+	if r.Kind == Ollama && !r.Started {
+		c.Ways = ways(r, c.Wanted)
+	}
 	c.Says = r.sentence(c.Wanted)
 	return c
+}
+
+// ways are those in which Ollama is run, what was found in the place of its like.
+func ways(r Seen, wanted int) []Way {
+	all := []Way{{Name: "systemd"}, {Name: "Docker"}, {Name: "macOS app"}, {Name: "Homebrew"}, {Name: "Windows"}, {Name: "shell"}}
+	services := []Service{Systemd, Docker, MacApp, Brew, WindowsApp, Shell}
+	switch r.Found.Service {
+	case SystemdUser:
+		services[0] = SystemdUser
+	case Podman:
+		all[1].Name, services[1] = "Podman", Podman
+	}
+	for i, service := range services {
+		found := Found{Service: service}
+		if service == r.Found.Service {
+			found = r.Found
+		}
+		all[i].Guide = GuideFor(r.Kind, found, wanted, r.Context)
+	}
+	return all
 }
 
 // suggested is how many slots the machine seems to carry.

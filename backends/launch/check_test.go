@@ -46,3 +46,35 @@ func TestNewCheck(t *testing.T) {
 		})
 	}
 }
+
+func TestNewCheck_OffersTheOtherWays(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		seen  Seen
+		names string
+	}{
+		{"Ollama", Seen{Kind: Ollama, Local: true, Found: Found{Service: Systemd, Unit: "mine.service"}}, "systemd, Docker, macOS app, Homebrew, Windows, shell"},
+		{"OllamaInPodman", Seen{Kind: Ollama, Local: true, Found: Found{Service: Podman}}, "systemd, Podman, macOS app, Homebrew, Windows, shell"},
+		{"OllamaOnAnotherMachine", Seen{Kind: Ollama}, "systemd, Docker, macOS app, Homebrew, Windows, shell"},
+		{"OllamaThatCarpoolRuns", Seen{Kind: Ollama, Local: true, Started: true}, ""},
+		{"AnyOther", Seen{Kind: LMStudio, Local: true}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := NewCheck(tt.seen)
+			var names []string
+			same := 0
+			for _, w := range c.Ways {
+				names = append(names, w.Name)
+				if w.Guide.Title == c.Guide.Title {
+					same++
+				}
+			}
+			if got := strings.Join(names, ", "); got != tt.names {
+				t.Errorf("ways %q, want %q", got, tt.names)
+			}
+			if len(c.Ways) > 0 && same != 1 {
+				t.Errorf("the guide %q is %d times among its ways", c.Guide.Title, same)
+			}
+		})
+	}
+}

@@ -1,0 +1,209 @@
+package ui
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+
+	"carpool/app"
+)
+
+const (
+	guideWidth = 680
+	numberRoom = 20 // of a step's number
+)
+
+// guide says over the whole window, step by step, how to give an engine more
+// slots. The escape key closes it.
+type guide struct {
+	canvas fyne.Canvas
+	title  *text
+	says   *text
+	ways   *segments // nil = there is but one
+	guides []app.EngineGuide
+	pages  []*steps // by way
+	scroll *container.Scroll
+	close  *button
+
+	copied   *command // that says so
+	copiedAt time.Time
+}
+
+// openGuide shows the guide of a check; closed is called once.
+func openGuide(c fyne.Canvas, check app.EngineCheck, closed func()) *guide {
+	g := &guide{canvas: c, title: newBold("", textHeading, colorText), says: newParagraph(sentenceOf(check.Says), colorMuted),
+		guides: []app.EngineGuide{check.Guide}}
+	chosen := 0
+	if len(check.Ways) > 0 {
+		names := make([]string, len(check.Ways))
+		g.guides = make([]app.EngineGuide, len(check.Ways))
+		for i, w := range check.Ways {
+			names[i], g.guides[i] = w.Name, w.Guide
+		}
+		g.ways = newSegments(names, g.choose)
+		chosen = max(0, slices.IndexFunc(g.guides, func(o app.EngineGuide) bool { return o.Title == check.Guide.Title }))
+		g.ways.set(chosen)
+	}
+	for _, o := range g.guides {
+		g.pages = append(g.pages, newSteps(o, g.copy, g.reveal))
+	}
+	var hide func()
+	shut := func() {
+		hide()
+		closed()
+	}
+	g.close = newButton("Close", shut)
+	g.scroll = container.NewVScroll(nil)
+	objects := []fyne.CanvasObject{g.title, g.says}
+	if g.ways != nil {
+		objects = append(objects, g.ways)
+	}
+	g.choose(chosen)
+	hide = showOver(c, container.New(g, append(objects, g.scroll, g.close)...), shut)
+	c.Focus(g.close)
+	return g
+}
+
+// choose shows another way.
+func (g *guide) choose(i int) {
+	g.title.set(g.guides[i].Title)
+	g.scroll.Content = g.pages[i].content
+	g.scroll.Offset = fyne.Position{}
+	g.scroll.Refresh()
+}
+
+func (g *guide) copy(c *command) {
+	fyne.CurrentApp().Clipboard().SetContent(c.value)
+	g.settle(time.Now().Add(copied))
+	g.copied, g.copiedAt = c, time.Now()
+	c.copy.set("Copied", false)
+	c.Refresh()
+}
+
+// settle ends what is said of a copy after a while.
+func (g *guide) settle(now time.Time) {
+	if g.copied != nil && now.Sub(g.copiedAt) >= copied {
+		g.copied.copy.set("Copy", false)
+		g.copied.Refresh()
+		g.copied = nil
+	}
+}
+
+// reveal scrolls to a command whose button got the focus.
+func (g *guide) reveal(c *command) {
+	top, bottom := c.Position().Y, c.Position().Y+c.Size().Height
+	offset := min(max(g.scroll.Offset.Y, bottom-g.scroll.Size().Height), top)
+	if offset != g.scroll.Offset.Y {
+		g.scroll.ScrollToOffset(fyne.NewPos(0, offset))
+	}
+}
+
+// above is the height of what stands above the steps.
+func (g *guide) above(width float32) float32 {
+	height := gap + lineHeight(textHeading) + gapTiny + g.says.heightFor(width-2*gap) + gap
+	if g.ways != nil {
+		height += g.ways.MinSize().Height + gap
+	}
+	return height
+}
+
+const belowSteps = gap + buttonHeight + gap
+
+// MinSize implements fyne.Layout: high enough for the longest way, so that a
+// choice moves nothing, if the window is.
+func (g *guide) MinSize([]fyne.CanvasObject) fyne.Size {
+	room := g.canvas.Size().SubtractWidthHeight(2*gapLarge, 2*gapLarge)
+	width := min(guideWidth, room.Width)
+	height := float32(0)
+	for _, p := range g.pages {
+		height = max(height, p.heightFor(width-2*gap))
+	}
+	return fyne.NewSize(width, min(g.above(width)+height+belowSteps, room.Height))
+}
+
+// Layout implements fyne.Layout.
+func (g *guide) Layout(_ []fyne.CanvasObject, size fyne.Size) {
+	inside := size.Width - 2*gap
+	y := float32(gap)
+	put(g.title, gap, y, inside, lineHeight(textHeading))
+	y += lineHeight(textHeading) + gapTiny
+	says := g.says.heightFor(inside)
+	put(g.says, gap, y, inside, says)
+	y += says + gap
+	if g.ways != nil {
+		ways := g.ways.MinSize().Height
+		put(g.ways, gap, y, inside, ways)
+		y += ways + gap
+	}
+	// The scroll reaches the edge, so that its bar stands beside the steps.
+	for _, p := range g.pages {
+		p.width = inside
+	}
+	put(g.scroll, gap, y, size.Width-gap, size.Height-y-belowSteps)
+	g.scroll.Refresh()
+	put(g.close, size.Width-gap-g.close.width(), size.Height-gap-buttonHeight, g.close.width(), buttonHeight)
+}
+
+// steps lays out the steps of a guide.
+type steps struct {
+	numbers, texts []*text
+	commands       []*command // nil where there is nothing to type
+	content        *fyne.Container
+	width          float32 // as the dialog has it
+}
+
+func newSteps(g app.EngineGuide, copied, gained func(*command)) *steps {
+	s := &steps{}
+	var objects []fyne.CanvasObject
+	for i, step := range g.Steps {
+		number, says := newText(fmt.Sprint(i+1), textBody, colorMuted), newParagraph(step.Text, colorText)
+		s.numbers, s.texts = append(s.numbers, number), append(s.texts, says)
+		objects = append(objects, number, says)
+		var c *command
+		if step.Command != "" {
+			c = newCommand(step.Command, copied)
+			c.copy.gained = func() { gained(c) }
+			objects = append(objects, c)
+		}
+		s.commands = append(s.commands, c)
+	}
+	s.content = container.New(s, objects...)
+	return s
+}
+
+// heightFor is the height at the width of the dialog's content.
+func (s *steps) heightFor(width float32) float32 {
+	return s.place(width, func(fyne.CanvasObject, float32, float32, float32, float32) {})
+}
+
+// place puts each part where it belongs and returns the height of all.
+func (s *steps) place(width float32, put func(o fyne.CanvasObject, x, y, w, h float32)) (height float32) {
+	inside := width - numberRoom
+	for i, says := range s.texts {
+		if i > 0 {
+			height += gap
+		}
+		h := says.heightFor(inside)
+		put(s.numbers[i], 0, height, numberRoom, lineHeight(textBody))
+		put(says, numberRoom, height, inside, h)
+		height += h
+		if c := s.commands[i]; c != nil {
+			height += gapTiny
+			h = c.heightFor(inside)
+			put(c, numberRoom, height, inside, h)
+			height += h
+		}
+	}
+	return height
+}
+
+// MinSize implements fyne.Layout.
+func (s *steps) MinSize([]fyne.CanvasObject) fyne.Size {
+	return fyne.NewSize(0, s.heightFor(s.width))
+}
+
+// Layout implements fyne.Layout.
+func (s *steps) Layout([]fyne.CanvasObject, fyne.Size) { s.place(s.width, put) }
