@@ -23,13 +23,18 @@ import (
 	"carpool/app/e2e/gguf"
 )
 
-// The models of the suite. All are noise; what differs is what they can do.
+// The models of the suite. The first five are noise; what differs is what they
+// can do. The others say what they were taught, see parrot.
 const (
 	fast   = "fast"   // a text model of under a millisecond per token
 	medium = "medium" // a text model of about 2 ms per token
 	slow   = "slow"   // a text model of more than 6 ms per token
 	eyes   = "eyes"   // a text model that sees images
 	embed  = "embed"  // an embedding model
+
+	clerk   = "clerk"   // calls get_weather, and says something once it has the result
+	former  = "former"  // says {"kind":"cat","old":true}
+	thinker = "thinker" // thinks before it speaks
 )
 
 // template knows roles and tools. A tool call is JSON.
@@ -38,6 +43,31 @@ const template = `{{ if .System }}{{ .System }}
 {{ end }}{{ range .Messages }}{{ .Role }}: {{ .Content }}
 {{- if .ToolCalls }}{{ range .ToolCalls }}{"name": "{{ .Function.Name }}", "parameters": {{ .Function.Arguments }}}{{ end }}{{ end }}
 {{ end }}assistant:`
+
+// parrot is a model that knows what to say by how the prompt ends, and parrots
+// are the templates that end it in one way or another.
+var (
+	parrot = gguf.Parrot{Lines: []gguf.Line{
+		{After: ":", Pieces: []string{`{"name":`, `▁"get_weather",`, `▁"parameters":`, `▁{"city":▁"Rome"}}`}},
+		{After: "=", Pieces: []string{"It", "▁stays", "▁dry", "▁in", "▁Rome."}},
+		{After: "#", Pieces: []string{`{"kind":`, `▁"cat",`, `▁"old":`, "▁true}"}},
+		{After: "?", Pieces: []string{"<think>", "Let▁me", "▁see.", "</think>", "Four."}},
+	}}
+	parrots = map[string]string{
+		clerk:   ended(`assistant{{ if eq .Role "tool" }}={{ else }}:{{ end }}`),
+		former:  ended("assistant#"),
+		thinker: ended("assistant?"),
+	}
+)
+
+// ended is a template that knows roles, tools and thoughts, and ends as it is told.
+func ended(last string) string {
+	return `{{ if .System }}{{ .System }}
+{{ end }}{{ if .Tools }}Tools: {{ .Tools }}
+{{ end }}{{ range $i, $m := .Messages }}{{ .Role }}: {{ if .Thinking }}<think>{{ .Thinking }}</think>{{ end }}{{ .Content }}
+{{- if .ToolCalls }}{{ range .ToolCalls }}{"name": "{{ .Function.Name }}", "parameters": {{ .Function.Arguments }}}{{ end }}{{ end }}
+{{ if eq (len (slice $.Messages $i)) 1 }}` + last + `{{ end }}{{ end }}`
+}
 
 // engine is a real Ollama server.
 type engine struct {
@@ -135,6 +165,9 @@ func (e *engine) createModels(ctx context.Context) error {
 		{medium, gguf.Llama{Seed: 21, Layers: 12, Width: 512, Type: gguf.Q80}.File(), template, text},
 		{eyes, gguf.Vision{Seed: 3}.File(), template, text},
 		{embed, gguf.Bert{Seed: 4}.File(), "", map[string]any{"num_thread": 1}},
+		{clerk, parrot.File(), parrots[clerk], text},
+		{former, parrot.File(), parrots[former], text},
+		{thinker, parrot.File(), parrots[thinker], text},
 	} {
 		r := &api.CreateRequest{Model: m.name, Template: m.template, Parameters: m.parameters}
 		if err := createModel(ctx, e.client(), m.file, r, e.home); err != nil {
