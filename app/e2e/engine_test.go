@@ -76,6 +76,7 @@ type engine struct {
 	home    string
 	models  string
 	url     string
+	vars    []string
 }
 
 // findOllama returns an ollama program, building one if there is none.
@@ -107,10 +108,16 @@ func startEngine(ctx context.Context, program, dir, models string, slots int, mo
 		"OLLAMA_KEEP_ALIVE=30m",
 		"OLLAMA_NUM_PARALLEL="+strconv.Itoa(slots),
 	)
-	env = append(env, more...)
-	e.process, err = start("ollama with "+strconv.Itoa(slots)+" slots", filepath.Join(dir, "ollama.log"), env, program, "serve")
+	e.vars = append(env, more...)
+	return e, e.serve(ctx)
+}
+
+// serve starts the server, for the first time or again.
+func (e *engine) serve(ctx context.Context) error {
+	var err error
+	e.process, err = start("ollama at "+e.url, filepath.Join(e.home, "ollama.log"), e.vars, e.program, "serve")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	err = poll(ctx, 30*time.Second, func() error {
 		if err := e.failed(); err != nil {
@@ -120,9 +127,9 @@ func startEngine(ctx context.Context, program, dir, models string, slots int, mo
 		return err
 	})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("ollama does not answer: %w", err), e.stop())
+		return errors.Join(fmt.Errorf("ollama does not answer: %w", err), e.stop())
 	}
-	return e, nil
+	return nil
 }
 
 // env is what an ollama command needs to talk to the server at url.
