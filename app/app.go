@@ -97,6 +97,7 @@ type App struct {
 
 	settings    sync.Mutex             // held from verifying a change to its end
 	saved       config.Config          // without overrides; guarded by settings
+	grouped     map[string]string      // the groups in force; guarded by settings
 	fileProblem atomic.Pointer[string] // the file was edited into something unusable; nil = it was not
 	config      atomic.Pointer[config.Config]
 

@@ -1,9 +1,11 @@
 package app
 
 import (
+	"maps"
 	"slices"
 
 	"carpool/app/config"
+	"carpool/app/tuner"
 	"carpool/backends"
 	"carpool/batching"
 )
@@ -27,6 +29,32 @@ func (a *App) engineSettings(c config.Config) backends.Settings {
 		a.log.Warn("certificates", "error", err)
 	}
 	return s
+}
+
+// rules are the scheduler's under c. Engines of a kind that shares a GPU are known
+// by name once they are found.
+func (a *App) rules(c config.Config) batching.Settings {
+	s := tuner.Settings(c)
+	s.Groups = c.Engines.GroupOf()
+	for _, e := range a.engines.Snapshot() {
+		if e.Group != "" {
+			s.Groups[e.Name] = e.Group
+		}
+	}
+	return s
+}
+
+// regroup puts the rules in force again if an engine has come into a group.
+func (a *App) regroup() {
+	if len(a.config.Load().Engines.Groups) == 0 {
+		return
+	}
+	a.settings.Lock()
+	defer a.settings.Unlock()
+	if r := a.rules(*a.config.Load()); !maps.Equal(r.Groups, a.grouped) {
+		a.grouped = r.Groups
+		a.scheduler.Configure(r)
+	}
 }
 
 // load is how busy a model is on an engine.

@@ -76,6 +76,7 @@ func (a *App) tick(ctx context.Context) {
 			return
 		case now := <-second.C:
 			a.live.add(a.sample(now))
+			a.regroup()
 		case <-a.refresh:
 		}
 		if a.watchers.watched() {

@@ -10,7 +10,6 @@ import (
 
 	"carpool/app/config"
 	"carpool/app/gateway"
-	"carpool/app/tuner"
 	"carpool/batching"
 )
 
@@ -71,7 +70,9 @@ func (a *App) commit() {
 	}
 	a.sampler.SetInterval(time.Duration(c.GPU.SampleMS) * time.Millisecond)
 	a.engines.Configure(a.engineSettings(c))
-	a.scheduler.Configure(tuner.Settings(c))
+	rules := a.rules(c)
+	a.grouped = rules.Groups
+	a.scheduler.Configure(rules)
 	a.tuner.Configure(c)
 	a.gateway.Configure(gatewayLimits(c))
 	a.changed()

@@ -13,6 +13,7 @@ type account struct {
 
 	waiting, running int
 	since            time.Time // while some wait: its last turn, or since when it waits
+	turned           time.Time // its last turn that an engine answered
 	lanes            []*lane   // where some wait
 	place            int       // in ledger.active
 	prev, next       *account  // in ledger.hungry or ledger.idle
@@ -39,7 +40,7 @@ func (a *account) drop(n *lane) {
 func (a *account) oldest() *Ticket {
 	var first *Ticket
 	for _, n := range a.lanes {
-		if t := n.all.first; first == nil || t.number < first.number {
+		if t := n.all.first; first == nil || t.earlier(first) {
 			first = t
 		}
 	}
@@ -101,8 +102,10 @@ func (l *ledger) reweigh(weights map[string]float64) {
 	}
 }
 
-// arrived notes one more waiting request.
-func (l *ledger) arrived(a *account, now time.Time) {
+// arrived notes one more waiting request. One that has waited elsewhere counts
+// since then, but for turns that the app has had meanwhile: else a flood that
+// changes engines would be overdue with each of its requests.
+func (l *ledger) arrived(a *account, since time.Time) {
 	if a.waiting+a.running == 0 {
 		l.lift(a)
 		l.idle.remove(a)
@@ -110,9 +113,16 @@ func (l *ledger) arrived(a *account, now time.Time) {
 		a.place = len(l.active)
 		l.active = append(l.active, a)
 	}
+	if since.Before(a.turned) {
+		since = a.turned
+	}
 	if a.waiting == 0 {
-		a.since = now
-		l.hungry.push(a)
+		a.since = since
+		l.wait(a)
+	} else if since.Before(a.since) {
+		l.hungry.remove(a)
+		a.since = since
+		l.wait(a)
 	}
 	a.waiting++
 }
@@ -142,7 +152,23 @@ func (l *ledger) turn(a *account, now time.Time) {
 	a.since = now
 	a.running++
 	if a.waiting--; a.waiting > 0 {
-		l.hungry.push(a)
+		l.wait(a)
+	}
+}
+
+// wait puts a among those that wait, behind those that have waited as long.
+func (l *ledger) wait(a *account) {
+	before := l.hungry.last
+	for before != nil && before.since.After(a.since) {
+		before = before.prev
+	}
+	l.hungry.insert(a, before)
+}
+
+// answered notes that an engine has answered t, so that its turn was one.
+func (a *account) answered(t *Ticket) {
+	if t.Released.After(a.turned) {
+		a.turned = t.Released
 	}
 }
 
@@ -182,14 +208,22 @@ func (l *ledger) rest(a *account) {
 // in one at the most.
 type accounts struct{ first, last *account }
 
-func (l *accounts) push(a *account) {
-	a.prev, a.next = l.last, nil
-	if l.last == nil {
-		l.first = a
+func (l *accounts) push(a *account) { l.insert(a, l.last) }
+
+// insert puts a behind another one; nil = in front.
+func (l *accounts) insert(a, before *account) {
+	a.prev, a.next = before, l.first
+	if before != nil {
+		a.next = before.next
+		before.next = a
 	} else {
-		l.last.next = a
+		l.first = a
 	}
-	l.last = a
+	if a.next != nil {
+		a.next.prev = a
+	} else {
+		l.last = a
+	}
 }
 
 func (l *accounts) remove(a *account) {

@@ -13,7 +13,7 @@ const (
 	leastGrowth   = 32 // what a running request may still write, however long it has written
 )
 
-// budget is what a key's requests hold of Limits.Tokens.
+// budget is what the requests of a pool hold of Limits.Tokens.
 type budget struct {
 	held   int // by those in flight, now
 	growth int // that they are expected to write still
@@ -28,10 +28,12 @@ func (b budget) free(tokens int) int { return max(0, tokens-b.held-b.growth) }
 // budget is that of q if t entered.
 func (c *Core) budget(q *queue, t *Ticket) budget {
 	b := budget{need: c.promptOf(t) + c.outputOf(t)}
-	for _, r := range q.running {
-		n := int(r.tokens.Load())
-		b.held += r.prompt + n
-		b.growth += max(leastGrowth, r.output-n)
+	for _, other := range q.pool.queues {
+		for _, r := range other.running {
+			n := int(r.tokens.Load())
+			b.held += r.prompt + n
+			b.growth += max(leastGrowth, r.output-n)
+		}
 	}
 	return b
 }
@@ -39,7 +41,7 @@ func (c *Core) budget(q *queue, t *Ticket) budget {
 // hasRoom tells whether q's token budget lets t in. A lone request always may
 // enter: no wait would make it smaller.
 func (c *Core) hasRoom(q *queue, t *Ticket, l *Limits) bool {
-	return l.Tokens <= 0 || len(q.running) == 0 || c.budget(q, t).fits(l.Tokens)
+	return l.Tokens <= 0 || q.pool.places() == 0 || c.budget(q, t).fits(l.Tokens)
 }
 
 // promptOf is the length of t's prompt, by how far estimates for its key were off.

@@ -1,6 +1,7 @@
 package batching
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -16,6 +17,7 @@ type Core struct {
 	queues   map[Key]*queue // only those with a waiting or running request
 	order    []*queue       // the same in order of first arrival, so that equal runs are equal
 	engines  map[string]*engine
+	pools    map[string]*pool // of the groups with a queue
 	ledger   ledger
 	held     map[string]int    // waiting for company, of each app
 	topics   map[topic]*Ticket // waiting requests that a newer one may supersede
@@ -24,8 +26,9 @@ type Core struct {
 	moves      uint64 // what was decided before the last one may not hold any more
 	nextBatch  uint64
 	nextTicket uint64
-	waiting    int // over all keys
-	places     int // taken over all keys, leaving ones included
+	began      time.Time // of the first arrival
+	waiting    int       // over all keys
+	places     int       // taken over all keys, leaving ones included
 
 	totals     Totals
 	runningSum uint64 // sum over released requests of Batch.Running
@@ -44,7 +47,9 @@ type queue struct {
 	porch   porch
 	running []*Ticket // released and still counted, in order of release
 	active  int       // batches with a counted place
-	guarded bool      // the last turn was an overdue app's
+	pool    *pool     // of places
+	alone   pool      // that one, unless other keys share it
+	self    [1]*queue // its queues
 }
 
 // topic is what Request.Supersede tells apart.
@@ -69,6 +74,7 @@ func NewCore(s Settings, o Options) *Core {
 		own:       map[Key]Limits{},
 		queues:    map[Key]*queue{},
 		engines:   map[string]*engine{},
+		pools:     map[string]*pool{},
 		ledger:    ledger{accounts: map[string]*account{}},
 		held:      map[string]int{},
 		topics:    map[topic]*Ticket{},
@@ -81,7 +87,11 @@ func NewCore(s Settings, o Options) *Core {
 
 // Configure replaces the settings. Values below their range are raised to it.
 func (c *Core) Configure(s Settings) {
+	regrouped := !maps.Equal(s.Groups, c.settings.Groups)
 	c.settings = s.withinRange()
+	if regrouped {
+		c.regroup()
+	}
 	c.ledger.reweigh(s.Weights)
 	for _, q := range c.order {
 		q.line.sortByLength(s.ShortestFirst)
@@ -127,14 +137,22 @@ func (c *Core) off() bool {
 }
 
 // Arrive puts r in the queue, in the place of the one that it supersedes. It
-// fails with ErrQueueFull or ErrAppQueueFull.
+// fails with ErrQueueFull or ErrAppQueueFull, or with ErrSuperseded if one that
+// arrived later has taken its place already.
 func (c *Core) Arrive(now time.Time, r Request) (*Ticket, error) {
+	queued := now
+	if !r.Since.IsZero() && r.Since.Before(now) {
+		queued = r.Since
+	}
 	about := topic{r.Key, r.App, r.Supersede}
 	var old *Ticket
 	going := 0
 	if r.Supersede != "" {
 		if old = c.topics[about]; old != nil {
 			going = 1
+			if queued.Before(old.Queued) {
+				return nil, ErrSuperseded
+			}
 		}
 	}
 	if c.waiting-going >= c.settings.MaxWaiting {
@@ -146,8 +164,11 @@ func (c *Core) Arrive(now time.Time, r Request) (*Ticket, error) {
 	}
 	q := c.queueOf(r.Key)
 	q.model.unlisted = r.Unlisted
+	if c.began.IsZero() {
+		c.began = now
+	}
 	c.nextTicket++
-	t := &Ticket{Request: r, Queued: now, number: c.nextTicket, queue: q}
+	t := &Ticket{Request: r, Queued: queued, number: c.nextTicket, arrived: queued.Sub(c.began), queue: q}
 	if c.wantsCompany(q, r) {
 		c.hold(t)
 	} else {
@@ -173,6 +194,7 @@ func (c *Core) queueOf(k Key) *queue {
 		if l, ok := c.own[k]; ok {
 			q.own = &l
 		}
+		c.join(q)
 		c.queues[k] = q
 		c.order = append(c.order, q)
 		e.queues = append(e.queues, q)
@@ -212,6 +234,7 @@ func (c *Core) LeaveAll() []*Ticket {
 func (c *Core) FirstToken(now time.Time, t *Ticket) {
 	if t.firstToken.CompareAndSwap(0, now.UnixNano()) && t.state == running {
 		t.queue.model.speaks(t, now)
+		t.app.answered(t)
 	}
 }
 
@@ -224,6 +247,9 @@ func (c *Core) End(now time.Time, t *Ticket, o Outcome, r Report) {
 	t.over = true
 	c.settle(t, o, r)
 	t.queue.model.ended(t, o, r, now)
+	if o != Failed {
+		t.app.answered(t)
+	}
 	c.ledger.done(t.app)
 	g := t.group
 	g.tokens += int(t.tokens.Load())
@@ -270,6 +296,7 @@ func (c *Core) Step(now time.Time) Effects {
 		if idle {
 			delete(c.queues, q.key)
 			q.engine.drop(q)
+			c.part(q)
 		}
 		return idle
 	})
@@ -289,12 +316,13 @@ func (c *Core) meter() {
 }
 
 // releaseAll lets go what may go of every key. What one key sends may open the
-// way for another one of its engine, so it goes round until nothing moves.
+// way for another one of its engine, or give it its turn on the GPU that they
+// share, so it goes round until nothing moves.
 func (c *Core) releaseAll(now time.Time, e *Effects) {
 	for again := true; again; {
 		again = false
 		for _, q := range c.order {
-			if c.release(q, now, e) && len(q.engine.queues) > 1 {
+			if c.release(q, now, e) && (len(q.engine.queues) > 1 || len(c.pools) > 0) {
 				again = true
 			}
 		}
@@ -312,23 +340,23 @@ func (c *Core) release(q *queue, now time.Time, e *Effects) bool {
 		went := false
 		for q.line.depth > 0 && staticRoom(q, l) > 0 {
 			why, due := staticDue(q, l, now)
-			if !due || !c.flush(q, min(l.Size, staticRoom(q, l)), why, now, e) {
+			if !due || !c.hasTurn(q, now) || !c.flush(q, min(l.Size, staticRoom(q, l)), why, now, e) {
 				break
 			}
 			went = true
 		}
 		return went
 	}
-	return c.flush(q, l.Size-len(q.running), FreeSlot, now, e)
+	return c.flush(q, l.Size-q.pool.places(), FreeSlot, now, e)
 }
 
 // staticRoom is how many requests may still be released. Batches that were
 // larger under earlier limits count with what they hold.
 func staticRoom(q *queue, l *Limits) int {
-	if q.active >= l.Parallel {
+	if q.pool.batches() >= l.Parallel {
 		return 0
 	}
-	return l.InFlight() - len(q.running)
+	return l.InFlight() - q.pool.places()
 }
 
 // staticDue says whether a static batch goes now, and by which rule.
@@ -369,8 +397,13 @@ func (c *Core) candidate(q *queue, now time.Time) *Ticket {
 	if l.Mode == Passthrough {
 		return q.line.head()
 	}
-	t := c.next(q, now, c.urgentOnly(q, l))
-	if t == nil || !c.hasRoom(q, t, l) {
+	var t *Ticket
+	if l.Mode == Fixed && q.pool.shared() {
+		t = c.nextOf(q.pool, now)
+	} else {
+		t = c.next(q, now, c.urgentOnly(q, l))
+	}
+	if t == nil || t.queue != q || !c.hasRoom(q, t, l) {
 		return nil
 	}
 	return t
@@ -383,9 +416,11 @@ func (c *Core) urgentOnly(q *queue, l *Limits) bool {
 		return false
 	}
 	others := 0
-	for _, t := range q.running {
-		if t.Request.Priority <= Normal {
-			others++
+	for _, other := range q.pool.queues {
+		for _, t := range other.running {
+			if t.Request.Priority <= Normal {
+				others++
+			}
 		}
 	}
 	return others >= l.Size-kept
@@ -439,7 +474,7 @@ func (c *Core) flush(q *queue, n int, why Why, now time.Time, e *Effects) bool {
 // send lets one ticket go.
 func (c *Core) send(t *Ticket, g *group, now time.Time, e *Effects) {
 	q := t.queue
-	q.guarded = c.isOverdue(t, now) && t.Request.Priority <= Normal
+	q.pool.guarded = c.isOverdue(t, now) && t.Request.Priority <= Normal
 	if !q.model.loaded && !q.model.unlisted {
 		c.load(t, now, e)
 	}
@@ -557,7 +592,7 @@ func (c *Core) wake(now time.Time, e *Effects) {
 		if l := c.limits(q); l.Mode == Static && staticRoom(q, l) > 0 {
 			at(oldest.Add(l.Wait))
 		}
-		if !c.admits(q, now) {
+		if !c.admits(q, now) || c.ordered() && q.pool.shared() {
 			blocked = true
 			if due, ok := c.due(q); ok && !q.model.loaded {
 				at(due)

@@ -2,6 +2,7 @@ package batching
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 )
@@ -24,10 +25,7 @@ func (c *Core) foresee(now time.Time, states []QueueState) {
 	for i, q := range c.order {
 		all[i] = c.seats(q, now)
 	}
-	var one map[*Ticket]int
-	if c.settings.Mode == Serial {
-		one = oneLine(all)
-	}
+	one := c.inOneLine(all, now)
 	for i, q := range c.order {
 		st := &states[i]
 		st.Waiting = make([]Waiting, 0, len(all[i]))
@@ -38,13 +36,17 @@ func (c *Core) foresee(now time.Time, states []QueueState) {
 		held, ahead := c.whyHeld(q, now), c.ahead(q, now)
 		for n, s := range all[i] {
 			t := s.ticket
-			w := Waiting{ID: t.Request.ID, App: t.Request.App, Priority: t.Request.Priority, Queued: t.Queued,
-				Position: ahead + n + 1, Expected: c.expected(q, &st.Limits, n, held == "", now)}
-			if one != nil {
-				w.Position = one[t]
+			before := n // of those that wait for the same places
+			w := Waiting{ID: t.Request.ID, App: t.Request.App, Priority: t.Request.Priority, Queued: t.Queued, Position: ahead + n + 1}
+			if at, ok := one[t]; ok {
+				w.Position = at
+				if q.pool.shared() && held == "" {
+					before = at - 1
+				}
 			}
+			w.Expected = c.expected(q, &st.Limits, before, held == "", now)
 			if w.Why = held; held == "" {
-				w.Why = c.whyWaits(q, &st.Limits, all[i], n)
+				w.Why = c.whyWaits(q, &st.Limits, all[i], n, before, now)
 			}
 			st.Waiting = append(st.Waiting, w)
 		}
@@ -76,6 +78,9 @@ func (c *Core) seats(q *queue, now time.Time) []seat {
 		return seats
 	}
 	first := c.next(q, now, false)
+	if q.pool.shared() && c.hasTurn(q, now) {
+		first = q.pool.next
+	}
 	if first != nil {
 		seats = append(seats, seat{first, first.app.share, turn})
 	}
@@ -146,16 +151,42 @@ func cursorBefore(a, b *cursor) bool {
 	if a.share != b.share {
 		return a.share < b.share
 	}
-	return a.oldest.number < b.oldest.number
+	return a.oldest.earlier(b.oldest)
 }
 
-// oneLine is each ticket's position where one runs at a time over all keys.
+// inOneLine are the positions of those that wait for places of several keys.
+func (c *Core) inOneLine(all [][]seat, now time.Time) map[*Ticket]int {
+	if c.settings.Mode == Serial {
+		return oneLine(all)
+	}
+	if len(c.pools) == 0 {
+		return nil
+	}
+	shared := map[*pool][][]seat{}
+	for i, q := range c.order {
+		if !q.pool.shared() {
+			continue
+		}
+		if len(all[i]) > 0 && c.hasTurn(q, now) {
+			all[i][0].turn = -1
+		}
+		shared[q.pool] = append(shared[q.pool], all[i])
+	}
+	positions := map[*Ticket]int{}
+	for _, seats := range shared {
+		maps.Copy(positions, oneLine(seats))
+	}
+	return positions
+}
+
+// oneLine is each ticket's position among those of several keys.
 func oneLine(all [][]seat) map[*Ticket]int {
 	seats := slices.Concat(all...)
 	slices.SortStableFunc(seats, func(a, b seat) int {
 		return cmp.Or(cmp.Compare(a.turn, b.turn),
 			cmp.Compare(rank(a.ticket.Request.Priority), rank(b.ticket.Request.Priority)),
-			cmp.Compare(a.share, b.share), cmp.Compare(a.ticket.number, b.ticket.number))
+			cmp.Compare(a.share, b.share), cmp.Compare(a.ticket.arrived, b.ticket.arrived),
+			cmp.Compare(a.ticket.number, b.ticket.number))
 	})
 	position := make(map[*Ticket]int, len(seats))
 	for i, s := range seats {
@@ -195,8 +226,8 @@ func (c *Core) ahead(q *queue, now time.Time) int {
 	return n
 }
 
-// expected guesses how long the n-th of q (0 = first) still waits: until its
-// model's turn, then as long as those before it take at the pace of the last
+// expected guesses how long one of q still waits with n before it: until its
+// model's turn, then as long as those before it take at the pace of q's last
 // requests. 0 where that pace is not known.
 func (c *Core) expected(q *queue, l *Limits, n int, admitted bool, now time.Time) time.Duration {
 	pace, ok := q.pace(l)

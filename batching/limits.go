@@ -15,6 +15,7 @@ const (
 )
 
 // Limits say how many requests of one key may run, and when a batch is flushed.
+// Where engines share a GPU (Settings.Groups), what runs on the others counts as well.
 type Limits struct {
 	Mode     Mode          `json:"mode"`
 	Size     int           `json:"size"`     // static: batch size; fixed: most in flight. At least 1
@@ -69,6 +70,12 @@ type Settings struct {
 	ShortestFirst  bool               // inside one app, the shortest expected answer first
 	Pinned         map[string]bool    // models never given up for another one; never changed after it was handed over
 	ModelMaxWait   time.Duration      // longest wait for a model that is not loaded; 0 = 30 s
+
+	// Groups are the engines that share a GPU with others, by name, and the group of
+	// each. What is in flight on all keys of a group's engines counts against the
+	// limits of each key. An engine that is not listed, or listed with "", is in none.
+	// Never changed after it was handed over.
+	Groups map[string]string
 }
 
 // Order is a rule for who goes next.

@@ -44,7 +44,7 @@ func laneBefore(a, b *lane) bool {
 	if a.app.share != b.app.share {
 		return a.app.share < b.app.share
 	}
-	return a.all.first.number < b.all.first.number
+	return a.all.first.earlier(b.all.first)
 }
 
 // shorter is the order by expected length.
@@ -52,7 +52,7 @@ func shorter(a, b *Ticket) bool {
 	if a.output != b.output {
 		return a.output < b.output
 	}
-	return a.number < b.number
+	return a.earlier(b)
 }
 
 func rank(p Priority) int {
@@ -219,10 +219,10 @@ type fifo struct {
 }
 
 // push puts t behind those that came before it. It is the last but where it has
-// waited elsewhere.
+// waited elsewhere, on the porch or for another engine.
 func (f *fifo) push(t *Ticket) {
 	l := links{prev: f.last}
-	for l.prev != nil && l.prev.number > t.number {
+	for l.prev != nil && t.earlier(l.prev) {
 		l = links{prev: l.prev.links[f.chain].prev, next: l.prev}
 	}
 	if l.prev == nil {

@@ -34,9 +34,10 @@ func (c *Core) merges(q *queue) bool {
 }
 
 // wantsCompany tells whether r is to wait for others of its word: while a call of
-// that word runs and none waits for its turn already. Urgent ones never do.
+// that word runs and none waits for its turn already. Urgent ones never do,
+// nor those that have waited for another engine.
 func (c *Core) wantsCompany(q *queue, r Request) bool {
-	if r.Merge == "" || r.Priority > Normal || r.texts() >= c.settings.MergeTexts {
+	if r.Merge == "" || r.Priority > Normal || !r.Since.IsZero() || r.texts() >= c.settings.MergeTexts {
 		return false
 	}
 	return c.merges(q) && c.limits(q).Wait > 0 && !q.line.has(r.Merge) && q.runs(r.Merge)
@@ -88,7 +89,11 @@ func (c *Core) enqueue(t *Ticket, now time.Time) {
 	t.app = c.ledger.account(t.Request.App)
 	t.outputs = t.app.outputsOf(t.Request.Key)
 	t.output = c.outputOf(t)
-	c.ledger.arrived(t.app, now) // first, as it may move the app's place in the line
+	since := now
+	if !t.Request.Since.IsZero() {
+		since = t.Queued
+	}
+	c.ledger.arrived(t.app, since) // first, as it may move the app's place in the line
 	q.line.push(t, t.app)
 }
 

@@ -14,11 +14,16 @@ func (c *Core) next(q *queue, now time.Time, urgentOnly bool) *Ticket {
 	if c.settings.Order == Arrival {
 		return q.line.head()
 	}
-	if !q.guarded || q.line.urgent() == nil {
+	if !q.pool.guarded || q.line.urgent() == nil {
 		if t := c.overdue(now, func(t *Ticket) bool { return t.queue == q }); t != nil {
 			return t
 		}
 	}
+	return c.ofClass(q, now)
+}
+
+// ofClass is the ticket of q's highest class that leaves next.
+func (c *Core) ofClass(q *queue, now time.Time) *Ticket {
 	for i := range q.line.class {
 		if n := &q.line.class[i]; n.all.first != nil {
 			return c.fairest(q, n, now)
@@ -40,8 +45,7 @@ func (c *Core) fairest(q *queue, n *class, now time.Time) *Ticket {
 	return n.lanes.items[0].head(now)
 }
 
-// before is the order over keys, which only matters where one request runs at a
-// time.
+// before is the order over keys where one request runs at a time.
 func (c *Core) before(a, b *Ticket, now time.Time) bool {
 	if c.settings.Order == Fair {
 		if x, y := c.isOverdue(a, now), c.isOverdue(b, now); x != y {
@@ -50,11 +54,16 @@ func (c *Core) before(a, b *Ticket, now time.Time) bool {
 			return a.app.since.Before(b.app.since)
 		}
 	}
+	return c.leads(a, b)
+}
+
+// leads is that order without the guard.
+func (c *Core) leads(a, b *Ticket) bool {
 	if x, y := rank(a.Request.Priority), rank(b.Request.Priority); x != y {
 		return x < y
 	}
 	if c.settings.Order == Fair && a.app.share != b.app.share {
 		return a.app.share < b.app.share
 	}
-	return a.number < b.number
+	return a.earlier(b)
 }

@@ -74,7 +74,7 @@ func (q *queue) warm(n *class, credit float64, l *Limits) *Ticket {
 			if t.app.share > most {
 				continue
 			}
-			if best == nil || t.app.share < best.app.share || t.app.share == best.app.share && t.number < best.number {
+			if best == nil || t.app.share < best.app.share || t.app.share == best.app.share && t.earlier(best) {
 				best = t
 			}
 		}

@@ -12,25 +12,27 @@ import (
 	"carpool/batching"
 )
 
-// reference is the order of one engine whose models fit together, written down as
+// reference is the order of engines whose models fit together, written down as
 // slow and plain as it can be: everything is a list that is searched from end to
 // end. The core must choose as it does.
 type reference struct {
 	set      batching.Settings
-	tokens   int // Limits.Tokens of every key
+	tokens   int                  // Limits.Tokens of every key
+	sizes    map[batching.Key]int // of those with limits of their own
 	apps     map[string]*refApp
 	jobs     []*refJob // by arrival
 	floor    float64
 	turns    int
 	ratio    map[batching.Key]float64
 	finished map[batching.Key][]uint64
-	guarded  map[batching.Key]bool
+	guarded  map[string]bool // of each pool
 }
 
 type refApp struct {
 	weight, share float64
 	since         time.Time
-	turn          int // tells turns of one moment apart
+	turned        time.Time // the last turn that was answered
+	turn          int       // tells turns of one moment apart
 	outputs       map[batching.Key][]int
 }
 
@@ -38,7 +40,7 @@ type refJob struct {
 	ticket                 *batching.Ticket
 	batching.Request       // what it asks
 	app                    *refApp
-	queued                 time.Time
+	queued, released       time.Time
 	running, leaving       bool
 	freeAt                 time.Time
 	output, prompt, cached int
@@ -48,7 +50,38 @@ type refJob struct {
 
 func newReference(set batching.Settings, tokens int) *reference {
 	return &reference{set: set, tokens: tokens, apps: map[string]*refApp{}, ratio: map[batching.Key]float64{},
-		finished: map[batching.Key][]uint64{}, guarded: map[batching.Key]bool{}}
+		sizes: map[batching.Key]int{}, finished: map[batching.Key][]uint64{}, guarded: map[string]bool{}}
+}
+
+// pool names what k shares its places with, nothing but itself without a group.
+func (r *reference) pool(k batching.Key) string {
+	if g := r.set.Groups[k.Engine]; g != "" {
+		return g
+	}
+	return k.Engine + "/" + k.Model
+}
+
+// regroup takes over new groups. Who had the last turn is only known of keys that
+// had their places to themselves and still do.
+func (r *reference) regroup(groups map[string]string) {
+	if maps.Equal(groups, r.set.Groups) {
+		return
+	}
+	old := *r
+	r.set.Groups = groups
+	r.guarded = map[string]bool{}
+	for _, j := range r.jobs {
+		if alone := j.Key.Engine + "/" + j.Key.Model; old.pool(j.Key) == alone && r.pool(j.Key) == alone {
+			r.guarded[alone] = old.guarded[alone]
+		}
+	}
+}
+
+func (r *reference) size(k batching.Key) int {
+	if n := r.sizes[k]; n > 0 {
+		return n
+	}
+	return r.set.Size
 }
 
 func (r *reference) of(accept func(*refJob) bool) (all []*refJob) {
@@ -60,8 +93,12 @@ func (r *reference) of(accept func(*refJob) bool) (all []*refJob) {
 	return all
 }
 
-func (r *reference) waiting(k batching.Key) []*refJob {
-	return r.of(func(j *refJob) bool { return j.Key == k && !j.running && !j.leaving })
+func (r *reference) waiting(pool string) []*refJob {
+	return r.of(func(j *refJob) bool { return r.pool(j.Key) == pool && !j.running && !j.leaving })
+}
+
+func (r *reference) taken(pool string) []*refJob {
+	return r.of(func(j *refJob) bool { return r.pool(j.Key) == pool && (j.running || j.leaving) })
 }
 
 func (r *reference) inFlight(k batching.Key) []*refJob {
@@ -115,13 +152,29 @@ func (r *reference) arrive(now time.Time, t *batching.Ticket) {
 		}
 		a.share = max(a.share, least)
 	}
-	r.turns++
-	if len(r.of(func(j *refJob) bool { return j.app == a && !j.running && !j.leaving })) == 0 {
-		a.since, a.turn = now, r.turns
+	queued := now
+	if s := t.Request.Since; !s.IsZero() && s.Before(now) {
+		queued = s
 	}
-	j := &refJob{ticket: t, Request: t.Request, app: a, queued: now}
+	r.turns++
+	since := queued
+	if since.Before(a.turned) {
+		since = a.turned
+	}
+	if len(r.of(func(j *refJob) bool { return j.app == a && !j.running && !j.leaving })) == 0 || since.Before(a.since) {
+		a.since, a.turn = since, r.turns
+	}
+	j := &refJob{ticket: t, Request: t.Request, app: a, queued: queued}
 	j.output = r.expects(j)
 	r.jobs = append(r.jobs, j)
+	slices.SortStableFunc(r.jobs, func(a, b *refJob) int { return a.queued.Compare(b.queued) })
+}
+
+// answered notes a sign of life.
+func (r *reference) answered(j *refJob) {
+	if j.released.After(j.app.turned) {
+		j.app.turned = j.released
+	}
 }
 
 func (r *reference) gone(j *refJob) {
@@ -170,6 +223,9 @@ func (r *reference) end(now time.Time, j *refJob, o batching.Outcome, told batch
 			r.ratio[j.Key] = ratio
 		}
 	}
+	if o != batching.Failed {
+		r.answered(j)
+	}
 	r.finished[j.Key] = append(r.finished[j.Key], j.Prefix)
 	j.running = false
 	if o == batching.Canceled && r.set.CancelGrace > 0 {
@@ -184,22 +240,25 @@ func (r *reference) end(now time.Time, j *refJob, o batching.Outcome, told batch
 func (r *reference) recent(k batching.Key) []uint64 {
 	f := r.finished[k]
 	f = f[max(0, len(f)-32):]
-	return f[max(0, len(f)-max(1, r.set.Size-len(r.inFlight(k)))):]
+	return f[max(0, len(f)-max(1, r.size(k)-len(r.inFlight(k)))):]
 }
 
 func class(p batching.Priority) int { return -int(p) }
 
-// next is the one that leaves next; nil if none may.
-func (r *reference) next(now time.Time, k batching.Key) *refJob {
-	waiting, running := r.waiting(k), r.inFlight(k)
-	if len(running) >= r.set.Size || len(waiting) == 0 {
+// next is the one of a pool that leaves next; nil if none may.
+func (r *reference) next(now time.Time, pool string) *refJob {
+	waiting, running := r.waiting(pool), r.taken(pool)
+	if len(waiting) == 0 {
 		return nil
 	}
-	j := r.choose(now, k, waiting, running)
-	if j == nil || r.tokens == 0 || len(running) == 0 {
+	j := r.choose(now, pool, waiting, running)
+	if j == nil || len(running) >= r.size(j.Key) {
+		return nil
+	}
+	if r.tokens == 0 || len(running) == 0 {
 		return j
 	}
-	sum := r.estimate(k, j.PromptTokens) + r.expects(j)
+	sum := r.estimate(j.Key, j.PromptTokens) + r.expects(j)
 	for _, x := range running {
 		sum += x.prompt + x.generated + max(32, x.output-x.generated)
 	}
@@ -209,34 +268,64 @@ func (r *reference) next(now time.Time, k batching.Key) *refJob {
 	return j
 }
 
-func (r *reference) choose(now time.Time, k batching.Key, waiting, running []*refJob) *refJob {
+func (r *reference) choose(now time.Time, pool string, waiting, running []*refJob) *refJob {
 	urgent := slices.DeleteFunc(slices.Clone(waiting), func(j *refJob) bool { return j.Priority != batching.Urgent })
 	others := slices.DeleteFunc(slices.Clone(running), func(j *refJob) bool { return j.Priority == batching.Urgent })
-	if kept := min(r.set.ReservedUrgent, r.set.Size-1); kept > 0 && len(others) >= r.set.Size-kept {
-		return r.fairest(now, k, urgent)
+	j := r.inOrder(now, pool, waiting, urgent)
+	if kept := min(r.set.ReservedUrgent, r.size(j.Key)-1); kept > 0 && len(others) >= r.size(j.Key)-kept {
+		return r.best(now, urgent)
 	}
-	if !r.guarded[k] || len(urgent) == 0 {
+	return j
+}
+
+func (r *reference) inOrder(now time.Time, pool string, waiting, urgent []*refJob) *refJob {
+	if r.set.Order == batching.Fair && (!r.guarded[pool] || len(urgent) == 0) {
 		names := slices.SortedFunc(maps.Keys(r.apps), func(a, b string) int {
 			return cmp.Or(r.apps[a].since.Compare(r.apps[b].since), cmp.Compare(r.apps[a].turn, r.apps[b].turn))
 		})
 		for _, name := range names {
 			a := r.apps[name]
 			own := r.of(func(j *refJob) bool { return j.app == a && !j.running && !j.leaving })
-			if len(own) > 0 && own[0].Key == k && now.Sub(a.since) >= r.set.Guard {
+			if len(own) > 0 && r.pool(own[0].Key) == pool && now.Sub(a.since) >= r.set.Guard {
 				return own[0]
 			}
 		}
 	}
-	best := slices.MinFunc(waiting, func(a, b *refJob) int { return cmp.Compare(class(a.Priority), class(b.Priority)) })
-	return r.fairest(now, k, slices.DeleteFunc(slices.Clone(waiting), func(j *refJob) bool { return j.Priority != best.Priority }))
+	return r.best(now, waiting)
+}
+
+// best is the first of what each key would send, by class, share and arrival.
+func (r *reference) best(now time.Time, all []*refJob) *refJob {
+	byKey := map[batching.Key][]*refJob{}
+	for _, j := range all {
+		byKey[j.Key] = append(byKey[j.Key], j)
+	}
+	var first *refJob
+	for k, own := range byKey {
+		highest := slices.MinFunc(own, func(a, b *refJob) int { return cmp.Compare(class(a.Priority), class(b.Priority)) })
+		j := r.fairest(now, k, slices.DeleteFunc(own, func(j *refJob) bool { return j.Priority != highest.Priority }))
+		if first == nil || cmp.Or(cmp.Compare(class(j.Priority), class(first.Priority)), r.byShare(j, first),
+			cmp.Compare(slices.Index(r.jobs, j), slices.Index(r.jobs, first))) < 0 {
+			first = j
+		}
+	}
+	return first
+}
+
+// byShare is the order of accounts, which counts for nothing in Arrival order.
+func (r *reference) byShare(a, b *refJob) int {
+	if r.set.Order == batching.Arrival {
+		return 0
+	}
+	return cmp.Compare(a.app.share, b.app.share)
 }
 
 // fairest chooses among those of one class.
 func (r *reference) fairest(now time.Time, k batching.Key, all []*refJob) *refJob {
-	if len(all) == 0 {
-		return nil
+	if r.set.Order == batching.Arrival {
+		return all[0]
 	}
-	byShare := func(a, b *refJob) int { return cmp.Compare(a.app.share, b.app.share) } // then by arrival, as all is
+	byShare := r.byShare // then by arrival, as all is
 	least := slices.MinFunc(all, byShare)
 	if r.set.PrefixCredit > 0 {
 		warm := slices.DeleteFunc(slices.Clone(all), func(j *refJob) bool {
@@ -254,14 +343,14 @@ func (r *reference) fairest(now time.Time, k batching.Key, all []*refJob) *refJo
 }
 
 func (r *reference) release(now time.Time, j *refJob) {
-	r.guarded[j.Key] = now.Sub(j.app.since) >= r.set.Guard && j.Priority != batching.Urgent
+	r.guarded[r.pool(j.Key)] = now.Sub(j.app.since) >= r.set.Guard && j.Priority != batching.Urgent
 	j.prompt, j.output, j.cached = r.estimate(j.Key, j.PromptTokens), r.expects(j), 0
 	if j.Prefix != 0 && slices.Contains(r.recent(j.Key), j.Prefix) {
 		j.cached = min(r.estimate(j.Key, j.PrefixTokens), j.prompt)
 	}
 	j.charged = float64(j.prompt - j.cached)
 	j.app.share += j.charged / j.app.weight
-	j.running = true
+	j.running, j.released = true, now
 	r.turns++
 	j.app.since, j.app.turn = now, r.turns
 }
@@ -272,121 +361,214 @@ func (r *reference) release(now time.Time, j *refJob) {
 // same input must do the same.
 func TestCoreChoosesLikeTheReference(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		set := batching.Settings{
-			Limits:         batching.Limits{Mode: batching.Fixed, Size: rapid.IntRange(1, 4).Draw(t, "size")},
-			MaxWaiting:     1000,
-			Weights:        map[string]float64{"b": 2, "c": .5}, // powers of 2, so that sums are exact in any order
-			ReservedUrgent: rapid.IntRange(0, 2).Draw(t, "reserved"),
-			Guard:          time.Duration(rapid.IntRange(1, 60).Draw(t, "guard")) * time.Second,
-			PrefixCredit:   float64(rapid.IntRange(0, 500).Draw(t, "credit")),
-			ShortestFirst:  rapid.Bool().Draw(t, "shortest"),
-			CancelGrace:    time.Duration(rapid.IntRange(0, 2).Draw(t, "grace")) * time.Second,
-		}
-		set.Tokens = rapid.SampledFrom([]int{0, 0, 700, 1500}).Draw(t, "tokens")
-		now := start
-		core, twin, ref := roomy(set), roomy(set), newReference(set, set.Tokens)
-		twins := map[*batching.Ticket]*batching.Ticket{}
-		before := map[string]float64{}
-		step := func(corrected bool) {
-			e, f := core.Step(now), twin.Step(now)
-			ref.jobs = slices.DeleteFunc(ref.jobs, func(j *refJob) bool { return j.leaving && !now.Before(j.freeAt) })
-			if len(ref.waiting(key))+len(ref.waiting(other)) > 0 {
-				for _, j := range ref.jobs {
-					if j.running {
-						ref.meter(j)
-					}
-				}
-			}
-			for i, ticket := range e.Released {
-				if len(f.Released) <= i || twins[ticket] != f.Released[i] {
-					t.Fatal("the same input, and another choice")
-				}
-				want := ref.next(now, ticket.Request.Key)
-				if want == nil || want.ticket != ticket {
-					t.Fatalf("released %+v, the reference %+v", ticket.Request, want)
-				}
-				ref.release(now, want)
-			}
-			for _, k := range []batching.Key{key, other} {
-				if left := ref.next(now, k); left != nil {
-					t.Fatalf("left %+v behind", left.Request)
-				}
-			}
-			for name, a := range ref.apps {
-				if got := core.Share(name); got != a.share {
-					t.Fatalf("share of %s: %v, the reference %v", name, got, a.share)
-				} else if !corrected && got < before[name] {
-					t.Fatalf("share of %s fell from %v to %v", name, before[name], got)
-				}
-				before[name] = a.share
-			}
-		}
-		job := func(accept func(*refJob) bool) *refJob {
-			if all := ref.of(accept); len(all) > 0 {
-				return all[rapid.IntRange(0, len(all)-1).Draw(t, "which")]
-			}
-			return nil
-		}
-		t.Repeat(map[string]func(*rapid.T){
-			"arrive": func(t *rapid.T) {
-				for range rapid.IntRange(1, 4).Draw(t, "n") {
-					r := batching.Request{
-						Key:          rapid.SampledFrom([]batching.Key{key, key, other}).Draw(t, "key"),
-						App:          rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "app"),
-						Priority:     rapid.SampledFrom([]batching.Priority{-1, 0, 0, 0, 1}).Draw(t, "priority"),
-						PromptTokens: rapid.IntRange(0, 400).Draw(t, "prompt"),
-						MaxTokens:    rapid.SampledFrom([]int{0, 20, 100, 300}).Draw(t, "max"),
-						Prefix:       uint64(rapid.IntRange(0, 3).Draw(t, "prefix")),
-						PrefixTokens: rapid.IntRange(0, 200).Draw(t, "prefix tokens"),
-					}
-					ticket, err := core.Arrive(now, r)
-					same, _ := twin.Arrive(now, r)
-					if err != nil {
-						t.Fatal(err)
-					}
-					twins[ticket] = same
-					ref.arrive(now, ticket)
-				}
-				step(false)
-			},
-			"generate": func(t *rapid.T) {
-				if j := job(func(j *refJob) bool { return j.running }); j != nil {
-					n := rapid.IntRange(1, 200).Draw(t, "n")
-					j.generated += n
-					j.ticket.Generated(n)
-					twins[j.ticket].Generated(n)
-				}
-				step(false)
-			},
-			"end": func(t *rapid.T) {
-				j := job(func(j *refJob) bool { return j.running })
-				if j != nil {
-					told := batching.Untold()
-					if rapid.Bool().Draw(t, "tells") {
-						told.PromptTokens = rapid.IntRange(0, 800).Draw(t, "read")
-						told.CachedTokens = rapid.IntRange(-1, 300).Draw(t, "cached")
-						told.OutputTokens = rapid.IntRange(-1, 300).Draw(t, "wrote")
-					}
-					o := rapid.SampledFrom([]batching.Outcome{batching.Served, batching.Served, batching.Canceled, batching.Overload, batching.Failed}).Draw(t, "outcome")
-					core.End(now, j.ticket, o, told)
-					twin.End(now, twins[j.ticket], o, told)
-					ref.end(now, j, o, told)
-				}
-				step(j != nil)
-			},
-			"leave": func(t *rapid.T) {
-				if j := job(func(j *refJob) bool { return !j.running && !j.leaving }); j != nil {
-					if !core.Leave(j.ticket) || !twin.Leave(twins[j.ticket]) {
-						t.Fatal("it does not wait")
-					}
-					ref.gone(j)
-				}
-				step(false)
-			},
-			"wait": func(t *rapid.T) {
-				now = now.Add(time.Duration(rapid.IntRange(1, 30_000).Draw(t, "ms")) * time.Millisecond)
-				step(false)
-			},
-		})
+		s := newSideBySide(t, drawn(t), key, key, other)
+		t.Repeat(s.actions())
 	})
+}
+
+// TestGroupsChooseLikeTheReference does the same with three engines that share
+// GPUs in changing groups, limits that differ, and requests that have waited
+// elsewhere.
+func TestGroupsChooseLikeTheReference(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		set := drawn(t)
+		set.Groups = rapid.SampledFrom(groupings).Draw(t, "groups")
+		set.Order = rapid.SampledFrom([]batching.Order{batching.Fair, batching.Fair, batching.Arrival}).Draw(t, "order")
+		s := newSideBySide(t, set, key, other, studio, studioToo, cluster)
+		s.moves = true
+		actions := s.actions()
+		actions["regroup"] = func(t *rapid.T) {
+			groups := rapid.SampledFrom(groupings).Draw(t, "groups")
+			s.ref.regroup(groups)
+			s.core.Configure(s.ref.set)
+			s.twin.Configure(s.ref.set)
+			s.step(t, false)
+		}
+		actions["limit"] = func(t *rapid.T) {
+			k := rapid.SampledFrom(s.keys).Draw(t, "key")
+			l := s.ref.set.Limits
+			l.Size = rapid.IntRange(1, 4).Draw(t, "size")
+			s.ref.sizes[k] = l.Size
+			s.core.SetLimits(k, l)
+			s.twin.SetLimits(k, l)
+			s.step(t, false)
+		}
+		actions["first token"] = func(t *rapid.T) {
+			if j := s.job(t, func(j *refJob) bool { return j.running }); j != nil {
+				s.core.FirstToken(s.now, j.ticket)
+				s.twin.FirstToken(s.now, s.twins[j.ticket])
+				s.ref.answered(j)
+			}
+			s.step(t, false)
+		}
+		t.Repeat(actions)
+	})
+}
+
+// Keys of other engines than ollama, and ways to share GPUs.
+var (
+	studio    = batching.Key{Engine: "lmstudio", Model: "m"}
+	studioToo = batching.Key{Engine: "lmstudio", Model: "n"}
+	cluster   = batching.Key{Engine: "cluster", Model: "m"}
+
+	groupings = []map[string]string{
+		{"ollama": "gpu", "lmstudio": "gpu"},
+		{"ollama": "gpu", "lmstudio": "gpu", "cluster": "gpu"},
+		{"ollama": "one", "lmstudio": "two", "cluster": "two"},
+		{"ollama": "gpu", "cluster": "gpu"},
+	}
+)
+
+// drawn are random settings of fixed mode.
+func drawn(t *rapid.T) batching.Settings {
+	set := batching.Settings{
+		Limits:         batching.Limits{Mode: batching.Fixed, Size: rapid.IntRange(1, 4).Draw(t, "size")},
+		MaxWaiting:     1000,
+		Weights:        map[string]float64{"b": 2, "c": .5}, // powers of 2, so that sums are exact in any order
+		ReservedUrgent: rapid.IntRange(0, 2).Draw(t, "reserved"),
+		Guard:          time.Duration(rapid.IntRange(1, 60).Draw(t, "guard")) * time.Second,
+		PrefixCredit:   float64(rapid.IntRange(0, 500).Draw(t, "credit")),
+		ShortestFirst:  rapid.Bool().Draw(t, "shortest"),
+		CancelGrace:    time.Duration(rapid.IntRange(0, 2).Draw(t, "grace")) * time.Second,
+	}
+	set.Tokens = rapid.SampledFrom([]int{0, 0, 700, 1500}).Draw(t, "tokens")
+	return set
+}
+
+// sideBySide is a core, its twin and the reference under the same work.
+type sideBySide struct {
+	keys       []batching.Key
+	moves      bool // some requests have waited elsewhere
+	now        time.Time
+	core, twin *batching.Core
+	ref        *reference
+	twins      map[*batching.Ticket]*batching.Ticket
+	before     map[string]float64 // shares
+}
+
+func newSideBySide(t *rapid.T, set batching.Settings, keys ...batching.Key) *sideBySide {
+	s := &sideBySide{keys: keys, now: start, core: roomy(set), twin: roomy(set), ref: newReference(set, set.Tokens),
+		twins: map[*batching.Ticket]*batching.Ticket{}, before: map[string]float64{}}
+	both := batching.EngineState{Loaded: []string{key.Model, other.Model}}
+	for _, c := range []*batching.Core{s.core, s.twin} {
+		c.SetEngine(start, studio.Engine, both)
+		c.SetEngine(start, cluster.Engine, both)
+	}
+	return s
+}
+
+// step lets go whatever may go, and holds it against the reference.
+func (s *sideBySide) step(t *rapid.T, corrected bool) {
+	ref, now := s.ref, s.now
+	e, f := s.core.Step(now), s.twin.Step(now)
+	ref.jobs = slices.DeleteFunc(ref.jobs, func(j *refJob) bool { return j.leaving && !now.Before(j.freeAt) })
+	if len(ref.of(func(j *refJob) bool { return !j.running && !j.leaving })) > 0 {
+		for _, j := range ref.jobs {
+			if j.running {
+				ref.meter(j)
+			}
+		}
+	}
+	for i, ticket := range e.Released {
+		if len(f.Released) <= i || s.twins[ticket] != f.Released[i] {
+			t.Fatal("the same input, and another choice")
+		}
+		want := ref.next(now, ref.pool(ticket.Request.Key))
+		if want == nil || want.ticket != ticket {
+			t.Fatalf("released %+v, the reference %+v", ticket.Request, want)
+		}
+		ref.release(now, want)
+	}
+	for _, k := range s.keys {
+		if left := ref.next(now, ref.pool(k)); left != nil {
+			t.Fatalf("left %+v behind", left.Request)
+		}
+		if len(ref.of(func(j *refJob) bool { return ref.pool(j.Key) == ref.pool(k) })) == 0 {
+			delete(ref.guarded, ref.pool(k))
+		}
+	}
+	for name, a := range ref.apps {
+		if got := s.core.Share(name); got != a.share {
+			t.Fatalf("share of %s: %v, the reference %v", name, got, a.share)
+		} else if !corrected && got < s.before[name] {
+			t.Fatalf("share of %s fell from %v to %v", name, s.before[name], got)
+		}
+		s.before[name] = a.share
+	}
+}
+
+// job draws one of those that accept takes; nil if there is none.
+func (s *sideBySide) job(t *rapid.T, accept func(*refJob) bool) *refJob {
+	if all := s.ref.of(accept); len(all) > 0 {
+		return all[rapid.IntRange(0, len(all)-1).Draw(t, "which")]
+	}
+	return nil
+}
+
+// actions are what may happen.
+func (s *sideBySide) actions() map[string]func(*rapid.T) {
+	return map[string]func(*rapid.T){
+		"arrive": func(t *rapid.T) {
+			for range rapid.IntRange(1, 4).Draw(t, "n") {
+				r := batching.Request{
+					Key:          rapid.SampledFrom(s.keys).Draw(t, "key"),
+					App:          rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "app"),
+					Priority:     rapid.SampledFrom([]batching.Priority{-1, 0, 0, 0, 1}).Draw(t, "priority"),
+					PromptTokens: rapid.IntRange(0, 400).Draw(t, "prompt"),
+					MaxTokens:    rapid.SampledFrom([]int{0, 20, 100, 300}).Draw(t, "max"),
+					Prefix:       uint64(rapid.IntRange(0, 3).Draw(t, "prefix")),
+					PrefixTokens: rapid.IntRange(0, 200).Draw(t, "prefix tokens"),
+				}
+				if s.moves && rapid.IntRange(0, 3).Draw(t, "moves") == 0 {
+					r.Since = s.now.Add(time.Duration(rapid.IntRange(-90, 5).Draw(t, "since")) * time.Second)
+				}
+				ticket, err := s.core.Arrive(s.now, r)
+				same, _ := s.twin.Arrive(s.now, r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				s.twins[ticket] = same
+				s.ref.arrive(s.now, ticket)
+			}
+			s.step(t, false)
+		},
+		"generate": func(t *rapid.T) {
+			if j := s.job(t, func(j *refJob) bool { return j.running }); j != nil {
+				n := rapid.IntRange(1, 200).Draw(t, "n")
+				j.generated += n
+				j.ticket.Generated(n)
+				s.twins[j.ticket].Generated(n)
+			}
+			s.step(t, false)
+		},
+		"end": func(t *rapid.T) {
+			j := s.job(t, func(j *refJob) bool { return j.running })
+			if j != nil {
+				told := batching.Untold()
+				if rapid.Bool().Draw(t, "tells") {
+					told.PromptTokens = rapid.IntRange(0, 800).Draw(t, "read")
+					told.CachedTokens = rapid.IntRange(-1, 300).Draw(t, "cached")
+					told.OutputTokens = rapid.IntRange(-1, 300).Draw(t, "wrote")
+				}
+				o := rapid.SampledFrom([]batching.Outcome{batching.Served, batching.Served, batching.Canceled, batching.Overload, batching.Failed}).Draw(t, "outcome")
+				s.core.End(s.now, j.ticket, o, told)
+				s.twin.End(s.now, s.twins[j.ticket], o, told)
+				s.ref.end(s.now, j, o, told)
+			}
+			s.step(t, j != nil)
+		},
+		"leave": func(t *rapid.T) {
+			if j := s.job(t, func(j *refJob) bool { return !j.running && !j.leaving }); j != nil {
+				if !s.core.Leave(j.ticket) || !s.twin.Leave(s.twins[j.ticket]) {
+					t.Fatal("it does not wait")
+				}
+				s.ref.gone(j)
+			}
+			s.step(t, false)
+		},
+		"wait": func(t *rapid.T) {
+			s.now = s.now.Add(time.Duration(rapid.IntRange(1, 30_000).Draw(t, "ms")) * time.Millisecond)
+			s.step(t, false)
+		},
+	}
 }

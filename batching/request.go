@@ -61,6 +61,10 @@ type Request struct {
 	Streams      bool     // its tokens are reported as they come
 	Embedding    bool     // it reads a prompt and generates nothing
 
+	// Since is when it first arrived, for a request that is queued again because
+	// its engine went away: it keeps its place by age. Zero, or still to come = now.
+	Since time.Time
+
 	// Merge is equal for requests that may go to the engine as one call: while one
 	// of them runs, others wait Limits.Wait for company, and those that wait when
 	// one is released go with it. "" = never.

@@ -287,6 +287,11 @@ var crowds = []struct {
 		r.Model = fmt.Sprint("model ", n%2)
 		return r
 	}},
+	{"10000 for 2 engines on a GPU of 1000 apps", 10000, func(n int) batching.Request {
+		r := mixed(1000)(n)
+		r.Engine = fmt.Sprint("of a group ", n%2)
+		return r
+	}},
 	{"10000 to merge with few each", 10000, func(n int) batching.Request {
 		r := mixed(10)(n)
 		r.Merge = fmt.Sprint("word ", n%5000)
@@ -352,6 +357,7 @@ func BenchmarkSnapshot(b *testing.B) {
 func crowded(b *testing.B, waiting int, request func(n int) batching.Request) (*batching.Core, time.Time, []*batching.Ticket) {
 	set := fixed(8)
 	set.MaxWaiting, set.PrefixCredit, set.MergeTexts = waiting+16, 4000, 64
+	set.Groups = map[string]string{"of a group 0": "gpu", "of a group 1": "gpu"}
 	c := batching.NewCore(set, batching.Options{})
 	now := time.Now()
 	for n := range waiting + 8 {

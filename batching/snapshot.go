@@ -36,7 +36,7 @@ type Waiting struct {
 	App      string    `json:"app"`
 	Priority Priority  `json:"priority"`
 	Queued   time.Time `json:"queued"`
-	Position int       `json:"position"` // 1 = the next of its engine, as things stand
+	Position int       `json:"position"` // 1 = the next of its engine, or of those on its GPU, as things stand
 	Why      string    `json:"why"`      // why it waits, in a few words
 
 	Expected time.Duration `json:"expected_ns"` // a guess at how long still; 0 = unknown

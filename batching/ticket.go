@@ -9,7 +9,7 @@ import (
 // fields belong to the Core; read them only where Core's methods may be called.
 type Ticket struct {
 	Request  Request
-	Queued   time.Time
+	Queued   time.Time // when it arrived first, Request.Since if that is set
 	Released time.Time // zero while it waits
 
 	state   state
@@ -17,12 +17,13 @@ type Ticket struct {
 	app     *account // of who asks
 	outputs *outputs // its last answers
 	group   *group
-	held    bool      // waits for company, not yet in the line
-	ride    *Ride     // nil = it runs alone
-	seat    int       // in the ride
-	over    bool      // it has ended, its place not yet
-	freeAt  time.Time // of a leaving ticket: when its place is free
-	number  uint64    // order of arrival over all keys
+	held    bool          // waits for company, not yet in the line
+	ride    *Ride         // nil = it runs alone
+	seat    int           // in the ride
+	over    bool          // it has ended, its place not yet
+	freeAt  time.Time     // of a leaving ticket: when its place is free
+	number  uint64        // counts up over all keys
+	arrived time.Duration // Queued, from Core.began on
 
 	lane  *lane  // where it waits
 	alike *alike // where it waits with others of its prefix; nil without one
@@ -49,6 +50,14 @@ type Ticket struct {
 // Generated reports n more generated tokens. It may be called from any
 // goroutine; a negative n corrects an estimate.
 func (t *Ticket) Generated(n int) { t.tokens.Add(int64(n)) }
+
+// earlier is the order of arrival, over all keys.
+func (t *Ticket) earlier(other *Ticket) bool {
+	if t.arrived != other.arrived {
+		return t.arrived < other.arrived
+	}
+	return t.number < other.number
+}
 
 // state is how far a ticket has come. It only ever grows.
 type state uint8

@@ -1,7 +1,9 @@
 package batching
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -40,27 +42,34 @@ func (c *Core) whyHeld(q *queue, now time.Time) string {
 	return "another model goes first"
 }
 
-// whyWaits says in a few words what the n-th of q (0 = first) waits for.
-func (c *Core) whyWaits(q *queue, l *Limits, seats []seat, n int) string {
+// whyWaits says in a few words what the n-th of q (0 = first) waits for, with so
+// many before it.
+func (c *Core) whyWaits(q *queue, l *Limits, seats []seat, n, before int, now time.Time) string {
 	t := seats[n].ticket
+	var neighbours string
+	if n == 0 {
+		neighbours = c.whyNeighbours(q, l, now)
+	}
 	switch {
 	case l.Mode == Serial:
 		return "batching is off: one at a time"
-	case l.Mode == Static && q.active >= l.Parallel:
-		return "next batch: " + count(q.active, "batch is", "batches are") + " running"
+	case neighbours != "":
+		return neighbours
+	case l.Mode == Static && q.pool.batches() >= l.Parallel:
+		return "next batch: " + count(q.pool.batches(), "batch is", "batches are") + " running"
 	case n == 0 && !c.hasRoom(q, t, l):
 		b := c.budget(q, t)
 		return "memory: needs " + thousands(b.need) + " tokens, " + thousands(b.free(l.Tokens)) + " are free"
 	case l.Mode == Static:
 		return "waiting for company"
-	case n == 0 && c.urgentOnly(q, l) && len(q.running) < l.Size:
+	case n == 0 && c.urgentOnly(q, l) && q.pool.places() < l.Size:
 		return "next: the free place is kept for urgent requests"
 	case n == 0:
-		return "next: " + count(len(q.running), "place is", "places are") + " taken"
+		return "next: " + count(q.pool.places(), "place is", "places are") + " taken"
 	}
 	for _, s := range seats[:n] {
 		other := s.ticket
-		if other.number < t.number {
+		if other.earlier(t) {
 			continue
 		}
 		switch {
@@ -73,7 +82,38 @@ func (c *Core) whyWaits(q *queue, l *Limits, seats []seat, n int) string {
 		}
 		return "apps take turns"
 	}
-	return "after " + count(n, "other", "others")
+	return "after " + count(before, "other", "others")
+}
+
+// whyNeighbours says what the first of q waits for that the others on its GPU
+// have; "" if it is nothing of theirs.
+func (c *Core) whyNeighbours(q *queue, l *Limits, now time.Time) string {
+	if !q.pool.shared() || !c.contends(q, now) {
+		return ""
+	}
+	if next := c.nextOf(q.pool, now); next != nil && next.queue != q {
+		return "shares the GPU with " + q.neighbour(next.queue) + ", whose turn it is"
+	}
+	var with []string
+	for _, other := range q.pool.queues {
+		if name := q.neighbour(other); other != q && len(other.running) > 0 && !slices.Contains(with, name) {
+			with = append(with, name)
+		}
+	}
+	taken := q.pool.places()
+	if len(with) == 0 || taken < l.InFlight() {
+		return ""
+	}
+	return "next: shares the GPU with " + strings.Join(with, " and ") + ", " + count(taken, "place is", "places are") + " taken"
+}
+
+// neighbour is what people call the other one by: its engine, or its model where
+// that is q's.
+func (q *queue) neighbour(other *queue) string {
+	if other.engine == q.engine {
+		return other.model.name
+	}
+	return other.engine.name
 }
 
 func count(n int, one, many string) string {

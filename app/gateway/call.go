@@ -148,6 +148,7 @@ func (c *call) admit() *fault {
 		Streams:      c.sketch.stream,
 		Embedding:    c.route.embedding,
 		Supersede:    about,
+		Since:        c.queuedSince(),
 		Merge:        c.mergeWord(key),
 		Texts:        c.embed.count(),
 	})
@@ -168,6 +169,15 @@ func (c *call) admit() *fault {
 	}
 	c.rec.Batch, c.rec.Queued = lease.Batch().ID, lease.Waited()
 	return nil
+}
+
+// queuedSince is when the call was first queued, if that was for another engine: it
+// keeps its place by age. Zero = it is queued for the first time.
+func (c *call) queuedSince() time.Time {
+	if len(c.tried) == 0 {
+		return time.Time{}
+	}
+	return c.arrived
 }
 
 // bytesPerToken is a fair mean for text in many languages.

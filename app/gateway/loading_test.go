@@ -101,6 +101,8 @@ func (r *rig) as(app, path, body string) *http.Response {
 	if got := text(r.t, res); res.StatusCode != http.StatusOK {
 		r.t.Fatalf("%s %s: %d %s", path, body, res.StatusCode, got)
 	}
+	// The client has its answer before the call is accounted for.
+	eventually(r.t, "the call is accounted for", func() bool { return r.scheduler.Totals().InFlight == 0 })
 	return res
 }
 

@@ -92,16 +92,18 @@ func (c *call) roundTripRenamed(r *http.Request) (*http.Response, error) {
 	return c.target.Transport.RoundTrip(r)
 }
 
-// renamed is a body with another model's name in it, all else as it was.
+// renamed is a body with another model's name in it, all else as it was. Where
+// there is no model, name may be what Ollama once called it.
 func renamed(body []byte, model string) []byte {
-	from, to := 0, 0
+	from, to, named := 0, 0, false
 	p := cursor{text: body}
 	err := p.object(func(key []byte) error {
 		p.next()
 		start := p.at
 		err := p.skip()
-		if is(key, "model") || is(key, "name") {
+		if is(key, "model") || is(key, "name") && !named {
 			from, to = start, p.at
+			named = named || is(key, "model")
 		}
 		return err
 	})
