@@ -236,3 +236,26 @@ func TestKinds(t *testing.T) {
 		}
 	})
 }
+
+func TestRegistry_OnlyARequestTriesAnEngineAfterItsRest(t *testing.T) {
+	inWorldOf(t, Settings{}, map[string]func(testing.TB) *backendstest.Engine{"127.0.0.1:11434": backendstest.NewInMemory}, func(w *world, _ map[string]*backendstest.Engine) {
+		w.run()
+		for range breakAfter {
+			w.Failed("ollama")
+		}
+		wants(t, w.serves("tiny", ""), ErrNoEngine, "is tried again in 10 s")
+		w.after(breakFor)
+		for range 3 {
+			if _, err := w.Look(t.Context(), "tiny"); err != nil {
+				t.Fatalf("who only looks is told %v", err)
+			}
+		}
+		_ = w.serves("tiny", "ollama")
+		wants(t, w.serves("tiny", ""), ErrNoEngine, "is tried again")
+		if _, err := w.Look(t.Context(), "tiny"); !errors.Is(err, ErrNoEngine) {
+			t.Errorf("while one tries it: %v", err)
+		}
+		w.Served("ollama")
+		_ = w.serves("tiny", "ollama")
+	})
+}

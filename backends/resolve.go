@@ -17,7 +17,37 @@ import (
 // older than 5 s is read again once before a name counts as unknown. Resolve waits
 // for engines that were never probed, and for those that load their model, while
 // none that is up has it; those that are down fail at once.
+//
+// The caller sends its request there and tells how that went, by Served or Failed:
+// it may be the one that tries an engine after its rest.
 func (r *Registry) Resolve(ctx context.Context, model string, but ...string) (Target, error) {
+	for {
+		t, err := r.Look(ctx, model, but...)
+		if err != nil || r.enters(t.Name) {
+			return t, err
+		}
+	}
+}
+
+// enters notes that a request goes to an engine. False where it rests again since
+// it was looked at, because another one tries it.
+func (r *Registry) enters(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e, now := r.named(name), time.Now()
+	if e == nil {
+		return true
+	}
+	if _, rests := e.breaker.rests(now); rests {
+		return false
+	}
+	e.breaker.enter(now)
+	return true
+}
+
+// Look is Resolve for a caller that only wants to know, or whose request says
+// nothing of how the engine does.
+func (r *Registry) Look(ctx context.Context, model string, but ...string) (Target, error) {
 	if err := r.settle(ctx, model); err != nil {
 		return Target{}, err
 	}
@@ -265,7 +295,6 @@ func (r *Registry) pick(all []holder, loads map[string]Load, now time.Time) (Tar
 	}
 	best, _ := choose(contenders)
 	h := awake[best]
-	h.breaker.enter(now)
 	t := r.target(h.engine, h.model)
 	t.Prefixed = h.prefixed
 	return t, nil
