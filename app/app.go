@@ -60,7 +60,7 @@ type Window func(ctx context.Context, a *App) error
 // Setting describes one key of the settings.
 type Setting = config.Setting
 
-// What is said of engines that Carpool runs or could run; see package launch.
+// These are said of engines that Carpool runs or could run; see package launch.
 type (
 	EngineKind    = launch.Kind
 	EngineProgram = launch.Program

@@ -288,13 +288,13 @@ func holdRunner(t *testing.T, body []byte, s sketch) {
 	for i, n := range []int{options.NumCtx, options.NumBatch, options.NumGPU, options.MainGPU, 0, options.NumThread} {
 		given := request.Options[runnerOptions[i]] != nil && (i != numGPU || n >= 0)
 		sane := n > -1<<31 && n < 1<<31-1
-		switch {
-		case i == useMMap:
+		switch i {
+		case useMMap:
 			given, n = options.UseMMap != nil, 0
 			if given && *options.UseMMap {
 				n = 1
 			}
-		case i == numCtx:
+		case numCtx:
 			n = max(n, smallestCtx)
 		}
 		if got := s.runner[i]; got.given != given || given && sane && got.n != int64(n) {

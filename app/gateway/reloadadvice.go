@@ -66,8 +66,8 @@ func (d *detective) advice(now time.Time, set map[string]int) []ReloadAdvice {
 		last := group[len(group)-1]
 		a := ReloadAdvice{Key: last.Key, Parameter: last.Parameter, Apps: last.apps(), Times: len(group)}
 		often := fmt.Sprintf("%s was loaded again %d times in an hour", shortName(a.Model), a.Times)
-		switch {
-		case a.Parameter == runnerOptions[numCtx]:
+		switch a.Parameter {
+		case runnerOptions[numCtx]:
 			tokens, found := commonCtx(group)
 			if in, ruled := set[modelKey(a.Model)]; ruled && (tokens != 0 || in == 0) {
 				continue
@@ -77,7 +77,7 @@ func (d *detective) advice(now time.Time, set map[string]int) []ReloadAdvice {
 				a.Text += ", one of them by a route that has none"
 			}
 			a.Command = "carpool set models.num_ctx=" + ctxList(set, a.Model, tokens)
-		case a.Parameter == "keep_alive":
+		case "keep_alive":
 			a.Text = fmt.Sprintf("%s because %s sets keep_alive %s: set a longer one there", often, orSomeApp(last.Blame), last.From)
 			if last.Blame == "" {
 				a.Text = often + " because its keep_alive was over: set a longer one in the apps, or OLLAMA_KEEP_ALIVE"

@@ -46,7 +46,8 @@ func (c *call) serveStraight() {
 		c.cache.forget()
 		defer c.cache.forget() // and what was computed meanwhile
 	}
-	c.pass(target, c.loads(target), func(f *fault) { c.client.refuse(c.dialect, f) })
+	seen := c.loads(target)
+	c.pass(target, seen, func(f *fault) { c.client.refuse(c.dialect, f) })
 }
 
 // serveLoad answers a call that only loads or unloads a model of an engine that

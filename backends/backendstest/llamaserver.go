@@ -77,7 +77,8 @@ func llamaGuard(e *Engine, w http.ResponseWriter, r *http.Request) bool {
 		given = r.Header.Get("X-Api-Key")
 	}
 	public := slices.Contains([]string{"/", "/health", "/v1/health", "/models", "/v1/models"}, r.URL.Path)
-	status, message := 0, ""
+	var status int
+	var message string
 	switch {
 	case key != "" && !public && strings.TrimPrefix(given, "Bearer ") != key:
 		status, message = http.StatusUnauthorized, "Invalid API Key"

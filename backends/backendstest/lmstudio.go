@@ -98,7 +98,7 @@ func lmStudioGuard(e *Engine, w http.ResponseWriter, r *http.Request) bool {
 	key, missing := e.key, e.missing(r.URL.Path)
 	e.mu.Unlock()
 	given, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	message := ""
+	var message string
 	switch {
 	case missing:
 		e.seen(r, true)

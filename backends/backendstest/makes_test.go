@@ -243,7 +243,7 @@ func TestMakesThinkAndSee(t *testing.T) {
 			t.Errorf("thought: %v %s", err, r.Choices[0].Message.RawJSON())
 		}
 		_, body, err := ask(e, "/v1/chat/completions", `{"model":"`+model+`","stream":true,"messages":[{"role":"user","content":"think"}]}`)
-		if err != nil || strings.Index(body, `"reasoning_content":"let "`) < 0 || strings.LastIndex(body, "reasoning_content") > strings.LastIndex(body, `"content":"`) {
+		if err != nil || !strings.Contains(body, `"reasoning_content":"let "`) || strings.LastIndex(body, "reasoning_content") > strings.LastIndex(body, `"content":"`) {
 			t.Errorf("streamed thought: %v %s", err, body)
 		}
 		if _, body, _ = ask(e, "/v1/chat/completions", `{"model":"`+model+`","reasoning_effort":"none","messages":[{"role":"user","content":"think"}]}`); strings.Contains(body, "let me") {

@@ -70,7 +70,8 @@ func vllmGuard(e *Engine, w http.ResponseWriter, r *http.Request) bool {
 	key, missing := e.key, e.missing(r.URL.Path)
 	e.mu.Unlock()
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	status, body := 0, ""
+	var status int
+	var body string
 	switch {
 	case missing:
 		status, body = http.StatusNotFound, vllmError(e, http.StatusNotFound, "Not Found", "Not Found", nil)

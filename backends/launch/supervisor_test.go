@@ -167,11 +167,8 @@ func TestKilledCarpoolLeavesNothing(t *testing.T) {
 	if err := carpool.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for line := range lines(out) {
-		if line != "serving" {
-			t.Error(line)
-		}
-		break
+	if line := <-lines(out); line != "serving" {
+		t.Error(line)
 	}
 	if err := carpool.Process.Kill(); err != nil {
 		t.Error(err)

@@ -128,7 +128,7 @@ func (w *messagesWriter) whole(x *Exchange, all []*block) error {
 			if input == nil {
 				continue
 			}
-			c.Type, c.ID, c.Name, c.Input = "tool_use", b.call.id, b.call.name, json.RawMessage(input)
+			c.Type, c.ID, c.Name, c.Input = "tool_use", b.call.id, b.call.name, input
 		}
 		answer.Content = append(answer.Content, c)
 	}
