@@ -95,9 +95,12 @@ func (r *engineRow) CreateRenderer() fyne.WidgetRenderer {
 		}
 		room := size.Width - engineIndent - right - gapSmall
 		if r.line.loaded {
-			chip := r.loaded.width() + 1
-			put(r.loaded, size.Width-right-gapSmall-chip, 0, chip, size.Height)
-			room -= chip + gapSmall
+			chip, beside := r.loaded.width()+1, float32(gapSmall)
+			if r.line.detail == "" {
+				right, beside = 0, 0
+			}
+			put(r.loaded, size.Width-right-beside-chip, 0, chip, size.Height)
+			room -= chip + beside
 		}
 		name := min(r.name.width()+1, room)
 		put(r.name, engineIndent, 0, name, size.Height)

@@ -189,14 +189,14 @@ func simulated() app.Snapshot {
 // several is a Carpool with engines of all sorts, one of which it runs.
 func several() app.Snapshot {
 	s := busy()
-	s.Basis = "Ollama 0.17.4 · 4 slots · LM Studio 0.4.1 · vLLM (cluster) 0.21.0 · adaptive at 4 · 127.0.0.1:11435"
+	s.Basis = "Ollama 0.17.4 · 4 slots · LM Studio 0.4 or newer · OpenAI-compatible engine (cluster) 0.21.0 · adaptive at 4 · 127.0.0.1:11435"
 	s.Engines[0].Group = "desk"
 	s.Engines = append(s.Engines,
-		backends.Info{Name: "lmstudio", Kind: backends.KindLMStudio, Label: "LM Studio", Version: "0.4.1", URL: "http://127.0.0.1:1234",
+		backends.Info{Name: "lmstudio", Kind: backends.KindLMStudio, Label: "LM Studio", Version: "0.4 or newer", URL: "http://127.0.0.1:1234",
 			Health: backends.Up, Group: "desk", Slots: 1,
 			Models: []backends.Model{{Name: "google/gemma-3-12b", Loaded: true, Size: 8.1e9}, {Name: "not-loaded", Size: 1e9}}},
-		backends.Info{Name: "cluster", Kind: backends.KindOpenAI, Label: "vLLM (cluster)", Version: "0.21.0", URL: "http://gpu.lan:8000",
-			Health: backends.Up, Problem: "vLLM (cluster) failed 5 times in a row and is tried again in 8 s",
+		backends.Info{Name: "cluster", Kind: backends.KindOpenAI, Label: "OpenAI-compatible engine (cluster)", Version: "0.21.0", URL: "http://gpu.lan:8000",
+			Health: backends.Up, Problem: "OpenAI-compatible engine (cluster) failed 5 times in a row and is tried again in 8 s",
 			Models: []backends.Model{{Name: "meta-llama/Llama-3.3-70B-Instruct", Loaded: true}}},
 		backends.Info{Name: "box", Kind: backends.KindLlamaCPP, Label: "llama.cpp (box)", URL: "http://192.168.178.23:8080", Health: backends.Down,
 			Problem: "llama.cpp (box) at http://192.168.178.23:8080 does not answer: start llama-server, or set engines.list"})

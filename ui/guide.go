@@ -13,7 +13,8 @@ import (
 
 const (
 	guideWidth = 680
-	numberRoom = 20 // of a step's number
+	leastSteps = 280 // the height of the steps where there are several ways
+	numberRoom = 20  // of a step's number
 )
 
 // guide says over the whole window, step by step, how to give an engine more
@@ -25,6 +26,7 @@ type guide struct {
 	ways   *segments // nil = there is but one
 	guides []app.EngineGuide
 	pages  []*steps // by way
+	first  int      // the way that was shown first
 	scroll *container.Scroll
 	close  *button
 
@@ -36,7 +38,6 @@ type guide struct {
 func openGuide(c fyne.Canvas, check app.EngineCheck, closed func()) *guide {
 	g := &guide{canvas: c, title: newBold("", textHeading, colorText), says: newParagraph(sentenceOf(check.Says), colorMuted),
 		guides: []app.EngineGuide{check.Guide}}
-	chosen := 0
 	if len(check.Ways) > 0 {
 		names := make([]string, len(check.Ways))
 		g.guides = make([]app.EngineGuide, len(check.Ways))
@@ -44,8 +45,8 @@ func openGuide(c fyne.Canvas, check app.EngineCheck, closed func()) *guide {
 			names[i], g.guides[i] = w.Name, w.Guide
 		}
 		g.ways = newSegments(names, g.choose)
-		chosen = max(0, slices.IndexFunc(g.guides, func(o app.EngineGuide) bool { return o.Title == check.Guide.Title }))
-		g.ways.set(chosen)
+		g.first = max(0, slices.IndexFunc(g.guides, func(o app.EngineGuide) bool { return o.Title == check.Guide.Title }))
+		g.ways.set(g.first)
 	}
 	for _, o := range g.guides {
 		g.pages = append(g.pages, newSteps(o, g.copy, g.reveal))
@@ -61,7 +62,7 @@ func openGuide(c fyne.Canvas, check app.EngineCheck, closed func()) *guide {
 	if g.ways != nil {
 		objects = append(objects, g.ways)
 	}
-	g.choose(chosen)
+	g.choose(g.first)
 	hide = showOver(c, container.New(g, append(objects, g.scroll, g.close)...), shut)
 	c.Focus(g.close)
 	return g
@@ -112,14 +113,14 @@ func (g *guide) above(width float32) float32 {
 
 const belowSteps = gap + buttonHeight + gap
 
-// MinSize implements fyne.Layout: high enough for the longest way, so that a
-// choice moves nothing, if the window is.
+// MinSize implements fyne.Layout: high enough for the first way, if the window
+// is. It stays so, so that a choice moves nothing.
 func (g *guide) MinSize([]fyne.CanvasObject) fyne.Size {
 	room := g.canvas.Size().SubtractWidthHeight(2*gapLarge, 2*gapLarge)
 	width := min(guideWidth, room.Width)
-	height := float32(0)
-	for _, p := range g.pages {
-		height = max(height, p.heightFor(width-2*gap))
+	height := g.pages[g.first].heightFor(width - 2*gap)
+	if g.ways != nil {
+		height = max(height, leastSteps)
 	}
 	return fyne.NewSize(width, min(g.above(width)+height+belowSteps, room.Height))
 }

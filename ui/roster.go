@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -28,7 +29,7 @@ type engineLine struct {
 	kind         engineKind
 	id           string // unique among the lines
 	name, detail string
-	aside        string              // of an engine: where it is
+	aside        string              // of an engine: where it is, and its version
 	mark         fyne.ThemeColorName // of an engine; "" = no dot
 	loaded       bool
 	short        bool // a detail is cut after its first line
@@ -58,8 +59,11 @@ func engineBlocks(s app.Snapshot) []engineBlock {
 	for i, e := range s.Engines {
 		l := startedAt(s, e.URL)
 		shown[l.Name] = true
-		b := engineBlock{head: engineLine{id: e.Name, name: strings.TrimSpace(e.Label + " " + e.Version), aside: host(e.URL)}}
+		b := engineBlock{head: engineLine{id: e.Name, name: e.Label, aside: whereabouts(e.URL, e.Version, e.Active && real > 1)}}
 		var remarks []string
+		if maker, named := strings.CutSuffix(e.Label, " ("+e.Name+")"); named { // by the settings
+			b.head.name, remarks = e.Name, []string{maker}
+		}
 		if e.Group != "" {
 			remarks = append(remarks, "GPU group "+e.Group)
 		}
@@ -69,16 +73,15 @@ func engineBlocks(s app.Snapshot) []engineBlock {
 			b.head.action = slotsAction(s, i)
 		case e.Health == "up":
 			b.head.mark, b.head.action = colorOrange, whyAction("rests", e.Name, e.Label, e.Problem)
-			remarks = []string{without(e.Problem, e.Label)}
+			remarks = append(remarks, without(e.Problem, e.Label))
 		case e.Health == "down":
 			b.head.mark, b.head.action = colorVermilion, whyAction("not reached", e.Name, e.Label, e.Problem)
-			remarks = []string{without(e.Problem, e.Label+" at "+e.URL)}
+			remarks = append(remarks, without(without(e.Problem, e.Label+" at "+e.URL), "the engine at "+e.URL))
 		default:
-			b.head.mark = colorMuted
-			remarks = []string{e.Problem}
+			b.head.mark, b.head.detail = colorMuted, "looked for"
 		}
 		b.keep = e.Health != "up" || e.Problem != ""
-		b.describe(remarks, l, e.Active && real > 1)
+		b.describe(remarks, l)
 		if e.Health == "up" {
 			b.listModels(s, i)
 		}
@@ -87,7 +90,7 @@ func engineBlocks(s app.Snapshot) []engineBlock {
 	for _, l := range s.Launch {
 		if l.Alive() && !shown[l.Name] {
 			b := engineBlock{head: engineLine{id: "started " + l.Name, name: l.Label, aside: host(l.URL), mark: colorMuted}}
-			b.describe(nil, l, false)
+			b.describe(nil, l)
 			all = append(all, b)
 		}
 	}
@@ -100,13 +103,19 @@ func engineBlocks(s app.Snapshot) []engineBlock {
 	return all
 }
 
-// describe says what is remarkable of an engine: that it goes before others, how
-// it fares if Carpool runs it, and its own remarks.
-func (b *engineBlock) describe(own []string, l app.EngineState, preferred bool) {
-	var all []string
+// whereabouts are where an engine is, whether it goes before others, and its
+// version: the end may be cut off.
+func whereabouts(url, version string, preferred bool) string {
 	if preferred {
-		all = append(all, "preferred")
+		return dotted(host(url), "preferred", version)
 	}
+	return dotted(host(url), version)
+}
+
+// describe says what is remarkable of an engine: how it fares if Carpool runs it,
+// and its own remarks.
+func (b *engineBlock) describe(own []string, l app.EngineState) {
+	var all []string
 	if l.Alive() {
 		switch l.Status {
 		case "running":
@@ -121,7 +130,12 @@ func (b *engineBlock) describe(own []string, l app.EngineState, preferred bool) 
 		b.detail.action = action{order{deed: stopEngine, name: l.Name, label: l.Label}, "Stop"}
 	}
 	b.detail.kind, b.detail.id = ofDetail, b.head.id+" detail"
-	b.detail.name = strings.Join(append(all, own...), " · ")
+	b.detail.name = dotted(append(all, own...)...)
+}
+
+// dotted joins what there is of the parts.
+func dotted(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), " · ")
 }
 
 // listModels lists the models of engine i that are loaded, and of the preferred

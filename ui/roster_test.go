@@ -48,12 +48,15 @@ func TestEngineBlocks(t *testing.T) {
 		want     []string // each within a line
 		not      string
 	}{
-		{"OneIsNotPreferredToAnything", idle(), []string{"Ollama 0.17.4 | 127.0.0.1:11434 | slots… | ", "qwen3:8b | 5.2 GB | loaded", "nomic-embed-text | 274 MB | "}, "preferred"},
+		{"OneIsNotPreferredToAnything", idle(), []string{"Ollama | 127.0.0.1:11434 · 0.17.4 | slots… | ", "qwen3:8b | 5.2 GB | loaded", "nomic-embed-text | 274 MB | "}, "preferred"},
 		{"SlotsAsTheTunerFoundThem", busy(), []string{"4 slots… | "}, ""},
 		{"SeveralAreToldApart", several(), []string{
-			"Ollama 0.17.4 | 127.0.0.1:11434 | 4 slots… | ", "preferred · run by Carpool · 0 restarts · GPU group desk | Stop | ",
-			"LM Studio 0.4.1 | 127.0.0.1:1234 | 1 slot… | ", "google/gemma-3-12b | 8.1 GB | loaded",
-			"rests… | ", "failed 5 times in a row and is tried again in 8 s", "not reached… | ", "does not answer: start llama-server, or set engines.list"}, "not-loaded"},
+			"Ollama | 127.0.0.1:11434 · preferred · 0.17.4 | 4 slots… | ", "run by Carpool · 0 restarts · GPU group desk | Stop | ",
+			"LM Studio | 127.0.0.1:1234 · 0.4 or newer | 1 slot… | ", "google/gemma-3-12b | 8.1 GB | loaded",
+			"cluster | gpu.lan:8000 · 0.21.0 | rests… | ", "OpenAI-compatible engine · failed 5 times in a row and is tried again in 8 s", "box | 192.168.178.23:8080 | not reached… | ", "llama.cpp · does not answer: start llama-server, or set engines.list"}, "not-loaded"},
+		{"WhatWasNeverReachedHasNoMakeInItsProblem", with(installed(), func(s *app.Snapshot) {
+			s.Engines[0].Problem = "the engine at http://127.0.0.1:11434 does not answer: start it, or set engine.url"
+		}), []string{"\ndoes not answer: start it, or set engine.url | \n"}, "the engine at"},
 		{"TheDemoEngineHasNoGuide", simulated(), []string{"Demo engine (simulated) | \n"}, "slots…"},
 		{"ProgramsBesideTheOfferOfTheStrip", installed(), []string{"LM Studio | installed | Start | "}, "Ollama | installed"},
 		{"NoModelYet", with(idle(), func(s *app.Snapshot) { s.Engines[0].Models = nil }), []string{"No model yet"}, "more"},
@@ -90,8 +93,8 @@ func TestFit_LeavesOutWhatMattersLeast(t *testing.T) {
 		{"FirstModelsThatAreNotLoaded", 12, []string{"qwen3:8b", "gemma-3-12b", "Llama-3.3", "and 2 more models"}, []string{"nomic", "gemma3:4b"}},
 		{"ThenLoadedOnesOfTheLastEngine", 11, []string{"qwen3:8b", "gemma-3-12b", "GPU group", "and 3 more models"}, []string{"Llama-3.3"}},
 		{"ThenRemarks", 8, []string{"preferred", "and 5 more models", "failed 5 times", "not answer"}, []string{"qwen3:8b", "GPU group desk | \n"}},
-		{"TroubleLast", 6, []string{"Stop", "LM Studio", "llama.cpp", "and 5 more models"}, []string{"not answer", "5 times"}},
-		{"ThenTheLastEngines", 4, []string{"Stop", "LM Studio", "and 2 more engines, 5 more models"}, []string{"vLLM"}},
+		{"TroubleLast", 6, []string{"Stop", "LM Studio", "box", "and 5 more models"}, []string{"not answer", "5 times"}},
+		{"ThenTheLastEngines", 4, []string{"Stop", "LM Studio", "and 2 more engines, 5 more models"}, []string{"cluster"}},
 		{"ButOneStays", 0, []string{"Ollama", "Stop", "and 3 more engines, 5 more models"}, []string{"LM Studio"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -115,7 +115,7 @@ func (t *tune) explain(s app.Snapshot) {
 	size, wait := "requests on the GPU for each model", "of embeddings, while one of their model runs"
 	switch chosen.value {
 	case "adaptive":
-		size = "ceiling for each model; the size is found below it"
+		size = "ceiling for each model; the size is found"
 		if len(s.Tuning) > 0 && s.Config.Batching.Enabled {
 			size = fmt.Sprintf("ceiling; now %d: %s", s.Tuning[0].Limit, s.Tuning[0].Reason)
 		}

@@ -115,7 +115,7 @@ type Gateway struct {
 	runs     runs
 	reloads  detective
 
-	shared, superseded, moved atomic.Uint64
+	shared, superseded, moved, again atomic.Uint64
 
 	slowWrite, slowBody, slowList time.Duration // fixed, but for tests
 }

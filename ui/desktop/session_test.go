@@ -25,6 +25,9 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
+	if os.Getenv(roleVariable) != "" {
+		os.Exit(playOllama())
+	}
 	os.Exit(func() int {
 		binary = os.Getenv("CARPOOL_BINARY")
 		if binary != "" {
@@ -244,7 +247,13 @@ type status struct {
 	} `json:"batching"`
 	Engines []struct {
 		Health string `json:"health"`
+		URL    string `json:"url"`
 	} `json:"engines"`
+	Launch []struct {
+		Status string `json:"status"`
+		Slots  int    `json:"slots"`
+	} `json:"launch"`
+	Launchable []struct{} `json:"launchable"`
 }
 
 func (c *carpool) status() (status, error) {
