@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"carpool/backends"
 	"carpool/backends/backendstest"
 	"carpool/batching"
 )
@@ -95,7 +96,7 @@ func TestRetry(t *testing.T) {
 		{"an idle one, then a new one", []try{{reused: true, err: reset}, {err: reset}}, 502, 1},
 		{"a new one that was reset: the work may run", []try{{err: reset}}, 502, 1},
 		{"an idle one that had begun to answer", []try{{reused: true, heard: true, err: reset}}, 502, 1},
-		{"a connection that timed out", []try{{err: slow}}, 504, 0},
+		{"a connection that timed out", []try{{err: slow}}, 504, 1},
 		{"no HTTP", []try{{err: errors.New(`net/http: HTTP/1.x transport connection broken: malformed HTTP response "x"`)}}, 502, 0},
 	}
 	for _, tt := range tests {
@@ -121,6 +122,21 @@ func TestRetry(t *testing.T) {
 			r.noMore()
 		})
 	}
+	t.Run("GoesOnWhereAnEngineIsNotReached", func(t *testing.T) {
+		two := backendstest.New(t)
+		e := &engines{target: targetOf(t, "http://127.0.0.1:1"), more: []*backends.Target{targetOf(t, two.URL)}}
+		e.target.Name, e.target.Transport = "one", &tries{t: t, script: []try{{err: slow}}}
+		e.more[0].Name = "two"
+		two.SetModels("m:latest")
+		r := rigFor(t, e, Limits{}, batching.Settings{})
+		res := r.post("/api/generate", `{"model":"m","prompt":"nonce:a"}`)
+		if got := text(t, res); res.StatusCode != 200 || res.Header.Get("X-Carpool-Engine") != "two" {
+			t.Errorf("%d %s", res.StatusCode, got)
+		}
+		if e.troubles() != 1 || e.failures() != 0 {
+			t.Errorf("%d troubles, %d failures", e.troubles(), e.failures())
+		}
+	})
 	t.Run("NeverAsksAnEngineTwiceThatHadHeard", func(t *testing.T) {
 		var heard atomic.Int32
 		r := newRig(t, http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {

@@ -102,12 +102,18 @@ type fault struct {
 	param   string // path of the request's field at fault; "" = none
 	code    int    // status instead of the kind's; 0 = the kind's
 	after   int    // seconds after which to try again, instead of the kind's; 0 = the kind's
+	unheard bool   // no connection was made in time, so the engine knows nothing of the request
 }
 
 func newFault(k kind, message string) *fault { return &fault{kind: k, message: message} }
 
 // Error implements error.
 func (f *fault) Error() string { return string(f.kind) + ": " + f.message }
+
+// isLoss reports whether the engine is not there any more, or was not reached.
+func (f *fault) isLoss() bool {
+	return f.kind == backendUnavailable || f.kind == backendDisconnected || f.unheard
+}
 
 func (f *fault) status() int {
 	if f.code != 0 {
@@ -165,7 +171,7 @@ func faultOfTransport(err error) *fault {
 	case isDial(err) && !(errors.As(err, &timeout) && timeout.Timeout()):
 		return newFault(backendUnavailable, "the engine cannot be reached; is it running?")
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return newFault(backendTimeout, "the engine did not answer in time")
+		return &fault{kind: backendTimeout, message: "the engine did not answer in time", unheard: isDial(err)}
 	case strings.Contains(err.Error(), "malformed"):
 		return newFault(backendBadResponse, "the engine answered with something that is not HTTP")
 	}

@@ -144,7 +144,7 @@ func (c *call) fetchList(l *listing, e backends.Info) ([]byte, error) {
 	req.Header.Set("Accept-Encoding", "identity")
 	res, err := target.Transport.RoundTrip(req)
 	if err != nil {
-		if f := faultOfTransport(err); c.ctx.Err() == nil && (f.kind == backendUnavailable || f.kind == backendDisconnected) {
+		if f := faultOfTransport(err); c.ctx.Err() == nil && f.isLoss() {
 			c.engines.Trouble(e.Name, err)
 		}
 		return nil, err

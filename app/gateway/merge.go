@@ -327,8 +327,7 @@ func (r *ride) run(ctx context.Context) {
 // the next ones go singly.
 func (r *ride) broken(lead *call, err error) {
 	r.fault = faultOfTransport(err)
-	switch r.fault.kind {
-	case backendUnavailable, backendDisconnected:
+	if r.fault.isLoss() {
 		lead.engines.Trouble(lead.target.Name, err)
 	}
 	if r.fault.kind != backendUnavailable && !errors.Is(err, errDeserted) {

@@ -62,7 +62,7 @@ func (c *call) wait() {
 // movesFrom reports whether the call, whose engine failed with f, goes on at
 // another one.
 func (c *call) movesFrom(f *fault) bool {
-	if f.kind != backendUnavailable && f.kind != backendDisconnected || c.client.status != 0 || c.ctx.Err() != nil {
+	if !f.isLoss() || c.client.status != 0 || c.ctx.Err() != nil {
 		return false
 	}
 	c.next = c.another(c.target.Name)

@@ -219,7 +219,7 @@ func (c *call) explain(err error) *fault {
 		return f
 	}
 	f := faultOfTransport(err)
-	if f.kind == backendUnavailable || f.kind == backendDisconnected {
+	if f.isLoss() {
 		c.engines.Trouble(c.target.Name, err)
 	}
 	return f
