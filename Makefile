@@ -50,9 +50,9 @@ bench: build ## what batching gains, and what the hot paths cost
 suite: build-headless ## the scheduling suite in virtual time, in its short form; fails if a figure is missed
 	bin/carpool-headless bench --suite scheduling --quick
 
-e2e: ## the suite on a real Ollama server (on PATH, or built once from its module)
+e2e: ## the suite on a real Ollama server (on PATH, or built once from its module), with the client libraries
 	.ci/deps e2e
-	ollama="$$(app/e2e/ollama/build.sh)" && CARPOOL_OLLAMA="$$ollama" $(GO) test -tags e2e -count=1 -timeout 20m -v ./app/e2e
+	ollama="$$(app/e2e/ollama/build.sh)" && CARPOOL_OLLAMA="$$ollama" CARPOOL_NODE=required $(GO) test -tags e2e -count=1 -timeout 30m -v ./app/e2e
 
 fuzz: ## every decoder for FUZZTIME each
 	@for p in $$($(GO) list ./... ); do \

@@ -142,6 +142,43 @@ func TestKinds(t *testing.T) {
 			})
 	})
 
+	t.Run("WantTheKeyOfTheirKind", func(t *testing.T) {
+		keys := map[string]string{"ollama": "sk-ollama", "lmstudio": "sk-lm"}
+		for name, s := range map[string]Settings{
+			"by the list":        {Engines: []Source{{Name: "box", URL: "http://10.0.0.9:8000"}}},
+			"as the only engine": {URL: "http://10.0.0.9:8000"},
+		} {
+			t.Run(name, func(t *testing.T) {
+				s.Keys = keys
+				inWorldOf(t, s, map[string]func(testing.TB) *backendstest.Engine{"10.0.0.9:8000": backendstest.NewLMStudioInMemory},
+					func(w *world, at map[string]*backendstest.Engine) {
+						at["10.0.0.9:8000"].SetKey("sk-lm") // it refuses what Ollama would be asked, too
+						w.run()
+						if i := w.Snapshot()[0]; i.Health != Up || i.Kind != KindLMStudio {
+							t.Errorf("%+v", i)
+						}
+					})
+			})
+		}
+	})
+
+	t.Run("AreNotAskedAgainForANameThatNobodyHas", func(t *testing.T) {
+		for kind, make := range map[Kind]func(testing.TB) *backendstest.Engine{
+			KindOllama: backendstest.NewInMemory, KindLlamaCPP: backendstest.NewLlamaServerInMemory,
+		} {
+			t.Run(string(kind), func(t *testing.T) {
+				inWorldOf(t, Settings{URL: "http://10.0.0.9:5000"}, map[string]func(testing.TB) *backendstest.Engine{"10.0.0.9:5000": make},
+					func(w *world, _ map[string]*backendstest.Engine) {
+						w.run()
+						_ = w.serves("gpt-4o", string(kind))
+						if got, err := w.Resolve(t.Context(), "gpt-4o", string(kind)); !errors.Is(err, ErrNoEngine) {
+							t.Errorf("it goes to %q again, %v", got.Name, err)
+						}
+					})
+			})
+		}
+	})
+
 	t.Run("GoByTheirOrderAndGroup", func(t *testing.T) {
 		inWorldOf(t, Settings{Order: []string{"lmstudio"}, Groups: map[string]string{"ollama": "0", "lmstudio": "0"}},
 			map[string]func(testing.TB) *backendstest.Engine{"127.0.0.1:11434": backendstest.NewInMemory, "127.0.0.1:1234": backendstest.NewLMStudioInMemory},
@@ -197,5 +234,28 @@ func TestKinds(t *testing.T) {
 				t.Errorf("%s serves %v", version, got)
 			}
 		}
+	})
+}
+
+func TestRegistry_OnlyARequestTriesAnEngineAfterItsRest(t *testing.T) {
+	inWorldOf(t, Settings{}, map[string]func(testing.TB) *backendstest.Engine{"127.0.0.1:11434": backendstest.NewInMemory}, func(w *world, _ map[string]*backendstest.Engine) {
+		w.run()
+		for range breakAfter {
+			w.Failed("ollama")
+		}
+		wants(t, w.serves("tiny", ""), ErrNoEngine, "is tried again in 10 s")
+		w.after(breakFor)
+		for range 3 {
+			if _, err := w.Look(t.Context(), "tiny"); err != nil {
+				t.Fatalf("who only looks is told %v", err)
+			}
+		}
+		_ = w.serves("tiny", "ollama")
+		wants(t, w.serves("tiny", ""), ErrNoEngine, "is tried again")
+		if _, err := w.Look(t.Context(), "tiny"); !errors.Is(err, ErrNoEngine) {
+			t.Errorf("while one tries it: %v", err)
+		}
+		w.Served("ollama")
+		_ = w.serves("tiny", "ollama")
 	})
 }

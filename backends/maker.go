@@ -56,6 +56,9 @@ type unexpected struct {
 
 func (u *unexpected) Error() string { return u.what }
 
+// wantsKey is what is said of an engine that refuses who brings no key.
+const wantsKey = "wants an API key (engines.keys)"
+
 // notReady is an engine that is there but cannot serve yet.
 type notReady struct{ what string }
 

@@ -104,9 +104,12 @@ func ollamaSlots(family string) int {
 // understood marks errors that say: somebody is there, but not as expected.
 func understood(err error) error {
 	var status api.StatusError
+	var stranger api.AuthorizationError
 	var syntax *json.SyntaxError
 	var typed *json.UnmarshalTypeError
 	switch {
+	case errors.As(err, &stranger), errors.As(err, &status) && status.StatusCode == http.StatusForbidden:
+		return &unexpected{what: wantsKey, key: true}
 	case errors.As(err, &status):
 		return &unexpected{what: fmt.Sprintf("with status %d", status.StatusCode)}
 	case errors.As(err, &syntax), errors.As(err, &typed):

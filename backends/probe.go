@@ -22,7 +22,7 @@ func fetch(ctx context.Context, c *http.Client, u *url.URL) ([]byte, error) {
 	}
 	switch {
 	case resp.status == http.StatusUnauthorized, resp.status == http.StatusForbidden:
-		return nil, &unexpected{what: "wants an API key (engines.keys)", key: true}
+		return nil, &unexpected{what: wantsKey, key: true}
 	case resp.status != http.StatusOK:
 		return nil, &unexpected{what: fmt.Sprintf("with status %d", resp.status),
 			loading: resp.status == http.StatusServiceUnavailable && strings.Contains(string(resp.body), "Loading model")}

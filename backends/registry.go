@@ -56,6 +56,7 @@ type Registry struct {
 	engines  []*engine      // the preferred first
 	slots    map[string]int // by address: what the log of an engine that was started here says
 	retired  []*http.Transport
+	epoch    uint64 // the last of those that were retired
 	running  bool
 	demo     *Demo // nil outside Run, and until it is first needed
 }
@@ -194,21 +195,28 @@ func (r *Registry) plan() {
 	r.engines = nil
 	wanted := r.candidates()
 	kept := slices.DeleteFunc(slices.Clone(old), func(e *engine) bool {
-		return !e.trusted.Equal(r.settings.Authorities) || !slices.ContainsFunc(wanted, e.is)
+		return !e.trusted.Equal(r.settings.Authorities) || !slices.ContainsFunc(wanted, e.is) || e.loses(wanted)
 	})
-	for _, c := range wanted {
-		r.engines = append(r.engines, r.engine(c, kept))
-	}
 	for _, e := range old {
-		if !slices.Contains(r.engines, e) {
+		if !slices.Contains(kept, e) {
 			r.retire(e)
 		}
+	}
+	for _, c := range wanted {
+		r.engines = append(r.engines, r.engine(c, kept))
 	}
 	r.arrange()
 }
 
-// retire forgets an engine. Who waits for it looks again.
+// loses reports whether the settings give the engine's name to another one.
+func (e *engine) loses(wanted []candidate) bool {
+	return e.name == "" && slices.ContainsFunc(wanted, func(c candidate) bool { return c.name == e.info.Name })
+}
+
+// retire forgets an engine. Who waits for it looks again. One that takes its name
+// goes on behind its epoch.
 func (r *Registry) retire(e *engine) {
+	r.epoch = max(r.epoch, e.info.Epoch)
 	r.retired = append(r.retired, e.transport)
 	e.transport.CloseIdleConnections()
 	close(e.news)
@@ -276,7 +284,7 @@ func (r *Registry) engine(c candidate, kept []*engine) *engine {
 	}
 	e := newEngine(c, c.isSelf(r.options.Self), newTransport(r.dial, r.settings.Authorities))
 	e.trusted = r.settings.Authorities
-	e.info.Name = c.name
+	e.info.Name, e.info.Epoch = c.name, r.epoch
 	if c.name == "" {
 		e.info.Name = uniqueName(e.info.Kind, slices.Concat(r.engines, kept))
 	}
@@ -318,8 +326,13 @@ func (r *Registry) look(e *engine) look {
 			}
 		}
 	}
-	settings, name := r.settings, e.info.Name
-	l.key = func(k Kind) string { return settings.key(name, k) }
+	settings, name, given, taken := r.settings, e.info.Name, e.name != "", e.maker.kind
+	l.key = func(k Kind) string {
+		if !given && k != taken {
+			return settings.key("", k) // it would have another name
+		}
+		return settings.key(name, k)
+	}
 	return l
 }
 

@@ -559,3 +559,25 @@ func TestRegistry_AnEngineThatStaysKeepsItsNameToItself(t *testing.T) {
 		t.Errorf("%v", names)
 	}
 }
+
+func TestRegistry_ANameOfTheSettingsIsNobodyElses(t *testing.T) {
+	t.Setenv("OLLAMA_HOST", "")
+	r := NewRegistry(Options{Settings: Settings{Demo: "never"}})
+	r.Configure(Settings{Demo: "never"})
+	r.engines[0].info.Epoch = 7
+	found := r.engines[0].info
+	r.Configure(Settings{Demo: "never", Engines: []Source{{Name: "ollama", URL: "http://127.0.0.1:11500"}}})
+	names := map[string]Info{}
+	for _, e := range r.engines {
+		if other, taken := names[e.info.Name]; taken {
+			t.Errorf("%s and %s are both %s", other.URL, e.info.URL, e.info.Name)
+		}
+		names[e.info.Name] = e.info
+	}
+	if got := names["ollama-2"].URL; got != found.URL {
+		t.Errorf("%s is now %+v", found.URL, names)
+	}
+	if got := names["ollama"]; got.URL != "http://127.0.0.1:11500" || got.Epoch < found.Epoch {
+		t.Errorf("ollama is %s with epoch %d, want at least that of the one before, %d", got.URL, got.Epoch, found.Epoch)
+	}
+}

@@ -12,11 +12,42 @@ import (
 // Resolve says which engine serves model: one that has it by that exact name, or
 // the same with ":latest"; else, for "engine/model", that engine. Of several that
 // have it, choose says which; those in but, by name, are not asked. A name that no
-// engine has goes to the only engine if that is Ollama, for its own 404. A list
+// engine has goes to the only engine if that is Ollama, for its own 404, or
+// llama-server; never where but names one. A list
 // older than 5 s is read again once before a name counts as unknown. Resolve waits
 // for engines that were never probed, and for those that load their model, while
 // none that is up has it; those that are down fail at once.
+//
+// The caller sends its request there and tells how that went, by Served or Failed:
+// it may be the one that tries an engine after its rest.
 func (r *Registry) Resolve(ctx context.Context, model string, but ...string) (Target, error) {
+	for {
+		t, err := r.Look(ctx, model, but...)
+		if err != nil || r.enters(t.Name) {
+			return t, err
+		}
+	}
+}
+
+// enters notes that a request goes to an engine. False where it rests again since
+// it was looked at, because another one tries it.
+func (r *Registry) enters(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e, now := r.named(name), time.Now()
+	if e == nil {
+		return true
+	}
+	if _, rests := e.breaker.rests(now); rests {
+		return false
+	}
+	e.breaker.enter(now)
+	return true
+}
+
+// Look is Resolve for a caller that only wants to know, or whose request says
+// nothing of how the engine does.
+func (r *Registry) Look(ctx context.Context, model string, but ...string) (Target, error) {
 	if err := r.settle(ctx, model); err != nil {
 		return Target{}, err
 	}
@@ -222,7 +253,7 @@ func (r *Registry) resolve(model string, but []string, loads map[string]Load) (t
 		t, err = r.pick(all, loads, now)
 		return t, nil, err
 	case left:
-		return Target{}, nil, fmt.Errorf("%w: no other engine has model '%s'", ErrNoEngine, model)
+		return Target{}, nil, nobodyElse(model)
 	}
 	for _, e := range r.engines {
 		if e.info.Health != Up {
@@ -233,18 +264,25 @@ func (r *Registry) resolve(model string, but []string, loads map[string]Load) (t
 			stale = append(stale, e.news)
 		}
 	}
+	if len(but) > 0 {
+		return Target{}, stale, nobodyElse(model)
+	}
 	t, err = r.unknown(model, now)
 	return t, stale, err
+}
+
+func nobodyElse(model string) error {
+	return fmt.Errorf("%w: no other engine has model '%s'", ErrNoEngine, model)
 }
 
 // pick chooses among those that have a model, and leaves out who rests.
 func (r *Registry) pick(all []holder, loads map[string]Load, now time.Time) (Target, error) {
 	var awake []holder
 	var contenders []contender
-	var soonest error
+	var soonest *Resting
 	for _, h := range all {
 		if until, rests := h.breaker.rests(now); rests {
-			if soonest == nil {
+			if soonest == nil || until.Before(soonest.Until) {
 				soonest = &Resting{Until: until, what: h.resting(until)}
 			}
 			continue
@@ -257,7 +295,6 @@ func (r *Registry) pick(all []holder, loads map[string]Load, now time.Time) (Tar
 	}
 	best, _ := choose(contenders)
 	h := awake[best]
-	h.breaker.enter(now)
 	t := r.target(h.engine, h.model)
 	t.Prefixed = h.prefixed
 	return t, nil

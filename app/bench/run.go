@@ -105,6 +105,10 @@ func (e fixedEngine) Resolve(context.Context, string, ...string) (backends.Targe
 	return e.target, nil
 }
 
+func (e fixedEngine) Look(context.Context, string, ...string) (backends.Target, error) {
+	return e.target, nil
+}
+
 func (e fixedEngine) Preferred() (backends.Target, error)    { return e.target, nil }
 func (e fixedEngine) Target(string) (backends.Target, error) { return e.target, nil }
 func (e fixedEngine) Snapshot() []backends.Info              { return []backends.Info{e.target.Info} }

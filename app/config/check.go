@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -53,13 +54,19 @@ func checkEngine(v string) error {
 	}
 	u, err := url.Parse(v)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		return fmt.Errorf("%q is not the address of an engine, such as http://127.0.0.1:11434, nor demo", v)
+		return fmt.Errorf("%q is not the address of an engine, such as http://127.0.0.1:11434, nor demo", withoutLogin(v))
 	}
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return errors.New("the address of an engine holds no user, password, query or fragment")
 	}
 	return nil
 }
+
+// login is the user and password of an address.
+var login = regexp.MustCompile(`//[^/\s]*@`)
+
+// withoutLogin is an address as an error may quote it, which reaches the log.
+func withoutLogin(v string) string { return login.ReplaceAllString(v, "//***@") }
 
 // checkLoop refuses an engine that is Carpool itself.
 func checkLoop(c Config) error {

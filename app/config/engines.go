@@ -32,10 +32,12 @@ func (e Engines) Items() []EngineItem {
 	return all
 }
 
-// ByName is the bearer token of each engine by name or kind.
+// ByName is the bearer token of each engine by name or kind; of several the last
+// counts.
 func (e Engines) ByName() map[string]string {
 	keys := make(map[string]string, len(e.Keys))
-	for key, name := range pairs(e.Keys) {
+	for _, item := range e.Keys {
+		key, name := pair(item)
 		keys[name] = key
 	}
 	return keys
@@ -67,18 +69,18 @@ func (e Engines) Authorities() (*x509.CertPool, error) {
 func parseEngine(item string) (EngineItem, error) {
 	name, rest, ok := strings.Cut(item, "=")
 	if !ok || checkEngineName(name) != nil {
-		return EngineItem{}, fmt.Errorf("%q is not name=URL or name=kind URL", item)
+		return EngineItem{}, fmt.Errorf("%q is not name=URL or name=kind URL", withoutLogin(item))
 	}
 	i := EngineItem{Name: name}
 	words := strings.Fields(rest)
 	if len(words) == 2 {
 		if i.Kind = words[0]; !slices.Contains(engineKinds, i.Kind) {
-			return EngineItem{}, fmt.Errorf("%q: %q is not one of %s", item, i.Kind, strings.Join(engineKinds, ", "))
+			return EngineItem{}, fmt.Errorf("%q: %q is not one of %s", withoutLogin(item), i.Kind, strings.Join(engineKinds, ", "))
 		}
 		words = words[1:]
 	}
 	if len(words) != 1 || words[0] == "demo" {
-		return EngineItem{}, fmt.Errorf("%q is not name=URL or name=kind URL", item)
+		return EngineItem{}, fmt.Errorf("%q is not name=URL or name=kind URL", withoutLogin(item))
 	}
 	i.URL = words[0]
 	return i, checkEngine(i.URL)

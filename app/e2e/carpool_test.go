@@ -32,7 +32,8 @@ import (
 // state and runtime folder.
 type pool struct {
 	*process
-	engine *engine
+	engine *engine // nil = one that the pool does not own
+	kind   string  // of engine, as Carpool calls it
 	meter  *meter
 	ledger *ledger
 	url    string
@@ -53,7 +54,18 @@ func buildCarpool(ctx context.Context, to string) error {
 }
 
 func startCarpool(ctx context.Context, binary, dir string, e *engine) (*pool, error) {
-	p := &pool{engine: e, binary: binary, state: filepath.Join(dir, "state"), config: filepath.Join(dir, "carpool.toml"), ledger: newLedger()}
+	p, err := startBefore(ctx, binary, dir, "ollama", e.url)
+	if err != nil {
+		return nil, err
+	}
+	p.engine = e
+	return p, nil
+}
+
+// startBefore starts a Carpool before an engine that is not the pool's own, and of
+// which it finds out the kind. If routes are named, it sees no others.
+func startBefore(ctx context.Context, binary, dir, kind, url string, routes ...string) (*pool, error) {
+	p := &pool{kind: kind, binary: binary, state: filepath.Join(dir, "state"), config: filepath.Join(dir, "carpool.toml"), ledger: newLedger()}
 	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"} {
 		folder := filepath.Join(dir, strings.ToLower(name))
 		if err := os.MkdirAll(folder, 0o700); err != nil {
@@ -67,11 +79,19 @@ func startCarpool(ctx context.Context, binary, dir string, e *engine) (*pool, er
 		return nil, err
 	}
 	p.url = "http://" + addr
-	if p.meter, err = startMeter(e.url); err != nil {
+	if p.meter, err = startMeter(url, routes...); err != nil {
 		return nil, err
 	}
-	p.process, err = start("carpool", filepath.Join(dir, "carpool.log"), p.vars, binary, "serve",
-		"--listen", addr, "--engine", p.meter.url, "--config", p.config, "--state", p.state)
+	args := []string{binary, "serve", "--listen", addr, "--config", p.config, "--state", p.state}
+	if kind == "ollama" {
+		args = append(args, "--engine", p.meter.url)
+	} else {
+		settings := fmt.Sprintf("[engines]\ndiscover = false\nlist = [%q]\n", kind+"="+kind+" "+p.meter.url)
+		if err := os.WriteFile(p.config, []byte(settings), 0o600); err != nil {
+			return nil, errors.Join(err, p.meter.stop())
+		}
+	}
+	p.process, err = start("carpool", filepath.Join(dir, "carpool.log"), p.vars, args...)
 	if err != nil {
 		return nil, errors.Join(err, p.meter.stop())
 	}
@@ -80,7 +100,7 @@ func startCarpool(ctx context.Context, binary, dir string, e *engine) (*pool, er
 			return giveUp{err}
 		}
 		h, err := p.health(ctx)
-		if err == nil && (h.Engine == nil || h.Engine.Kind != "ollama" || h.Engine.Simulated) {
+		if err == nil && (h.Engine == nil || h.Engine.Kind != kind || h.Engine.Simulated) {
 			err = fmt.Errorf("engine is %+v", h.Engine)
 		}
 		return err

@@ -23,13 +23,18 @@ import (
 	"carpool/app/e2e/gguf"
 )
 
-// The models of the suite. All are noise; what differs is what they can do.
+// The models of the suite. The first five are noise; what differs is what they
+// can do. The others say what they were taught, see parrot.
 const (
 	fast   = "fast"   // a text model of under a millisecond per token
 	medium = "medium" // a text model of about 2 ms per token
 	slow   = "slow"   // a text model of more than 6 ms per token
 	eyes   = "eyes"   // a text model that sees images
 	embed  = "embed"  // an embedding model
+
+	clerk   = "clerk"   // calls get_weather, and says something once it has the result
+	former  = "former"  // says {"kind":"cat","old":true}
+	thinker = "thinker" // thinks before it speaks
 )
 
 // template knows roles and tools. A tool call is JSON.
@@ -39,6 +44,31 @@ const template = `{{ if .System }}{{ .System }}
 {{- if .ToolCalls }}{{ range .ToolCalls }}{"name": "{{ .Function.Name }}", "parameters": {{ .Function.Arguments }}}{{ end }}{{ end }}
 {{ end }}assistant:`
 
+// parrot is a model that knows what to say by how the prompt ends, and parrots
+// are the templates that end it in one way or another.
+var (
+	parrot = gguf.Parrot{Lines: []gguf.Line{
+		{After: ":", Pieces: []string{`{"name":`, `▁"get_weather",`, `▁"parameters":`, `▁{"city":▁"Rome"}}`}},
+		{After: "=", Pieces: []string{"It", "▁stays", "▁dry", "▁in", "▁Rome."}},
+		{After: "#", Pieces: []string{`{"kind":`, `▁"cat",`, `▁"old":`, "▁true}"}},
+		{After: "?", Pieces: []string{"<think>", "Let▁me", "▁see.", "</think>", "Four."}},
+	}}
+	parrots = map[string]string{
+		clerk:   ended(`assistant{{ if eq .Role "tool" }}={{ else }}:{{ end }}`),
+		former:  ended("assistant#"),
+		thinker: ended("assistant?"),
+	}
+)
+
+// ended is a template that knows roles, tools and thoughts, and ends as it is told.
+func ended(last string) string {
+	return `{{ if .System }}{{ .System }}
+{{ end }}{{ if .Tools }}Tools: {{ .Tools }}
+{{ end }}{{ range $i, $m := .Messages }}{{ .Role }}: {{ if .Thinking }}<think>{{ .Thinking }}</think>{{ end }}{{ .Content }}
+{{- if .ToolCalls }}{{ range .ToolCalls }}{"name": "{{ .Function.Name }}", "parameters": {{ .Function.Arguments }}}{{ end }}{{ end }}
+{{ if eq (len (slice $.Messages $i)) 1 }}` + last + `{{ end }}{{ end }}`
+}
+
 // engine is a real Ollama server.
 type engine struct {
 	*process
@@ -46,6 +76,7 @@ type engine struct {
 	home    string
 	models  string
 	url     string
+	vars    []string
 }
 
 // findOllama returns an ollama program, building one if there is none.
@@ -77,10 +108,16 @@ func startEngine(ctx context.Context, program, dir, models string, slots int, mo
 		"OLLAMA_KEEP_ALIVE=30m",
 		"OLLAMA_NUM_PARALLEL="+strconv.Itoa(slots),
 	)
-	env = append(env, more...)
-	e.process, err = start("ollama with "+strconv.Itoa(slots)+" slots", filepath.Join(dir, "ollama.log"), env, program, "serve")
+	e.vars = append(env, more...)
+	return e, e.serve(ctx)
+}
+
+// serve starts the server, for the first time or again.
+func (e *engine) serve(ctx context.Context) error {
+	var err error
+	e.process, err = start("ollama at "+e.url, filepath.Join(e.home, "ollama.log"), e.vars, e.program, "serve")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	err = poll(ctx, 30*time.Second, func() error {
 		if err := e.failed(); err != nil {
@@ -90,9 +127,9 @@ func startEngine(ctx context.Context, program, dir, models string, slots int, mo
 		return err
 	})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("ollama does not answer: %w", err), e.stop())
+		return errors.Join(fmt.Errorf("ollama does not answer: %w", err), e.stop())
 	}
-	return e, nil
+	return nil
 }
 
 // env is what an ollama command needs to talk to the server at url.
@@ -135,6 +172,9 @@ func (e *engine) createModels(ctx context.Context) error {
 		{medium, gguf.Llama{Seed: 21, Layers: 12, Width: 512, Type: gguf.Q80}.File(), template, text},
 		{eyes, gguf.Vision{Seed: 3}.File(), template, text},
 		{embed, gguf.Bert{Seed: 4}.File(), "", map[string]any{"num_thread": 1}},
+		{clerk, parrot.File(), parrots[clerk], text},
+		{former, parrot.File(), parrots[former], text},
+		{thinker, parrot.File(), parrots[thinker], text},
 	} {
 		r := &api.CreateRequest{Model: m.name, Template: m.template, Parameters: m.parameters}
 		if err := createModel(ctx, e.client(), m.file, r, e.home); err != nil {

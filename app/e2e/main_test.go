@@ -92,19 +92,28 @@ func opened(t *testing.T, name string, slots int, more ...string) *pool {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.closeAfter(t)
+	return p
+}
+
+// closeAfter closes p at the end of a test.
+func (p *pool) closeAfter(t *testing.T) {
 	t.Cleanup(func() {
 		if err := p.close(context.Background()); err != nil {
 			t.Error(err)
 			t.Log(p.tail())
 		}
 	})
-	return p
 }
 
 // close checks the history of a Carpool that has done its work, and stops it and
 // its engine.
 func (p *pool) close(ctx context.Context) error {
-	return errors.Join(p.audit(ctx), p.stop(), p.meter.stop(), p.engine.stop())
+	err := errors.Join(p.audit(ctx), p.stop(), p.meter.stop())
+	if p.engine != nil {
+		err = errors.Join(err, p.engine.stop())
+	}
+	return err
 }
 
 func end(ctx context.Context, failed bool) error {

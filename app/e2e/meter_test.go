@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -38,7 +39,9 @@ type meter struct {
 	paths map[string]int // total by route
 }
 
-func startMeter(engine string) (*meter, error) {
+// startMeter starts one before the engine at a URL. If routes are named, the engine
+// has no others.
+func startMeter(engine string, routes ...string) (*meter, error) {
 	target, err := url.Parse(engine)
 	if err != nil {
 		return nil, err
@@ -61,6 +64,10 @@ func startMeter(engine string) (*meter, error) {
 		},
 	}
 	m.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(routes) > 0 && !slices.Contains(routes, r.URL.Path) {
+			http.NotFound(w, r)
+			return
+		}
 		if strings.HasPrefix(r.URL.Path, "/api/blobs/") {
 			proxy.ServeHTTP(w, r)
 			return

@@ -53,6 +53,7 @@ type call struct {
 	fault    *fault           // what ended it, if not the engine's own good answer
 	complete bool             // the answer was passed on to its end
 	ending   ending           // of an answer that had begun
+	rated    bool             // how the engine did is told by another one of its ride
 	midLine  bool             // it broke off within a line
 }
 
@@ -110,9 +111,12 @@ func (c *call) begin() {
 
 // locate finds the engine.
 func (c *call) locate() *fault {
-	target, err := c.resolve()
+	target, err := c.resolve(c.engines.Resolve)
 	if err != nil {
 		return c.orGone(faultOfResolve(err))
+	}
+	if c.sketch.packed && c.pinned == "" && !passesUnknown(target.Kind) && c.several() {
+		return newFault(unsupportedMedia, "the body is compressed, which hides whose model it asks for: send it plain")
 	}
 	return c.settleOn(target)
 }
@@ -121,6 +125,7 @@ func (c *call) locate() *fault {
 func (c *call) settleOn(t backends.Target) *fault {
 	c.target = t
 	c.rec.Engine, c.rec.Simulated = t.Name, t.Simulated
+	c.client.head.Del(numCtxHeader) // of an engine before
 	c.harmonise()
 	return c.translate()
 }
@@ -183,14 +188,28 @@ func (c *call) queuedSince() time.Time {
 // bytesPerToken is a fair mean for text in many languages.
 const bytesPerToken = 4
 
-func (c *call) resolve() (backends.Target, error) {
+// finder is Engines.Resolve, or Engines.Look for calls without a turn.
+type finder func(ctx context.Context, model string, but ...string) (backends.Target, error)
+
+func (c *call) resolve(find finder) (backends.Target, error) {
 	if c.pinned != "" {
-		return c.resolvePinned()
+		return c.resolvePinned(find)
 	}
 	if c.sketch.model == "" {
 		return c.engines.Preferred()
 	}
-	return c.engines.Resolve(c.ctx, c.sketch.model)
+	return find(c.ctx, c.sketch.model)
+}
+
+// several reports whether more than one engine is up.
+func (c *call) several() bool {
+	up := 0
+	for _, e := range c.known() {
+		if e.Health == backends.Up {
+			up++
+		}
+	}
+	return up > 1
 }
 
 // canonical is the engine's own spelling of a model's name, so that "m" and

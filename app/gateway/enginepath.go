@@ -83,7 +83,7 @@ func (c *call) preferred() (backends.Target, error) {
 // resolvePinned is resolve for a call that is bound to an engine. What that engine
 // does not have it is only asked for if it then says so: LM Studio might answer
 // with another model.
-func (c *call) resolvePinned() (backends.Target, error) {
+func (c *call) resolvePinned(find finder) (backends.Target, error) {
 	t, err := c.engines.Target(c.pinned)
 	model := c.sketch.model
 	if err != nil {
@@ -101,7 +101,7 @@ func (c *call) resolvePinned() (backends.Target, error) {
 		return t, nil
 	}
 	// The registry reads an old list again before it gives up a name.
-	t, err = c.engines.Resolve(c.ctx, c.pinned+"/"+model)
+	t, err = find(c.ctx, c.pinned+"/"+model)
 	if err != nil || t.Name != c.pinned {
 		return backends.Target{}, fmt.Errorf("model '%s' not found: %w", model, backends.ErrUnknownModel)
 	}

@@ -360,6 +360,47 @@ func TestAnEngineThatGoesAway(t *testing.T) {
 		}
 	})
 
+	t.Run("WhoSharesARunGetsNothingOfItsFirstEngine", func(t *testing.T) {
+		one, two := backendstest.NewLMStudio(t), backendstest.NewLMStudio(t)
+		one.SetModels("tiny")
+		two.SetModels("tiny")
+		one.SetLoaded("tiny")
+		f := newFleet(t, batching.Settings{}, at("one", one), at("two", two))
+		f.gateway.Configure(Limits{Share: true})
+		one.Hold()
+		const body = `{"model":"tiny","stream":true,"temperature":0,"messages":[{"role":"user","content":"nonce:x"}]}`
+		leader := f.asks("/v1/chat/completions", body)
+		held := one.Next()
+		other := f.asks("/v1/chat/completions", body)
+		f.sharers(1)
+		held.Release(backendstest.Script{Status: 200, End: backendstest.Error, At: 0, Error: "The model has crashed"})
+		res := <-leader
+		want := text(t, res)
+		if res.Header.Get("X-Carpool-Engine") != "two" || !strings.Contains(want, "[DONE]") || strings.Contains(want, "crashed") {
+			t.Errorf("the leader got %v %q", res.Header, want)
+		}
+		if got := text(t, <-other); got != want {
+			t.Errorf("the other got %q, want %q", got, want)
+		}
+		f.settled()
+	})
+
+	t.Run("TheSizeOfContextIsThatOfItsLastEngine", func(t *testing.T) {
+		one, two := backendstest.New(t), backendstest.NewLMStudio(t)
+		two.SetModels("tiny:latest")
+		one.SetLoaded("tiny:latest")
+		f := newFleet(t, batching.Settings{}, at("one", one), at("two", two))
+		f.gateway.Configure(Limits{NumCtx: map[string]int{"tiny": 8192}})
+		for _, want := range []string{"one", "two"} {
+			res := f.post("/api/generate", `{"model":"tiny:latest","prompt":"nonce:x"}`)
+			_ = text(t, res)
+			if h := res.Header; h.Get("X-Carpool-Engine") != want || (h.Get(numCtxHeader) == "8192") != (want == "one") {
+				t.Errorf("%v, want it from %s", h, want)
+			}
+			one.Always(backendstest.Script{End: backendstest.Close})
+		}
+	})
+
 	t.Run("UnderLoadNoneHangs", func(t *testing.T) {
 		one, two := backendstest.New(t), backendstest.New(t)
 		slow := backendstest.Script{Tokens: 20, Every: 2 * time.Millisecond}

@@ -30,6 +30,7 @@ import (
 // Engines is what the gateway needs of backends.Registry.
 type Engines interface {
 	Resolve(ctx context.Context, model string, but ...string) (backends.Target, error)
+	Look(ctx context.Context, model string, but ...string) (backends.Target, error) // Resolve without a request behind it
 	Preferred() (backends.Target, error)
 	Target(engine string) (backends.Target, error) // by its name
 	Snapshot() []backends.Info
@@ -114,7 +115,7 @@ type Gateway struct {
 	runs     runs
 	reloads  detective
 
-	shared, superseded, moved atomic.Uint64
+	shared, superseded, moved, again atomic.Uint64
 
 	slowWrite, slowBody, slowList time.Duration // fixed, but for tests
 }

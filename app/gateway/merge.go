@@ -174,6 +174,7 @@ func (c *call) together(b *batching.Ride, seat int) {
 		p.pass(r.refusal, r.kind)
 	case r.fault != nil:
 		fault := *r.fault // each its own: they are noted one by one
+		c.rated = p != r.aboard[0]
 		if !c.movesFrom(&fault) {
 			c.fail(&fault)
 		}

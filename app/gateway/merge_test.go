@@ -412,6 +412,9 @@ func TestMergeFailures(t *testing.T) {
 			if off := r.gateway.Stats().Merge.Off; len(off) != tt.off {
 				t.Errorf("off: %+v", off)
 			}
+			if n := r.engines.failures(); n > 1 || n == 0 && name == "ClosesTheLine" {
+				t.Errorf("one call was told as %d failures", n)
+			}
 		})
 	}
 	t.Run("DropsWhoLeftBeforeTheCall", func(t *testing.T) {

@@ -93,7 +93,7 @@ func (c *call) watchEngine(cancel context.CancelCauseFunc) (stop func()) {
 	name, model, tried := c.target.Name, c.sketch.model, c.tried
 	done := context.AfterFunc(gone, func() {
 		but := append([]string{name}, tried...)
-		if _, err := c.engines.Resolve(c.ctx, model, but...); err == nil {
+		if _, err := c.engines.Look(c.ctx, model, but...); err == nil {
 			cancel(errEngineGone)
 		}
 	})
@@ -103,10 +103,14 @@ func (c *call) watchEngine(cancel context.CancelCauseFunc) (stop func()) {
 // giveBack ends the call's stay with an engine that could not serve it.
 func (c *call) giveBack() {
 	if c.lease != nil {
+		c.again.Add(1)
 		c.lease.Release(batching.Failed)
 	}
+	if c.leader != nil {
+		c.leader.run.restart()
+	}
 	c.lease, c.tap, c.inner, c.scope = nil, nil, nil, nil
-	c.admitted = false
+	c.admitted, c.rated = false, false
 	c.rec.Batch, c.rec.EngineStatus = 0, 0
 }
 
@@ -117,7 +121,7 @@ var engineFaults = map[kind]bool{backendError: true, backendBadResponse: true, b
 // rate tells the registry how the engine did.
 func (c *call) rate() {
 	switch {
-	case c.lease == nil:
+	case c.lease == nil, c.rated:
 	case c.fault == nil:
 		c.engines.Served(c.target.Name)
 	case engineFaults[c.fault.kind] && c.engines.Failed(c.target.Name):

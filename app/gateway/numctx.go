@@ -8,6 +8,9 @@ import (
 	"carpool/backends"
 )
 
+// numCtxHeader tells a client what its num_ctx was replaced by.
+const numCtxHeader = "X-Carpool-Num-Ctx"
+
 // harmonise gives the request the size of context that models.num_ctx has for its
 // model, and says so on the answer. Routes without num_ctx are left as they are.
 func (c *call) harmonise() {
@@ -22,7 +25,7 @@ func (c *call) harmonise() {
 	if !ruled || c.sketch.model == "" {
 		return
 	}
-	c.client.head.Set("X-Carpool-Num-Ctx", ctxText(tokens))
+	c.client.head.Set(numCtxHeader, ctxText(tokens))
 	c.sketch.runner[numCtx] = wish{given: tokens > 0, n: int64(tokens)}
 	c.body = withNumCtx(c.body, tokens)
 	if c.embed != nil {

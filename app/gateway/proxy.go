@@ -176,6 +176,9 @@ const loadPoll = time.Second
 func (c *call) onceLoaded(engine http.RoundTripper, r *http.Request) (*http.Response, error) {
 	for {
 		res, err := engine.RoundTrip(r)
+		if err == nil && !c.isForeign() {
+			withErrors(c.target.Kind, res)
+		}
 		if err != nil || res.StatusCode != http.StatusServiceUnavailable || c.target.Kind != backends.KindLlamaCPP || !saysLoading(res) {
 			return res, err
 		}

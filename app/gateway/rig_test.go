@@ -31,6 +31,7 @@ type engines struct {
 	err     error
 	known   []backends.Info // what Snapshot says; nil = the targets
 	trouble []error
+	failed  int // times that one was told to have failed
 }
 
 // all are the targets, the first one that is up as the active one.
@@ -80,9 +81,24 @@ func (e *engines) Resolve(_ context.Context, model string, but ...string) (backe
 	return backends.Target{}, fmt.Errorf("model '%s' not found: %w", model, backends.ErrUnknownModel)
 }
 
+func (e *engines) Look(ctx context.Context, model string, but ...string) (backends.Target, error) {
+	return e.Resolve(ctx, model, but...)
+}
+
 func (e *engines) Served(string) {}
 
-func (e *engines) Failed(string) bool { return false }
+func (e *engines) Failed(string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.failed++
+	return false
+}
+
+func (e *engines) failures() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.failed
+}
 
 func (e *engines) Target(name string) (backends.Target, error) {
 	if _, err := e.Preferred(); err != nil {

@@ -183,6 +183,14 @@ func (r *run) add(p []byte, token, mark bool) {
 	r.wake()
 }
 
+// restart forgets what an engine said that was left for another one. Nobody has
+// read it, since its answer never began.
+func (r *run) restart() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.kept, r.base, r.tokenAt, r.markAt = r.kept[:0], 0, 0, 0
+}
+
 // firstKept is what is set aside for an answer, in bytes.
 const firstKept = 4 << 10
 

@@ -147,3 +147,18 @@ var llamacppPages = map[string]string{
 	"POST /tools":     `{}`,
 	"GET /cors-proxy": `x`,
 }
+
+func TestACompressedBodyGoesToNoEngineThatWouldGuess(t *testing.T) {
+	for first, want := range map[backends.Kind]int{backends.KindLMStudio: 415, backends.KindLlamaCPP: 415, backends.KindOllama: 404} {
+		t.Run(string(first), func(t *testing.T) {
+			s := severalEngines(t, first)
+			res := s.do("POST", "/v1/chat/completions", "\x1f\x8b", "Content-Encoding", "gzip")
+			if got := text(t, res); res.StatusCode != want {
+				t.Errorf("%d %q, want %d", res.StatusCode, got, want)
+			}
+			if hits := append(s.lmstudio.asked(), s.llamacpp.asked()...); len(hits) > 0 {
+				t.Errorf("asked: %q", hits)
+			}
+		})
+	}
+}

@@ -44,7 +44,7 @@ func (c *call) serveModel() {
 // find resolves a model that only is to be told of.
 func (c *call) find(name string) (backends.Target, *fault) {
 	c.sketch.model = name
-	target, err := c.resolve()
+	target, err := c.resolve(c.engines.Look)
 	if err == nil {
 		return target, nil
 	}

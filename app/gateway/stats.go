@@ -9,10 +9,11 @@ type Stats struct {
 	Shared     uint64     `json:"shared"`     // requests that another one's run answered
 	Superseded uint64     `json:"superseded"` // waiting requests whose place a newer one took
 	Moved      uint64     `json:"moved"`      // requests that went on at another engine
+	Again      uint64     `json:"again"`      // of those, the ones that had had a turn at the first one: they were released again
 }
 
 // Stats returns the counts since the start.
 func (g *Gateway) Stats() Stats {
 	return Stats{Merge: g.merger.snapshot(time.Now()), Cache: g.cache.snapshot(),
-		Shared: g.shared.Load(), Superseded: g.superseded.Load(), Moved: g.moved.Load()}
+		Shared: g.shared.Load(), Superseded: g.superseded.Load(), Moved: g.moved.Load(), Again: g.again.Load()}
 }

@@ -28,7 +28,7 @@ func (c *call) serveStraight() {
 		}
 		c.body = body
 	}
-	target, err := c.resolve()
+	target, err := c.resolve(c.engines.Look)
 	if err != nil {
 		c.client.refuse(c.dialect, faultOfResolve(err))
 		return

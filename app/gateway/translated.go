@@ -87,8 +87,13 @@ func (c *call) engine() http.RoundTripper {
 // roundTripRenamed asks for the model by the engine's own name.
 func (c *call) roundTripRenamed(r *http.Request) (*http.Response, error) {
 	body := renamed(c.body, c.target.Model)
+	fresh := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	r = r.Clone(r.Context())
-	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	r.ContentLength = int64(len(body))
+	r.Body, _ = fresh() // never fails
+	if r.GetBody != nil {
+		r.GetBody = fresh
+	}
 	return c.target.Transport.RoundTrip(r)
 }
 

@@ -2,9 +2,32 @@ package gateway
 
 import (
 	"encoding/json"
+	"io"
+	"net/http"
 	"reflect"
+	"strings"
 	"testing"
+
+	"carpool/backends"
 )
+
+func TestRenamedIsTheSameWhenItIsSentAgain(t *testing.T) {
+	c := &call{body: []byte(`{"model":"box/tiny"}`), target: backends.Target{Model: "tiny", Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		again, err := r.GetBody() // as net/http does where an idle connection was closed
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := io.ReadAll(again); string(got) != `{"model":"tiny"}` || int64(len(got)) != r.ContentLength {
+			t.Errorf("%d bytes: %s", r.ContentLength, got)
+		}
+		return nil, io.EOF
+	})}}
+	req, err := http.NewRequest(http.MethodPost, "http://engine/api/show", strings.NewReader(string(c.body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = c.roundTripRenamed(req)
+}
 
 func TestRenamed(t *testing.T) {
 	for body, want := range map[string]string{

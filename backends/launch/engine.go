@@ -23,6 +23,8 @@ type engine struct {
 	stop    chan struct{} // closed by end
 	ended   chan struct{} // closed when run has returned
 
+	telling sync.Mutex // held from a change to its telling, so that they are told in their order
+
 	mu       sync.Mutex
 	state    State
 	isSet    bool   // settled is closed
@@ -168,6 +170,8 @@ func (e *engine) learn(n notice) bool {
 
 // set changes the state and tells of it.
 func (e *engine) set(change func(*State)) {
+	e.telling.Lock()
+	defer e.telling.Unlock()
 	e.mu.Lock()
 	before := e.state.Status
 	change(&e.state)

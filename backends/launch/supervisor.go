@@ -14,8 +14,8 @@ import (
 // Options are fixed for a supervisor's life.
 type Options struct {
 	LogDir string // the engines' logs, engine-NAME.log; "" = none are written
-	// Changed is told each new state, from the goroutine of its engine, which
-	// waits for it. nil = not told.
+	// Changed is told each new state, one after the other, from a goroutine of its
+	// engine, which waits for it. It must not call Start or Stop. nil = not told.
 	Changed func(State)
 }
 

@@ -130,6 +130,9 @@ func TestFile(t *testing.T) {
 		{"vision", Vision{Seed: 1}.File(), "mistral3", map[string][]uint64{
 			"v.patch_conv.weight": {14, 14, 3, 64}, "mm.patch_merger.merging_layer.weight": {256, 64},
 		}},
+		{"parrot", Parrot{Lines: []Line{{":", []string{"▁hello", "▁people"}}}}.File(), "llama", map[string][]uint64{
+			"token_embd.weight": {512, 452}, "output.weight": {512, 452},
+		}},
 	}
 	for _, m := range models {
 		t.Run(m.name, func(t *testing.T) {
@@ -213,6 +216,36 @@ func TestFileNeverEndsByItself(t *testing.T) {
 	word := p.data[at+300*row:][:row]
 	if bytes.Equal(word, make([]byte, row)) {
 		t.Error("a word has none")
+	}
+}
+
+// TestParrotKnowsWhatComesNext follows a line through the rows of the output: the
+// row of each token has its only one at the token before it.
+func TestParrotKnowsWhatComesNext(t *testing.T) {
+	p := parse(t, encode(t, Parrot{Lines: []Line{{":", []string{"▁hello", "▁people"}}, {"=", []string{"▁bye"}}}}.File()))
+	tokens := p.pairs["tokenizer.ggml.tokens"].([]any)
+	row := func(tensor, token string) (ones []string) {
+		i := slices.Index(tokens, any(token))
+		if i < 0 {
+			t.Fatalf("no token %q", token)
+		}
+		for j, x := range p.data[p.tensors[tensor].offset+uint64(i)*512*2:][:512*2] {
+			if j%2 == 1 && x == byte(half(1)>>8) {
+				ones = append(ones, tokens[j/2].(string))
+			}
+		}
+		return ones
+	}
+	for token, want := range map[string][]string{"▁hello": {":"}, "▁people": {"▁hello"}, "▁bye": {"="}, "</s>": {"▁people", "▁bye"}, "▁the": nil} {
+		got := row("output.weight", token)
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%q comes after %q, want %q", token, got, want)
+		}
+		if got := row("token_embd.weight", token); !slices.Equal(got, []string{token}) {
+			t.Errorf("%q looks like %q", token, got)
+		}
 	}
 }
 

@@ -21,14 +21,15 @@ const (
 const blockLen = 32 // numbers in a block of Q80
 
 // Tensor is described by the distribution of its numbers: even over
-// Mean ± √3·Std.
+// Mean ± √3·Std, unless Ones says what they are.
 type Tensor struct {
 	Name  string
 	Type  Type
 	Shape []int // Shape[0] is the length of a row
 	Mean  float32
 	Std   float32
-	Blank int // this many rows at the start are zero
+	Blank int     // this many rows at the start are zero
+	Ones  [][]int // of each row, the columns that are one; the others are zero. nil = drawn
 }
 
 func (t Tensor) size() (uint64, error) {
@@ -70,9 +71,15 @@ func (t Tensor) write(e *encoder, seed uint64) {
 	row := make([]float32, t.Shape[0])
 	var b []byte
 	for i := range rows {
-		if i < t.Blank {
+		switch {
+		case t.Ones != nil:
 			clear(row)
-		} else {
+			for _, column := range t.Ones[i] {
+				row[column] = 1
+			}
+		case i < t.Blank:
+			clear(row)
+		default:
 			t.draw(row, r)
 		}
 		b = encodeRow(b[:0], t.Type, row)
