@@ -71,8 +71,11 @@ func (o *leftOut) shorten(blocks *[]engineBlock) bool {
 }
 
 func (o *leftOut) cutModel(b *engineBlock) {
-	b.models = b.models[:len(b.models)-1]
-	o.models++
+	last := len(b.models) - 1
+	if b.models[last].kind == ofModel { // and not a word on why there is none
+		o.models++
+	}
+	b.models = b.models[:last]
 }
 
 // joined are the lines of the blocks, and one for what was left out.

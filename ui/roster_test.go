@@ -128,3 +128,11 @@ func TestFit_ListsSixModelsAtTheMost(t *testing.T) {
 		t.Errorf("got\n%s", told(lines))
 	}
 }
+
+func TestFit_CountsNoModelWhereThereIsNone(t *testing.T) {
+	s := idle()
+	s.Engines[0].Models = nil
+	if got := told(fit(engineBlocks(s), 1, one)); strings.Contains(got, "more") || strings.Contains(got, "No model") {
+		t.Errorf("got\n%s", got)
+	}
+}
