@@ -7,6 +7,7 @@ package app
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -60,14 +61,20 @@ type Window func(ctx context.Context, a *App) error
 // Setting describes one key of the settings.
 type Setting = config.Setting
 
-// These are said of engines that Carpool runs or could run; see package launch.
+// What front ends need of package launch, which they may not know.
 type (
-	EngineKind    = launch.Kind
+	// EngineKind is the make of an engine that Carpool can run.
+	EngineKind = launch.Kind
+	// EngineProgram is the program of one, found on this machine.
 	EngineProgram = launch.Program
-	EngineWanted  = launch.Wanted
-	EngineState   = launch.State
-	EngineCheck   = launch.Check
-	EngineGuide   = launch.Guide
+	// EngineWanted says how one is to be started.
+	EngineWanted = launch.Wanted
+	// EngineState is one that Carpool runs, or ran.
+	EngineState = launch.State
+	// EngineCheck is how many requests an engine runs at once, and how to change that.
+	EngineCheck = launch.Check
+	// EngineGuide is the steps to do so.
+	EngineGuide = launch.Guide
 )
 
 // App is a running Carpool. Its methods may be called from any goroutine.
@@ -95,10 +102,11 @@ type App struct {
 	recorder     *recorder
 	live         live
 
-	settings    sync.Mutex             // held from verifying a change to its end
-	saved       config.Config          // without overrides; guarded by settings
-	grouped     map[string]string      // the groups in force; guarded by settings
-	fileProblem atomic.Pointer[string] // the file was edited into something unusable; nil = it was not
+	settings    sync.Mutex                    // held from verifying a change to its end
+	saved       config.Config                 // without overrides; guarded by settings
+	grouped     map[string]string             // the groups in force; guarded by settings
+	trusted     atomic.Pointer[x509.CertPool] // by engines, the last ones that could be read
+	fileProblem atomic.Pointer[string]        // the file was edited into something unusable; nil = it was not
 	config      atomic.Pointer[config.Config]
 
 	watchers watchers

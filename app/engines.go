@@ -24,10 +24,13 @@ func (a *App) engineSettings(c config.Config) backends.Settings {
 			s.Engines = append(s.Engines, e)
 		}
 	}
-	var err error
-	if s.Authorities, err = c.Engines.Authorities(); err != nil { // the file was good when it was set
+	trusted, err := c.Engines.Authorities()
+	if err != nil { // the file was good when it was set
 		a.log.Warn("certificates", "error", err)
+		trusted = a.trusted.Load()
 	}
+	a.trusted.Store(trusted)
+	s.Authorities = trusted
 	return s
 }
 

@@ -114,6 +114,7 @@ type Target struct {
 	// Prefixed says that the engine was picked by its name, as "engine/model", so
 	// that what was asked for is no name that it knows.
 	Prefixed bool
+	Why      string // why this one of several that have the model; "" = it alone has it
 }
 
 // Errors of Resolve and Preferred.

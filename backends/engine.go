@@ -111,8 +111,7 @@ func (l look) identify(ctx context.Context, p *probed) {
 		c := l.client(l.key(m.kind))
 		r, err := m.probe(ctx, c, l.url)
 		if err == nil && m.study != nil && l.stranger {
-			p.studied = new(facts)
-			*p.studied, err = m.study(ctx, c, l.url)
+			p.studied = l.study(ctx, m, c)
 		}
 		odd, isOdd := errors.AsType[*unexpected](err)
 		if i == 0 || !isOdd || odd.key {
@@ -122,6 +121,18 @@ func (l look) identify(ctx context.Context, p *probed) {
 			return
 		}
 	}
+}
+
+// study asks what does not change. An engine that cannot tell is taken for one that
+// serves OpenAI's API alone: the rest is translated.
+func (l look) study(ctx context.Context, m maker, c *http.Client) *facts {
+	ctx, cancel := context.WithTimeout(ctx, studyTimeout)
+	defer cancel()
+	f, err := m.study(ctx, c, l.url)
+	if err != nil {
+		f = facts{apis: []API{OpenAIAPI}}
+	}
+	return &f
 }
 
 // client asks the engine with a key; "" = without.

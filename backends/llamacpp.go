@@ -88,7 +88,12 @@ func probeLlamaCPP(ctx context.Context, c *http.Client, base *url.URL) (report, 
 	return r, nil
 }
 
+// studyLlamaCPP lets a server sleep: a request, though an empty one, might wake it.
 func studyLlamaCPP(ctx context.Context, c *http.Client, base *url.URL) (facts, error) {
+	var props llamaProps
+	if err := getJSON(ctx, c, base.JoinPath("props"), "llama.cpp", &props); err != nil || props.Sleeping {
+		return facts{apis: []API{OpenAIAPI}}, err
+	}
 	apis, err := studyAPIs(ctx, c, base)
 	return facts{apis: apis}, err
 }

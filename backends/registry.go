@@ -17,6 +17,7 @@ const (
 	probeRemote  = 30 * time.Second // while one elsewhere is down
 	probeStrange = time.Minute      // where something that is no engine answers at a usual place
 	probeTimeout = 10 * time.Second // of one probe, all its calls together
+	studyTimeout = 3 * time.Second  // of what is asked once more of one that has come up
 	listFresh    = 5 * time.Second  // age of a list that is believed
 	firstProbe   = 3 * time.Second  // Resolve waits so long for an engine never probed
 	loadLongest  = 5 * time.Minute  // and so long for one that loads its model, as Ollama does

@@ -293,10 +293,13 @@ func (r *Registry) pick(all []holder, loads map[string]Load, now time.Time) (Tar
 	if len(awake) == 0 {
 		return Target{}, soonest
 	}
-	best, _ := choose(contenders)
+	best, why := choose(contenders)
 	h := awake[best]
 	t := r.target(h.engine, h.model)
 	t.Prefixed = h.prefixed
+	if len(all) > 1 {
+		t.Why = why
+	}
 	return t, nil
 }
 
@@ -314,7 +317,7 @@ func (r *Registry) unknown(model string, now time.Time) (Target, error) {
 		}
 	}
 	switch {
-	case len(up) == 1 && up[0].info.answersAnyName():
+	case len(up) == 1 && up[0].info.answersAnyName() && r.isAlone(up[0]):
 		return r.pick([]holder{{up[0], up[0].info.Models[0].Name, false}}, nil, now)
 	case len(up) == 1 && up[0].info.Kind == KindOllama:
 		return r.pick([]holder{{up[0], model, false}}, nil, now)
@@ -324,6 +327,12 @@ func (r *Registry) unknown(model string, now time.Time) (Target, error) {
 		return Target{}, r.noEngine()
 	}
 	return Target{}, r.onlyDemo(model)
+}
+
+// isAlone reports whether no other engine is known that may have a model, also if
+// it is down now.
+func (r *Registry) isAlone(e *engine) bool {
+	return !slices.ContainsFunc(r.engines, func(o *engine) bool { return o != e && (o.found || o.wanted) })
 }
 
 // notThere says that no engine has a model, in the words that Ollama's clients

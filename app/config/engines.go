@@ -114,6 +114,20 @@ func checkEngineKey(v string) error {
 	return nil
 }
 
+// checkKeysOf refuses keys of engines that cannot be: an item that was written the
+// wrong way round would show its key. The error does not quote it.
+func checkKeysOf(e Engines) error {
+	for _, item := range e.Keys {
+		_, name := pair(item)
+		listed := slices.ContainsFunc(e.Items(), func(i EngineItem) bool { return i.Name == name })
+		kind := slices.ContainsFunc(engineKinds, func(k string) bool { return name == k || strings.HasPrefix(name, k+"-") })
+		if !listed && !kind {
+			return errors.New("engines.keys: an item is key=engine, and its engine is neither in engines.list nor " + strings.Join(engineKinds, ", "))
+		}
+	}
+	return nil
+}
+
 func checkEngineGroup(v string) error {
 	name, group := pair(v)
 	if checkEngineName(name) != nil || group == "" {

@@ -25,7 +25,7 @@ func checkAnthropic(t *testing.T, base string, e described) (left int) {
 		return []anthropic.MessageParam{anthropic.NewUserMessage(anthropic.NewTextBlock(text))}
 	}
 	ask := anthropic.MessageNewParams{
-		Model: anthropic.Model(e.Chat), MaxTokens: 16, Temperature: anthropic.Float(0),
+		Model: e.Chat, MaxTokens: 16, Temperature: anthropic.Float(0),
 		System: []anthropic.TextBlockParam{{Text: "be brief"}}, Messages: user("what is the time"),
 	}
 	said := func(t *testing.T, ask anthropic.MessageNewParams, streamed bool) (whole anthropic.Message) {
@@ -70,7 +70,7 @@ func checkAnthropic(t *testing.T, base string, e described) (left int) {
 		}
 		both(t, func(t *testing.T, streamed bool) {
 			ask := anthropic.MessageNewParams{
-				Model: anthropic.Model(e.Tools.Model), MaxTokens: 200, Temperature: anthropic.Float(0), Messages: user(e.Tools.Prompt),
+				Model: e.Tools.Model, MaxTokens: 200, Temperature: anthropic.Float(0), Messages: user(e.Tools.Prompt),
 				Tools: []anthropic.ToolUnionParam{{OfTool: &anthropic.ToolParam{Name: "get_weather", InputSchema: anthropic.ToolInputSchemaParam{
 					Properties: cityParameters["properties"], Required: []string{"city"},
 				}}}},
@@ -94,7 +94,7 @@ func checkAnthropic(t *testing.T, base string, e described) (left int) {
 		}
 		both(t, func(t *testing.T, streamed bool) {
 			got := said(t, anthropic.MessageNewParams{
-				Model: anthropic.Model(e.Thinking.Model), MaxTokens: 2048, Messages: user(e.Thinking.Prompt),
+				Model: e.Thinking.Model, MaxTokens: 2048, Messages: user(e.Thinking.Prompt),
 				Thinking: anthropic.ThinkingConfigParamOfEnabled(1024),
 			}, streamed)
 			if len(got.Content) != 2 || got.Content[0].Thinking == "" || got.Content[1].Text == "" {

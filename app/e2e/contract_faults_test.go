@@ -78,14 +78,14 @@ func faultRows() []capability {
 			c.quirky(try, backendstest.SilentOverflow, backendstest.FlatErrors)
 		}},
 		{"model that has to load first", func(c *cell) {
-			switch {
-			case c.pool.kind == "ollama":
+			switch c.pool.kind {
+			case "ollama":
 				if err := c.ollama().Generate(c.Context(), &api.GenerateRequest{Model: c.Chat, KeepAlive: &api.Duration{}}, func(api.GenerateResponse) error { return nil }); err != nil {
 					c.Fatal(err)
 				}
-			case c.pool.kind == "llamacpp":
+			case "llamacpp":
 				c.scripted.Script(backendstest.Script{Status: http.StatusServiceUnavailable, Error: "Loading model"})
-			case c.pool.kind == "lmstudio":
+			case "lmstudio":
 				c.scripted.SetLoaded()
 			}
 			c.say("hello again", told())

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -38,6 +39,7 @@ type call struct {
 	about    string // X-Carpool-Supersede; "" = none
 	target   backends.Target
 	tried    []string            // engines that went away
+	first    string              // the engine that it was first for
 	next     *backends.Target    // where the call goes on; nil = nowhere else
 	asked    *translate.Exchange // what the engine will be asked; nil = the client's own words, or not prepared
 	lease    *batching.Lease
@@ -124,7 +126,11 @@ func (c *call) locate() *fault {
 // settleOn takes a target for the call's.
 func (c *call) settleOn(t backends.Target) *fault {
 	c.target = t
+	c.first = cmp.Or(c.first, t.Name)
 	c.rec.Engine, c.rec.Simulated = t.Name, t.Simulated
+	if t.Why != "" {
+		c.log.Debug("engine chosen", "id", c.id, "engine", t.Name, "model", t.Model, "reason", t.Why)
+	}
 	c.client.head.Del(numCtxHeader) // of an engine before
 	c.harmonise()
 	return c.translate()

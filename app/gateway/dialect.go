@@ -31,6 +31,9 @@ func dialectOf(path string) Dialect {
 	return Ollama
 }
 
+// refusalRoutes stand for the dialects where a refusal is put into another one.
+var refusalRoutes = map[Dialect]string{OpenAI: "/v1/chat/completions", Anthropic: "/v1/messages", Ollama: "/api/chat"}
+
 // reads reports whether clients of the dialect can read an error answer: under /v1
 // they look for an object, where LM Studio may write a text.
 func (d Dialect) reads(body []byte) bool {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -29,7 +30,7 @@ func TestErrorField(t *testing.T) {
 	}
 	t.Run("ABreakIsPassedOn", func(t *testing.T) {
 		e := &errorField{src: io.NopCloser(io.MultiReader(strings.NewReader("data: a\ner"), iotest.ErrReader(io.ErrUnexpectedEOF)))}
-		if got, err := io.ReadAll(e); string(got) != "data: a\ner" || err != io.ErrUnexpectedEOF {
+		if got, err := io.ReadAll(e); string(got) != "data: a\ner" || !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("%q, %v", got, err)
 		}
 	})

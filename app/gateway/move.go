@@ -43,9 +43,9 @@ func (c *call) wait() {
 	switch {
 	case f == nil:
 	case f.kind == backendUnavailable:
-		c.next = c.another(c.target.Name)
-		if c.next == nil {
-			c.fail(f)
+		if c.next = c.another(c.target.Name); c.next == nil {
+			c.target.Gone = nil // by now no other one has the model: it may as well be back in time
+			c.wait()
 		}
 		return
 	default:

@@ -44,6 +44,7 @@ func (c *call) exchange() {
 	proxy := httputil.ReverseProxy{
 		Rewrite: func(p *httputil.ProxyRequest) {
 			rewrite(p, c.target)
+			c.keepKeys(p.Out.Header)
 			p.Out.Header.Set("Accept-Encoding", "identity") // the tap reads plain text
 			p.Out.Body, _ = c.reader()                      // never fails
 			p.Out.GetBody = nil                             // else net/http has retries of its own
@@ -100,6 +101,15 @@ func rewrite(p *httputil.ProxyRequest, t backends.Target) {
 	}
 	if h.Get("Accept-Encoding") == "" {
 		h.Set("Accept-Encoding", "identity") // else the transport asks for gzip and unpacks it
+	}
+}
+
+// keepKeys takes the client's keys off a request that goes to another engine than
+// the one that it was meant for: they may be that one's own.
+func (c *call) keepKeys(h http.Header) {
+	if c.target.Name != c.first {
+		h.Del("Authorization")
+		h.Del("X-Api-Key")
 	}
 }
 
@@ -302,7 +312,7 @@ func (c *call) passRefusal(res *http.Response) error {
 		res.Header.Set("X-Should-Retry", "false")
 	}
 	if err != nil && !c.dialect.reads(head[:n]) {
-		head = translate.Refusal(c.in.URL.Path, res.StatusCode, head[:n])
+		head = translate.Refusal(refusalRoutes[c.dialect], res.StatusCode, head[:n])
 		n = len(head)
 		res.ContentLength = int64(n)
 		res.Header.Set("Content-Length", strconv.Itoa(n))

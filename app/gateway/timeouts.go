@@ -64,6 +64,9 @@ func (w *watchdog) again(d time.Duration) {
 }
 
 func (w *watchdog) look() {
+	if w.done.Load() {
+		return // stop came while the timer fired
+	}
 	limit, since := time.Duration(w.limit.Load()), w.since.Load()
 	if since < 0 {
 		w.again(limit)
