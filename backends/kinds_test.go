@@ -228,6 +228,40 @@ func TestKinds(t *testing.T) {
 			})
 	})
 
+	t.Run("NoModelStandsInForOneOfAnEngineThatIsDown", func(t *testing.T) {
+		inWorldOf(t, Settings{Engines: []Source{{Name: "box", URL: "http://10.0.0.9:11434"}}},
+			map[string]func(testing.TB) *backendstest.Engine{"127.0.0.1:8080": backendstest.NewLlamaServerInMemory},
+			func(w *world, _ map[string]*backendstest.Engine) {
+				w.run()
+				wants(t, w.serves("gpt-4o", ""), ErrUnknownModel, "model 'gpt-4o' not found")
+				_ = w.serves("llamacpp/gpt-4o", "llamacpp")
+			})
+	})
+
+	t.Run("LlamaServerIsLeftToSleep", func(t *testing.T) {
+		inWorldOf(t, Settings{}, map[string]func(testing.TB) *backendstest.Engine{"127.0.0.1:8080": backendstest.NewLlamaServerInMemory},
+			func(w *world, at map[string]*backendstest.Engine) {
+				e := at["127.0.0.1:8080"]
+				e.SetSleeping(true)
+				w.run()
+				w.after(time.Minute)
+				if i := w.Snapshot()[0]; !e.Sleeping() || e.Hits() != 0 || i.Health != Up || !i.Serves(OpenAIAPI) || i.Serves(AnthropicAPI) {
+					t.Errorf("asked %d times, asleep %v: %+v", e.Hits(), e.Sleeping(), i)
+				}
+			})
+	})
+
+	t.Run("AStudyWithoutAnEndIsNoReasonToBeDown", func(t *testing.T) {
+		inWorldOf(t, Settings{}, map[string]func(testing.TB) *backendstest.Engine{"127.0.0.1:1234": backendstest.NewLMStudioInMemory},
+			func(w *world, at map[string]*backendstest.Engine) {
+				at["127.0.0.1:1234"].Always(backendstest.Script{End: backendstest.Stall})
+				w.run()
+				if i := w.Snapshot()[0]; i.Health != Up || !i.Serves(OpenAIAPI) {
+					t.Errorf("%+v", i)
+				}
+			})
+	})
+
 	t.Run("OllamaServesWhatItsVersionDoes", func(t *testing.T) {
 		for version, want := range map[string]int{"0.17.4": 4, "0.13.5": 3, "0.12.0": 2, "0.0.0": 4, "main-abc": 4, "0.14.0-rc1": 3} {
 			if got := ollamaAPIs(version); len(got) != want {

@@ -58,3 +58,16 @@ func TestEnginesAreChecked(t *testing.T) {
 		}
 	}
 }
+
+func TestAKeyIsNotTakenForItsEngine(t *testing.T) {
+	c, err := config.Default().With("engines.list", "box=http://10.0.0.1:8000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for item, good := range map[string]bool{"s3cret=box": true, "s3cret=lmstudio": true, "$KEY=ollama-2": true, "box=s3cret": false, "s3cret=other": false, "s3cret=": false} {
+		_, err := c.With("engines.keys", item)
+		if (err == nil) != good || err != nil && strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%q: %v", item, err)
+		}
+	}
+}

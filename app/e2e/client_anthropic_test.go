@@ -107,7 +107,7 @@ func checkAnthropic(t *testing.T, base string, e described) (left int) {
 		defer cancel()
 		left++
 		ask := ask
-		ask.Model, ask.MaxTokens = anthropic.Model(e.Slow), 1500
+		ask.Model, ask.MaxTokens = e.Slow, 1500
 		s := client.Messages.NewStreaming(ctx, ask)
 		events := 0
 		for s.Next() {

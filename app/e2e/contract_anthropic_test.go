@@ -13,7 +13,7 @@ func (c *cell) message(model string, stream bool, change func(*anthropic.Message
 	c.Helper()
 	client := c.anthropic()
 	ask := anthropic.MessageNewParams{
-		Model: anthropic.Model(model), MaxTokens: 24, Temperature: anthropic.Float(0),
+		Model: model, MaxTokens: 24, Temperature: anthropic.Float(0),
 		Messages: []anthropic.MessageParam{anthropic.NewUserMessage(blocks...)},
 	}
 	if change != nil {

@@ -315,6 +315,22 @@ func TestAnEngineThatGoesAway(t *testing.T) {
 		t.Logf("used again after %v", time.Since(began).Round(time.Millisecond))
 	})
 
+	t.Run("KeysStayWithTheEngineThatTheyWereFor", func(t *testing.T) {
+		one, two := backendstest.New(t), backendstest.New(t)
+		f := newFleet(t, batching.Settings{}, at("one", one), at("two", two))
+		one.Always(backendstest.Script{End: backendstest.Close})
+		res := f.do(http.MethodPost, "/api/generate", body, "Authorization", "Bearer sk-one", "X-Api-Key", "sk-one")
+		if got := text(t, res); res.StatusCode != 200 || res.Header.Get("X-Carpool-Engine") != "two" {
+			t.Fatalf("%d %q", res.StatusCode, got)
+		}
+		if q, _ := one.Last("/api/generate"); q.Header.Get("Authorization") != "Bearer sk-one" {
+			t.Errorf("the first engine got %v", q.Header)
+		}
+		if q, _ := two.Last("/api/generate"); q.Header.Get("Authorization") != "" || q.Header.Get("X-Api-Key") != "" {
+			t.Errorf("the other engine got %v", q.Header)
+		}
+	})
+
 	t.Run("WithoutAnotherOneTheClientIsTold", func(t *testing.T) {
 		one := backendstest.New(t)
 		f := newFleet(t, batching.Settings{Limits: batching.Limits{Mode: batching.Fixed, Size: 1}}, at("one", one))
