@@ -55,10 +55,9 @@ e2e: ## the suite on a real Ollama server (on PATH, or built once from its modul
 	ollama="$$(app/e2e/ollama/build.sh)" && CARPOOL_OLLAMA="$$ollama" CARPOOL_NODE=required $(GO) test -tags e2e -count=1 -timeout 30m -v ./app/e2e
 
 fuzz: ## every decoder for FUZZTIME each
-	@for p in $$($(GO) list ./... ); do \
-	  for f in $$($(GO) test -list '^Fuzz' $$p 2>/dev/null | grep '^Fuzz'); do \
-	    $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(or $(FUZZTIME),60s) -fuzzminimizetime 20x $$p || exit 1; \
-	  done; \
+	@grep -rHoE --include=*_test.go '^func Fuzz[A-Za-z]+' . | sort | while IFS=: read -r file f; do \
+	  echo "$${f#func } in $${file%/*}"; \
+	  $(GO) test -run '^$$' -fuzz "^$${f#func }$$" -fuzztime $(or $(FUZZTIME),60s) -fuzzminimizetime 20x "$${file%/*}" </dev/null || exit 1; \
 	done
 
 mutants: ## plants each fault of testdata/mutants and sees the named test fail

@@ -55,8 +55,10 @@ func (c *cli) root() *cobra.Command {
 		Short: "Share one GPU among all the AI apps on a desktop",
 		Long: `Carpool shares one GPU among all the AI apps on a desktop. It sits in the tray
 and runs a local gateway, by default at http://127.0.0.1:11435, that speaks the
-APIs of Ollama and OpenAI. Point your apps at it instead of at the engine: it
-lets as many requests into the engine together as the GPU can carry.
+APIs of Ollama, OpenAI and Anthropic. Point your apps at it instead of at the
+engine: it lets as many requests into the engine together as the GPU can carry.
+It finds Ollama, LM Studio and llama.cpp's server, and uses any other engine
+that serves OpenAI's API where "carpool set engines.list" names it.
 
 Without a command it opens its window and its tray icon. Where there is no
 desktop it serves all the same. All other commands talk to the Carpool that
