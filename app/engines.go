@@ -20,9 +20,10 @@ func (a *App) engineSettings(c config.Config) backends.Settings {
 		s.Engines = append(s.Engines, backends.Source{Name: i.Name, Kind: backends.Kind(i.Kind), URL: i.URL})
 	}
 	for _, e := range a.running.all() {
-		if !slices.ContainsFunc(s.Engines, func(o backends.Source) bool { return o.Name == e.Name }) {
-			s.Engines = append(s.Engines, e)
+		if slices.ContainsFunc(s.Engines, func(o backends.Source) bool { return o.Name == e.Name }) {
+			e.Name = "" // the settings have given it to another one
 		}
+		s.Engines = append(s.Engines, e)
 	}
 	trusted, err := c.Engines.Authorities()
 	if err != nil { // the file was good when it was set

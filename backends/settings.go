@@ -22,7 +22,7 @@ type Settings struct {
 
 // Source is an engine that the settings name.
 type Source struct {
-	Name string // unique
+	Name string // unique; "" = by its kind
 	URL  string // as Ollama reads OLLAMA_HOST: host, host:port or a URL
 	Kind Kind   // "" = any: it is asked what it is
 }

@@ -168,8 +168,10 @@ func (c Config) Validate() error {
 			bad = append(bad, fmt.Errorf("%s: %w", e.Key, err))
 		}
 	}
-	if err := checkKeysOf(c.Engines); err != nil {
-		bad = append(bad, err)
+	for _, err := range []error{checkKeysOf(c.Engines), checkAddresses(c.Engines)} {
+		if err != nil {
+			bad = append(bad, err)
+		}
 	}
 	if err := checkLoop(c); err != nil {
 		bad = append(bad, err)

@@ -128,6 +128,18 @@ func checkKeysOf(e Engines) error {
 	return nil
 }
 
+// checkAddresses refuses two engines at one address: only one would be watched.
+func checkAddresses(e Engines) error {
+	at := map[string]string{}
+	for _, i := range e.Items() {
+		if other, taken := at[i.URL]; taken {
+			return fmt.Errorf("engines.list: %s and %s are at the same address", other, i.Name)
+		}
+		at[i.URL] = i.Name
+	}
+	return nil
+}
+
 func checkEngineGroup(v string) error {
 	name, group := pair(v)
 	if checkEngineName(name) != nil || group == "" {

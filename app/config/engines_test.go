@@ -41,6 +41,8 @@ func TestEnginesAreChecked(t *testing.T) {
 		"box =http://10.0.0.1":              false,
 		"box=vllm http://10.0.0.1":          false,
 		"box=openai http://a http://b":      false,
+		"box=http://a, b=openai http://a":   false,
+		"box=http://a, b=openai http://b":   true,
 		"box=ftp://10.0.0.1":                false,
 		"box=http://":                       false,
 		"box=http://10.0.0.1?key=s3cret":    false,

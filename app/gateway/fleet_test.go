@@ -244,6 +244,17 @@ func TestSeveral(t *testing.T) {
 		}
 	})
 
+	t.Run("AModelIsDeletedWhereItWasPicked", func(t *testing.T) {
+		one, two := backendstest.New(t), backendstest.New(t)
+		f := newFleet(t, batching.Settings{}, at("one", one), at("two", two))
+		if err := f.native.Delete(t.Context(), &api.DeleteRequest{Model: "two/tiny"}); err != nil {
+			t.Fatal(err)
+		}
+		if q, _ := two.Last("/api/delete"); q.Model != "tiny:latest" || one.Hits("/api/delete") > 0 {
+			t.Errorf("two was asked to delete %q, one %d times", q.Model, one.Hits("/api/delete"))
+		}
+	})
+
 	t.Run("EnginesThatHaveAModelShareItsRequests", func(t *testing.T) {
 		one, two := backendstest.New(t), backendstest.New(t)
 		one.Hold()

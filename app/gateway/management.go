@@ -31,7 +31,11 @@ func (c *call) serveManagement() {
 			c.client.refuse(c.dialect, f)
 			return
 		}
-		c.pinned = c.holder(name)
+		if engine, own, ok := c.picked(name); ok {
+			c.pinned, c.body = engine, renamed(c.body, own)
+		} else {
+			c.pinned = c.holder(name)
+		}
 	}
 	if target, ok := c.ollama(); ok {
 		c.pinned = target.Name
@@ -44,6 +48,21 @@ func (c *call) serveManagement() {
 		return
 	}
 	c.client.refuse(c.dialect, newFault(notImplemented, unmanaged(target.Info)))
+}
+
+// picked is the Ollama that a model was picked by, as "engine/model", and its own
+// name there. A copy names two models, and is left to the engine.
+func (c *call) picked(name string) (engine, own string, ok bool) {
+	if c.in.URL.Path == "/api/copy" || c.holder(name) != c.pinned {
+		return "", "", false
+	}
+	for _, e := range c.known() {
+		rest, ok := strings.CutPrefix(name, e.Name+"/")
+		if own, has := nameIn(e, rest); ok && has && e.Health == backends.Up && e.Serves(backends.OllamaAPI) {
+			return e.Name, own, true
+		}
+	}
+	return "", "", false
 }
 
 // holder is the engine that has a model, an Ollama if there is one; else the one
