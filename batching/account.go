@@ -102,10 +102,8 @@ func (l *ledger) reweigh(weights map[string]float64) {
 	}
 }
 
-// arrived notes one more waiting request. One that has waited elsewhere counts
-// since then, but for turns that the app has had meanwhile: else a flood that
-// changes engines would be overdue with each of its requests.
-func (l *ledger) arrived(a *account, since time.Time) {
+// arrived notes one more waiting request.
+func (l *ledger) arrived(a *account, now time.Time) {
 	if a.waiting+a.running == 0 {
 		l.lift(a)
 		l.idle.remove(a)
@@ -113,18 +111,30 @@ func (l *ledger) arrived(a *account, since time.Time) {
 		a.place = len(l.active)
 		l.active = append(l.active, a)
 	}
+	if a.waiting == 0 {
+		a.since = now
+		l.hungry.push(a)
+	}
+	a.waiting++
+}
+
+// returned notes that a waiting request has waited elsewhere since then. Turns
+// that the app has had meanwhile count: else a flood that changes engines would be
+// overdue with each of its requests.
+func (l *ledger) returned(a *account, since time.Time) {
 	if since.Before(a.turned) {
 		since = a.turned
 	}
-	if a.waiting == 0 {
-		a.since = since
-		l.wait(a)
-	} else if since.Before(a.since) {
-		l.hungry.remove(a)
-		a.since = since
-		l.wait(a)
+	if !since.Before(a.since) {
+		return
 	}
-	a.waiting++
+	a.since = since
+	l.hungry.remove(a)
+	before := l.hungry.last
+	for before != nil && before.since.After(since) {
+		before = before.prev
+	}
+	l.hungry.insert(a, before)
 }
 
 // lift raises an app that becomes active to the least share of the others.
@@ -152,17 +162,8 @@ func (l *ledger) turn(a *account, now time.Time) {
 	a.since = now
 	a.running++
 	if a.waiting--; a.waiting > 0 {
-		l.wait(a)
+		l.hungry.push(a)
 	}
-}
-
-// wait puts a among those that wait, behind those that have waited as long.
-func (l *ledger) wait(a *account) {
-	before := l.hungry.last
-	for before != nil && before.since.After(a.since) {
-		before = before.prev
-	}
-	l.hungry.insert(a, before)
 }
 
 // answered notes that an engine has answered t, so that its turn was one.

@@ -89,11 +89,10 @@ func (c *Core) enqueue(t *Ticket, now time.Time) {
 	t.app = c.ledger.account(t.Request.App)
 	t.outputs = t.app.outputsOf(t.Request.Key)
 	t.output = c.outputOf(t)
-	since := now
+	c.ledger.arrived(t.app, now) // first, as it may move the app's place in the line
 	if !t.Request.Since.IsZero() {
-		since = t.Queued
+		c.ledger.returned(t.app, t.Queued)
 	}
-	c.ledger.arrived(t.app, since) // first, as it may move the app's place in the line
 	q.line.push(t, t.app)
 }
 

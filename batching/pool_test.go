@@ -277,8 +277,8 @@ func TestGroup(t *testing.T) {
 		limit(c, studio, 1)
 		arrive(t, c, at(0), 1, a)
 		c.Step(at(0))
-		arrive(t, c, at(1), 1, b)
 		late := arrive(t, c, at(0), 1, batching.Request{Key: key, App: "late", Priority: batching.Background})
+		arrive(t, c, at(1), 1, b)
 		e := c.Step(at(1))
 		if len(e.Released) != 0 || e.Wake != at(10_000) {
 			t.Fatalf("released %d, wake %v", len(e.Released), e.Wake)

@@ -13,14 +13,15 @@ type Ticket struct {
 	Released time.Time // zero while it waits
 
 	state   state
+	held    bool     // waits for company, not yet in the line
+	over    bool     // it has ended, its place not yet
+	loads   bool     // it had its model loaded from nothing or in place of another one
 	queue   *queue   // of its key
 	app     *account // of who asks
 	outputs *outputs // its last answers
 	group   *group
-	held    bool          // waits for company, not yet in the line
 	ride    *Ride         // nil = it runs alone
 	seat    int           // in the ride
-	over    bool          // it has ended, its place not yet
 	freeAt  time.Time     // of a leaving ticket: when its place is free
 	number  uint64        // counts up over all keys
 	arrived time.Duration // Queued, from Core.began on
@@ -34,7 +35,6 @@ type Ticket struct {
 	prompt, cached, output int
 	charged                float64 // units for the prompt
 	metered                int     // generated tokens
-	loads                  bool    // it had its model loaded from nothing or in place of another one
 
 	// The stream reports these without the scheduler's lock: once per token is
 	// too often to take it.
