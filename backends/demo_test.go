@@ -30,7 +30,11 @@ func demo(t *testing.T, o DemoOptions, test func(t *testing.T, d *Demo)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		d := NewDemo(o)
-		defer d.Close()
+		defer func() {
+			d.Close()
+			synctest.Wait() // a connection that was being made becomes idle only now
+			d.transport.CloseIdleConnections()
+		}()
 		test(t, d)
 	})
 }
