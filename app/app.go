@@ -25,6 +25,7 @@ import (
 	"carpool/app/config"
 	"carpool/app/control"
 	"carpool/app/gateway"
+	"carpool/app/gpus"
 	"carpool/app/metrics"
 	"carpool/app/process"
 	"carpool/app/tuner"
@@ -216,12 +217,12 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 	a.launcher = a.newLauncher()
 	a.tuner = tuner.New(c, tuner.Options{
 		Engines: a.engines.Snapshot,
-		GPU:     a.sampler.Last,
+		GPU:     func(string) gpus.State { return a.gpu() },
 		Decided: a.decided,
 	})
 	a.scheduler = batching.New(tuner.Settings(c), batching.Options{
 		FirstBatch: firstBatch,
-		Mark:       func() any { return a.sampler.Last() },
+		Mark:       func() any { return a.gpu() },
 		Ended:      a.recorder.batch,
 		Switched:   a.switched,
 		Observer:   newLoads(a.tuner, func(k batching.Key) { a.metrics.Loaded(k.Engine, k.Model) }),

@@ -75,10 +75,11 @@ func (a *App) Health() Health {
 			Enabled: s.Config.Batching.Enabled, Mode: s.Config.Batching.Mode,
 			Limit: s.Limits.InFlight(), Why: s.Limits.Reason, Totals: s.Batching,
 		},
-		GPU:      s.GPU,
+		GPU:      s.GPU.Reading,
 		History:  healthHistory{OK: s.History.OK, Dropped: s.History.Dropped},
 		Problems: []string{},
 	}
+	h.GPU.Processes = nil
 	h.Models = healthModels(s)
 	h.Engines = make([]healthEngine, len(s.Engines))
 	for i, e := range s.Engines {

@@ -126,11 +126,12 @@ func (a *App) plan(ctx context.Context, w launch.Wanted) (launch.Plan, error) {
 
 // gpuMemory is what the GPU was last seen to have.
 func (a *App) gpuMemory() launch.Memory {
-	r := a.sampler.Last()
-	if r.MemoryUsed == nil || r.MemoryTotal == nil {
+	r := a.gpu()
+	free, ok := r.Free()
+	if !ok || r.MemoryTotal == nil {
 		return launch.Memory{}
 	}
-	return launch.Memory{Free: *r.MemoryTotal - min(*r.MemoryUsed, *r.MemoryTotal), Total: *r.MemoryTotal}
+	return launch.Memory{Free: free, Total: *r.MemoryTotal}
 }
 
 // runs reports whether an engine of a kind is being kept running.
@@ -193,7 +194,7 @@ func (a *App) startEngines(ctx context.Context) {
 // its slots.
 func (a *App) awaitGPU(ctx context.Context) {
 	const patience, pause = 2 * time.Second, 20 * time.Millisecond
-	for begun := time.Now(); a.sampler.Last().At.IsZero() && time.Since(begun) < patience; {
+	for begun := time.Now(); a.gpu().At.IsZero() && time.Since(begun) < patience; {
 		select {
 		case <-ctx.Done():
 			return

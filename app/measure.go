@@ -14,7 +14,7 @@ func (a *App) measured() metrics.State {
 		s.Engines = append(s.Engines, metrics.Engine{Name: e.Name, Kind: string(e.Kind), Up: e.Health == backends.Up})
 	}
 	s.Models = measuredModels(a.tuner.States(), a.scheduler.Loads(), a.tuner.Limits().InFlight())
-	if reading := a.sampler.Last(); reading.Available {
+	if reading := a.gpu(); reading.Available {
 		s.GPUs = []metrics.GPU{{Device: reading.Name, MemoryUsed: reading.MemoryUsed, MemoryTotal: reading.MemoryTotal,
 			Utilization: reading.Utilization}}
 	}

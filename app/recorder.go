@@ -5,10 +5,10 @@ import (
 	"time"
 
 	"carpool/app/gateway"
+	"carpool/app/gpus"
 	"carpool/app/metrics"
 	"carpool/app/tuner"
 	"carpool/batching"
-	"carpool/gpu"
 	"carpool/storage"
 )
 
@@ -85,7 +85,7 @@ func (r *recorder) batch(b batching.Batch) {
 		MeanWaitMS: milliseconds(b.MeanWait), MaxWaitMS: milliseconds(b.MaxWait),
 		DurationMS: milliseconds(b.Duration), Tokens: int64(b.Tokens),
 	}
-	if reading, ok := b.Mark.(gpu.Reading); ok {
+	if reading, ok := b.Mark.(gpus.State); ok {
 		row.GPUMemoryUsed = signed(reading.MemoryUsed)
 		row.GPUMemoryTotal = signed(reading.MemoryTotal)
 		row.GPUUtilization = reading.Utilization

@@ -5,11 +5,12 @@ import (
 
 	"carpool/app/config"
 	"carpool/app/gateway"
+	"carpool/app/gpus"
 	"carpool/app/tuner"
+	"carpool/app/yield"
 	"carpool/backends"
 	"carpool/backends/launch"
 	"carpool/batching"
-	"carpool/gpu"
 	"carpool/storage"
 )
 
@@ -37,7 +38,9 @@ type Snapshot struct {
 	Launch     []launch.State   `json:"launch"`     // engines that Carpool has started, also those that it has stopped
 	Launchable []launch.Program `json:"launchable"` // programs of engines on this machine
 
-	GPU       gpu.Reading   `json:"gpu"`
+	GPU       gpus.State    `json:"gpu"`  // the one that the preferred engine runs on, or that is set
+	GPUs      []gpus.State  `json:"gpus"` // all of this machine, at least one
+	Yield     yield.State   `json:"yield"`
 	History   storage.State `json:"history"`
 	Problems  []string      `json:"problems"`       // what the user should know, worst first
 	Simulated bool          `json:"simulated"`      // the demo engine serves
@@ -49,14 +52,19 @@ type Snapshot struct {
 
 // Sample is one second of the live charts.
 type Sample struct {
-	At          time.Time `json:"at"`
-	Running     int       `json:"running"`
-	Waiting     int       `json:"waiting"`
-	Limit       int       `json:"limit"` // 0 = no bound
-	TokensPS    float64   `json:"tokens_per_second"`
-	FirstP50    *float64  `json:"first_token_p50_s"` // of requests that ended in the last 10 s; nil = none did
-	FirstP95    *float64  `json:"first_token_p95_s"`
-	MemoryUsed  *uint64   `json:"gpu_memory_used_bytes"`
-	MemoryTotal *uint64   `json:"gpu_memory_total_bytes"`
-	Utilization *float64  `json:"gpu_utilization"`
+	At       time.Time `json:"at"`
+	Running  int       `json:"running"`
+	Waiting  int       `json:"waiting"`
+	Limit    int       `json:"limit"` // 0 = no bound
+	TokensPS float64   `json:"tokens_per_second"`
+	FirstP50 *float64  `json:"first_token_p50_s"` // of requests that ended in the last 10 s; nil = none did
+	FirstP95 *float64  `json:"first_token_p95_s"`
+
+	// Of Snapshot.GPU; nil = not told.
+	MemoryUsed   *uint64  `json:"gpu_memory_used_bytes"`
+	MemoryTotal  *uint64  `json:"gpu_memory_total_bytes"`
+	MemoryOurs   *uint64  `json:"gpu_memory_ours_bytes"`
+	MemoryOthers *uint64  `json:"gpu_memory_others_bytes"`
+	Utilization  *float64 `json:"gpu_utilization"`
+	Power        *float64 `json:"gpu_power_watts"`
 }

@@ -29,7 +29,8 @@ func (a *App) Snapshot() Snapshot {
 		Launch:     a.launcher.States(),
 		Launchable: a.programs.all(),
 
-		GPU:      a.sampler.Last(),
+		GPU:      a.gpu(),
+		GPUs:     a.gpus(),
 		History:  a.history(),
 		Live:     a.live.all(),
 		LogFile:  a.options.LogFile,
@@ -62,14 +63,15 @@ func (a *App) looked() bool {
 func (a *App) sample(now time.Time) Sample {
 	t := a.scheduler.Totals()
 	firsts := a.recorder.firstTokens(now)
-	reading := a.sampler.Last()
+	reading := a.gpu()
 	return Sample{
 		At: now, Running: t.InFlight, Waiting: t.QueueDepth,
 		Limit:    a.tuner.Limits().InFlight(),
 		TokensPS: a.live.rate(now, t.Tokens),
 		FirstP50: percentile(firsts, 0.50), FirstP95: percentile(firsts, 0.95),
 		MemoryUsed: reading.MemoryUsed, MemoryTotal: reading.MemoryTotal,
-		Utilization: reading.Utilization,
+		MemoryOurs: reading.Ours.Memory, MemoryOthers: reading.Others.Memory,
+		Utilization: reading.Utilization, Power: reading.Power,
 	}
 }
 

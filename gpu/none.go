@@ -10,9 +10,9 @@ func None(reason string) Reader { return none(reason) }
 
 type none string
 
-func (n none) Read(context.Context) Reading { return unavailable(time.Now(), string(n)) }
-func (n none) Close() error                 { return nil }
+func (n none) Read(context.Context) []Reading { return unavailable(time.Now(), string(n)) }
+func (n none) Close() error                   { return nil }
 
-func unavailable(now time.Time, reason string) Reading {
-	return Reading{At: now, Reason: reason}
+func unavailable(now time.Time, reason string) []Reading {
+	return []Reading{{At: now, Reason: reason}}
 }

@@ -51,7 +51,7 @@ type nvidia struct {
 	wait   time.Duration // until the retry after the next failure; 0 = the first
 }
 
-func (n *nvidia) Read(context.Context) Reading {
+func (n *nvidia) Read(context.Context) []Reading {
 	now := time.Now()
 	if n.gpu == nil {
 		if now.Before(n.retry) {
@@ -62,15 +62,14 @@ func (n *nvidia) Read(context.Context) Reading {
 		}
 	}
 
-	r := Reading{At: now, Available: true, Name: n.name, Driver: n.driver}
+	r := Reading{At: now, Available: true, Name: n.name, Driver: n.driver, Source: "NVML"}
 	m, c := n.readMemory()
 	if c.fatal() {
 		n.stop()
 		return n.failed(now, c)
 	}
 	if c == success && m.total > 0 {
-		used := m.used + m.reserved
-		r.MemoryUsed, r.MemoryTotal = &used, &m.total
+		r.MemoryUsed, r.MemoryTotal = &m.used, &m.total
 	}
 	if n.utilization {
 		percent, c := n.gpu.Utilization()
@@ -85,7 +84,7 @@ func (n *nvidia) Read(context.Context) Reading {
 		}
 	}
 	n.wait = 0
-	return r
+	return []Reading{r}
 }
 
 func (n *nvidia) start() code {
@@ -143,7 +142,7 @@ func (n *nvidia) readMemory() (memory, code) {
 	return memory{}, functionNotFound
 }
 
-func (n *nvidia) failed(now time.Time, c code) Reading {
+func (n *nvidia) failed(now time.Time, c code) []Reading {
 	n.wait = min(max(2*n.wait, firstRetry), lastRetry)
 	n.reason, n.retry = c, now.Add(n.wait)
 	return unavailable(now, c.String())

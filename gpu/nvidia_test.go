@@ -121,7 +121,7 @@ func sum(r Reading) string {
 
 func requireReading(t *testing.T, r Reader, want string) {
 	t.Helper()
-	got := r.Read(context.Background())
+	got := r.Read(context.Background())[0]
 	if sum(got) != want {
 		t.Fatalf("got %q, want %q", sum(got), want)
 	}
@@ -131,7 +131,7 @@ func requireReading(t *testing.T, r Reader, want string) {
 }
 
 func TestNVIDIA(t *testing.T) {
-	const whole = "Card/570.1 350 of 1000, 0.37"
+	const whole = "Card/570.1 300 of 1000, 0.37"
 
 	t.Run("ReadsWhatTheDriverTells", func(t *testing.T) {
 		for name, c := range map[string]struct {
@@ -145,12 +145,12 @@ func TestNVIDIA(t *testing.T) {
 			"NoMemoryFunctions": {func(d *double) {
 				d.lacks = []string{"nvmlDeviceGetMemoryInfo", "nvmlDeviceGetMemoryInfo_v2"}
 			}, "Card/570.1 ? of ?, 0.37"},
-			"NoUtilization":         {func(d *double) { d.util = notSupported }, "Card/570.1 350 of 1000, ?"},
-			"UtilizationUnknown":    {func(d *double) { d.util = unknown }, "Card/570.1 350 of 1000, ?"},
-			"UtilizationAbove100":   {func(d *double) { d.percent = 104 }, "Card/570.1 350 of 1000, 1"},
-			"NoUtilizationFunction": {func(d *double) { d.lacks = []string{"nvmlDeviceGetUtilizationRates"} }, "Card/570.1 350 of 1000, ?"},
-			"NoName":                {func(d *double) { d.lacks = []string{"nvmlDeviceGetName"} }, "/570.1 350 of 1000, 0.37"},
-			"NoDriverVersion":       {func(d *double) { d.lacks = []string{"nvmlSystemGetDriverVersion"} }, "Card/ 350 of 1000, 0.37"},
+			"NoUtilization":         {func(d *double) { d.util = notSupported }, "Card/570.1 300 of 1000, ?"},
+			"UtilizationUnknown":    {func(d *double) { d.util = unknown }, "Card/570.1 300 of 1000, ?"},
+			"UtilizationAbove100":   {func(d *double) { d.percent = 104 }, "Card/570.1 300 of 1000, 1"},
+			"NoUtilizationFunction": {func(d *double) { d.lacks = []string{"nvmlDeviceGetUtilizationRates"} }, "Card/570.1 300 of 1000, ?"},
+			"NoName":                {func(d *double) { d.lacks = []string{"nvmlDeviceGetName"} }, "/570.1 300 of 1000, 0.37"},
+			"NoDriverVersion":       {func(d *double) { d.lacks = []string{"nvmlSystemGetDriverVersion"} }, "Card/ 300 of 1000, 0.37"},
 			"NoGPU":                 {func(d *double) { d.count = 0 }, "no NVIDIA GPU"},
 			"NoCount":               {func(d *double) { d.lacks = []string{"nvmlDeviceGetCount"} }, "NVIDIA driver too old to be read"},
 			"NoHandle":              {func(d *double) { d.lacks = []string{"nvmlDeviceGetHandleByIndex"} }, "NVIDIA driver too old to be read"},

@@ -90,7 +90,7 @@ func child(t *testing.T, act, library string, env ...string) string {
 }
 
 func TestDriverLibrary(t *testing.T) {
-	const whole = "NVIDIA Fake 4090/570.00.01 4831838208 of 25769803776, 0.37\n"
+	const whole = "NVIDIA Fake 4090/570.00.01 4294967296 of 25769803776, 0.37\n"
 	t.Parallel()
 
 	t.Run("OfAnyAge", func(t *testing.T) {
@@ -102,8 +102,8 @@ func TestDriverLibrary(t *testing.T) {
 			"Complete":              {nil, nil, whole},
 			"WithoutMemoryV2":       {[]string{"WITHOUT_MEMORY_V2"}, nil, whole},
 			"WithoutMemory":         {[]string{"WITHOUT_MEMORY", "WITHOUT_MEMORY_V2"}, nil, "NVIDIA Fake 4090/570.00.01 ? of ?, 0.37\n"},
-			"WithoutUtilization":    {[]string{"WITHOUT_UTILIZATION"}, nil, "NVIDIA Fake 4090/570.00.01 4831838208 of 25769803776, ?\n"},
-			"WithoutNameAndVersion": {[]string{"WITHOUT_NAME", "WITHOUT_DRIVER_VERSION"}, nil, "/ 4831838208 of 25769803776, 0.37\n"},
+			"WithoutUtilization":    {[]string{"WITHOUT_UTILIZATION"}, nil, "NVIDIA Fake 4090/570.00.01 4294967296 of 25769803776, ?\n"},
+			"WithoutNameAndVersion": {[]string{"WITHOUT_NAME", "WITHOUT_DRIVER_VERSION"}, nil, "/ 4294967296 of 25769803776, 0.37\n"},
 			"WithoutInit":           {[]string{"WITHOUT_INIT"}, nil, "NVIDIA driver too old to be read\n"},
 			"WithOtherValues": {nil, []string{"FAKE_NVML_TOTAL=8192", "FAKE_NVML_USED=100", "FAKE_NVML_RESERVED=0", "FAKE_NVML_UTILIZATION=100"},
 				"NVIDIA Fake 4090/570.00.01 104857600 of 8589934592, 1\n"},
@@ -113,7 +113,7 @@ func TestDriverLibrary(t *testing.T) {
 			"WithUnknownError":   {nil, []string{"FAKE_NVML_INIT=999"}, "GPU driver reports an unknown error\n"},
 			"WithUnifiedMemory":  {nil, []string{"FAKE_NVML_MEMORY_ERROR=3"}, "NVIDIA Fake 4090/570.00.01 ? of ?, 0.37\n"},
 			"WithNeedForAReset":  {nil, []string{"FAKE_NVML_ERROR=16"}, "GPU needs a reset\n"},
-			"WithUtilizationOff": {nil, []string{"FAKE_NVML_UTILIZATION_ERROR=3"}, "NVIDIA Fake 4090/570.00.01 4831838208 of 25769803776, ?\n"},
+			"WithUtilizationOff": {nil, []string{"FAKE_NVML_UTILIZATION_ERROR=3"}, "NVIDIA Fake 4090/570.00.01 4294967296 of 25769803776, ?\n"},
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

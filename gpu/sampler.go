@@ -20,7 +20,7 @@ const hung = "GPU driver does not answer"
 // Sampler reads at an interval and keeps the last reading.
 type Sampler struct {
 	reader   Reader
-	last     atomic.Pointer[Reading]
+	last     atomic.Pointer[[]Reading]
 	interval atomic.Int64  // a time.Duration
 	changed  chan struct{} // holds one: the interval is new
 }
@@ -29,7 +29,7 @@ type Sampler struct {
 // under 100 ms counts as 100 ms.
 func NewSampler(r Reader, every time.Duration) *Sampler {
 	s := &Sampler{reader: r, changed: make(chan struct{}, 1)}
-	s.last.Store(&Reading{Reason: "GPU not read yet"})
+	s.last.Store(&[]Reading{{Reason: "GPU not read yet"}})
 	s.SetInterval(every)
 	return s
 }
@@ -44,10 +44,10 @@ func (s *Sampler) SetInterval(every time.Duration) {
 	}
 }
 
-// Last returns the last reading; before the first it says so in Reason. It may
-// be called from any goroutine and never waits. What the reading points to is
-// never changed.
-func (s *Sampler) Last() Reading { return *s.last.Load() }
+// Last returns the last readings, at least one; before the first it says so in
+// Reason. It may be called from any goroutine and never waits. What it returned
+// is never changed, nor may the caller change it.
+func (s *Sampler) Last() []Reading { return *s.last.Load() }
 
 // Run samples until ctx ends, then closes the reader. A read that hangs is
 // given up after 2 s and never repeated while it hangs; if it still hangs 2 s
@@ -56,7 +56,7 @@ func (s *Sampler) Last() Reading { return *s.last.Load() }
 func (s *Sampler) Run(ctx context.Context) error {
 	// One goroutine uses the reader, so that a hanging call has no rival.
 	ask := make(chan struct{})
-	answers := make(chan Reading, 1)
+	answers := make(chan []Reading, 1)
 	closed := make(chan error, 1)
 	go func() {
 		for range ask {
@@ -89,7 +89,7 @@ func (s *Sampler) Run(ctx context.Context) error {
 			s.last.Store(&r)
 		case <-limit.C:
 			if reading {
-				s.last.Store(&Reading{At: time.Now(), Reason: hung})
+				s.last.Store(&[]Reading{{At: time.Now(), Reason: hung}})
 			}
 		case <-ticker.C:
 			if !reading {
@@ -101,7 +101,7 @@ func (s *Sampler) Run(ctx context.Context) error {
 	}
 }
 
-func (s *Sampler) read(ctx context.Context) Reading {
+func (s *Sampler) read(ctx context.Context) []Reading {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
 	return s.reader.Read(ctx)

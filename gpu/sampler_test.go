@@ -35,7 +35,7 @@ func wait(d time.Duration) {
 
 func requireUsed(t *testing.T, s *gpu.Sampler, want uint64) {
 	t.Helper()
-	if r := s.Last(); !r.Available || r.MemoryUsed == nil || *r.MemoryUsed != want {
+	if r := s.Last()[0]; !r.Available || r.MemoryUsed == nil || *r.MemoryUsed != want {
 		t.Fatalf("last reading %+v, want %d used", r, want)
 	}
 }
@@ -54,7 +54,7 @@ func TestSampler(t *testing.T) {
 
 	run("SaysThatItHasNotReadYet", func(t *testing.T) {
 		r := gputest.NewReader(gputest.Busy(1, 10, 0))
-		if last := gpu.NewSampler(r, time.Second).Last(); last.Available || last.Reason != "GPU not read yet" {
+		if last := gpu.NewSampler(r, time.Second).Last()[0]; last.Available || last.Reason != "GPU not read yet" {
 			t.Fatalf("last reading %+v", last)
 		}
 	})
@@ -101,7 +101,7 @@ func TestSampler(t *testing.T) {
 		wait(2*time.Second - 1)
 		requireUsed(t, s, 1)
 		wait(1)
-		if last := s.Last(); last.Available || last.Reason != "GPU driver does not answer" || !last.At.Equal(time.Now()) {
+		if last := s.Last()[0]; last.Available || last.Reason != "GPU driver does not answer" || !last.At.Equal(time.Now()) {
 			t.Fatalf("last reading %+v", last)
 		}
 		wait(time.Hour)
@@ -121,7 +121,7 @@ func TestSampler(t *testing.T) {
 		release := r.Hang()
 		s, stop := sample(t, r, time.Second)
 		wait(2 * time.Second)
-		if last := s.Last(); last.Reason != "GPU driver does not answer" {
+		if last := s.Last()[0]; last.Reason != "GPU driver does not answer" {
 			t.Fatalf("last reading %+v", last)
 		}
 		release()

@@ -13,6 +13,7 @@ import (
 
 	"carpool/app"
 	"carpool/app/config"
+	"carpool/app/gpus"
 	"carpool/app/tuner"
 	"carpool/backends"
 	"carpool/backends/launch"
@@ -125,7 +126,7 @@ func idle() app.Snapshot {
 			URL: "http://127.0.0.1:11434", Health: backends.Up, Active: true,
 			Models: []backends.Model{{Name: "nomic-embed-text:latest", Size: 274e6},
 				{Name: "qwen3:8b", Size: 5.2e9, Loaded: true, VRAM: 6e9}, {Name: "gemma3:4b", Size: 3.3e9}}}},
-		GPU:     gpu.Reading{At: now, Reason: "no NVIDIA GPU"},
+		GPU:     gpus.State{Reading: gpu.Reading{At: now, Reason: "no NVIDIA GPU"}},
 		History: storage.State{OK: true},
 	}
 }
@@ -169,7 +170,7 @@ func busy() app.Snapshot {
 		}
 		s.Live = append(s.Live, sample)
 	}
-	s.GPU = gpu.Reading{At: now, Available: true, Name: "NVIDIA GeForce RTX 4090", MemoryUsed: bytes(12), MemoryTotal: bytes(24)}
+	s.GPU.Reading = gpu.Reading{At: now, Available: true, Name: "NVIDIA GeForce RTX 4090", MemoryUsed: bytes(12), MemoryTotal: bytes(24)}
 	return s
 }
 

@@ -20,6 +20,7 @@ import (
 	"carpool/app/config"
 	"carpool/app/control"
 	"carpool/app/gateway"
+	"carpool/app/gpus"
 	"carpool/app/tuner"
 	"carpool/backends"
 	"carpool/backends/launch"
@@ -152,7 +153,7 @@ func busy() app.Snapshot {
 				Health: backends.Up, Active: true, Models: []backends.Model{{Name: "tiny"}, {Name: "large"}}},
 			{Name: "demo", Kind: backends.KindDemo, Label: "Demo engine (simulated)", Health: backends.Up, Simulated: true},
 		},
-		GPU:      gpu.Reading{At: moment0, Available: true, Name: "RTX 4090", MemoryUsed: &used, MemoryTotal: &total, Utilization: &utilization},
+		GPU:      gpus.State{Reading: gpu.Reading{At: moment0, Available: true, Name: "RTX 4090", MemoryUsed: &used, MemoryTotal: &total, Utilization: &utilization}},
 		History:  storage.State{Path: "/state/history.db", Problem: "history paused: disk full", Dropped: 3},
 		Problems: []string{"history paused: disk full"},
 		LogFile:  "/state/carpool.log", ConfigAt: "/config/carpool.toml",

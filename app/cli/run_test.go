@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"carpool/app"
+	"carpool/app/gpus"
 	"carpool/backends"
 	"carpool/gpu"
 )
@@ -168,7 +169,7 @@ func TestAnnouncement(t *testing.T) {
 	s := busy()
 	s.Started = s.At
 	s.Engines[0].Health, s.Engines[0].Active = backends.Unknown, false
-	s.GPU, s.Problems = gpu.Reading{}, nil
+	s.GPU, s.Problems = gpus.State{}, nil
 	check := func(step string, want ...string) {
 		t.Helper()
 		if got := a.next(s); strings.Join(got, "\n") != strings.Join(want, "\n") {
@@ -178,7 +179,7 @@ func TestAnnouncement(t *testing.T) {
 	check("start", "listening at http://127.0.0.1:11435")
 	check("nothing new")
 	s.Engines[0].Health, s.Engines[0].Active = backends.Up, true
-	s.GPU = gpu.Reading{At: moment0, Reason: "no NVIDIA GPU"}
+	s.GPU.Reading = gpu.Reading{At: moment0, Reason: "no NVIDIA GPU"}
 	check("found", "engine: Ollama 0.17.4 at http://127.0.0.1:11434", "GPU: no NVIDIA GPU", "try it:",
 		`  curl http://127.0.0.1:11435/api/chat -d '{"model": "tiny", "messages": [{"role": "user", "content": "Hello"}]}'`)
 	s.At = s.At.Add(time.Minute)

@@ -28,6 +28,8 @@ type Config struct {
 	Engine   Engine   `toml:"engine" json:"engine"`
 	Engines  Engines  `toml:"engines" json:"engines"`
 	GPU      GPU      `toml:"gpu" json:"gpu"`
+	Yield    Yield    `toml:"yield" json:"yield"`
+	Energy   Energy   `toml:"energy" json:"energy"`
 	History  History  `toml:"history" json:"history"`
 	Log      Log      `toml:"log" json:"log"`
 	Window   Window   `toml:"window" json:"window"`
@@ -125,8 +127,25 @@ type Engines struct {
 
 // GPU is about reading the GPU.
 type GPU struct {
-	SampleMS   int `toml:"sample_ms" json:"sample_ms"`
-	ReserveMiB int `toml:"reserve_mib" json:"reserve_mib"`
+	Device     string `toml:"device" json:"device"` // index or UUID; "" = the one the engine runs on
+	SampleMS   int    `toml:"sample_ms" json:"sample_ms"`
+	ReserveMiB int    `toml:"reserve_mib" json:"reserve_mib"`
+}
+
+// Yield is about making way for other programs that take the GPU.
+type Yield struct {
+	Mode           string `toml:"mode" json:"mode"` // off, shrink, unload
+	Size           int    `toml:"size" json:"size"`
+	MemoryMiB      int    `toml:"memory_mib" json:"memory_mib"` // 0 = memory does not count
+	UtilizationPct int    `toml:"utilization_pct" json:"utilization_pct"`
+	Fullscreen     bool   `toml:"fullscreen" json:"fullscreen"`
+	AfterS         int    `toml:"after_s" json:"after_s"`
+	BackS          int    `toml:"back_s" json:"back_s"`
+}
+
+// Energy is about what running costs.
+type Energy struct {
+	Price string `toml:"price" json:"price"` // of a kWh, as "0.35 EUR"; "" = not known
 }
 
 // History is about the SQLite file.

@@ -16,10 +16,10 @@ import (
 	"time"
 
 	"carpool/app/config"
+	"carpool/app/gpus"
 	"carpool/backends"
 	"carpool/batching"
 	"carpool/batching/adaptive"
-	"carpool/gpu"
 )
 
 const (
@@ -39,9 +39,9 @@ type Scheduler interface {
 
 // Options are fixed for a Tuner's life.
 type Options struct {
-	Engines func() []backends.Info // called under the scheduler's lock too, so it must be quick
-	GPU     func() gpu.Reading
-	Decided func(Decision) // hears of each change, from Run or Configure; must not block; nil = none
+	Engines func() []backends.Info         // called under the scheduler's lock too, so it must be quick
+	GPU     func(engine string) gpus.State // the GPU that an engine runs on
+	Decided func(Decision)                 // hears of each change, from Run or Configure; must not block; nil = none
 }
 
 // Tuner moves the limits. Its methods may be called from any goroutine.
@@ -88,7 +88,7 @@ func (t *Tuner) governed(now time.Time, k batching.Key) *governed {
 	g := t.keys[k]
 	if g == nil {
 		t.makeRoom()
-		c := governor(t.config, t.options.GPU())
+		c := governor(t.config, t.options.GPU(k.Engine).Reading)
 		g = &governed{key: k, governor: adaptive.New(now, c), decided: now, used: now}
 		for _, e := range t.options.Engines() {
 			if e.Name == k.Engine {
@@ -155,7 +155,7 @@ func (t *Tuner) Configure(c config.Config) {
 	all := t.all()
 	t.mu.Unlock()
 	for _, g := range all {
-		g.configure(now, governor(c, t.options.GPU()))
+		g.configure(now, governor(c, t.options.GPU(g.key.Engine).Reading))
 	}
 	if t.scheduler != nil {
 		_ = t.decide(now, c, all)
@@ -222,26 +222,33 @@ func loaded(e backends.Info) []string {
 
 // lookAtGPU passes a new reading on to the models that run on this machine's GPU.
 func (t *Tuner) lookAtGPU(now time.Time, all []*governed) {
-	r := t.options.GPU()
-	if !r.At.After(t.seen) {
-		return
-	}
-	t.seen = r.At
+	latest := t.seen
 	for _, g := range all {
-		if e := t.engines[g.key.Engine]; e.Local() {
-			g.sample(now, memory(r))
+		e := t.engines[g.key.Engine]
+		if !e.Local() {
+			continue
+		}
+		if s := t.options.GPU(e.Name); s.At.After(t.seen) {
+			g.sample(now, memory(s))
+			if s.At.After(latest) {
+				latest = s.At
+			}
 		}
 	}
+	t.seen = latest
 }
 
 // memory is what a governor takes of a reading.
-func memory(r gpu.Reading) adaptive.Memory {
+func memory(r gpus.State) adaptive.Memory {
 	m := adaptive.Memory{Utilization: -1, Others: -1}
-	if r.MemoryUsed != nil && r.MemoryTotal != nil {
-		m.Used, m.Total = float64(*r.MemoryUsed)/mebibyte, float64(*r.MemoryTotal)/mebibyte
+	if free, ok := r.Free(); ok && r.MemoryTotal != nil {
+		m.Used, m.Total = float64(*r.MemoryTotal-free)/mebibyte, float64(*r.MemoryTotal)/mebibyte
 	}
 	if r.Utilization != nil {
 		m.Utilization = *r.Utilization
+	}
+	if r.Others.Utilization != nil {
+		m.Others = *r.Others.Utilization
 	}
 	return m
 }
@@ -263,7 +270,7 @@ func (t *Tuner) decide(now time.Time, c config.Config, all []*governed) (busy bo
 			t.scheduler.SetLimits(g.key, l)
 		}
 		if change != nil && t.options.Decided != nil {
-			r := t.options.GPU()
+			r := t.options.GPU(g.key.Engine)
 			change.MemoryUsed, change.MemoryTotal, change.Utilization = r.MemoryUsed, r.MemoryTotal, r.Utilization
 			t.options.Decided(*change)
 		}

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"carpool/app/config"
+	"carpool/app/gpus"
 	"carpool/app/tuner"
 	"carpool/backends"
 	"carpool/batching"
@@ -71,7 +72,7 @@ type rig struct {
 
 	mu      sync.Mutex
 	engine  backends.Info
-	reading gpu.Reading
+	reading gpus.State
 	decided []tuner.Decision
 }
 
@@ -84,7 +85,7 @@ func during(t *testing.T, c config.Config, f func(r *rig)) {
 				Preallocated: true, ParallelHint: "set OLLAMA_NUM_PARALLEL"}}
 		r.Tuner = tuner.New(c, tuner.Options{
 			Engines: func() []backends.Info { r.mu.Lock(); defer r.mu.Unlock(); return []backends.Info{r.engine} },
-			GPU:     func() gpu.Reading { r.mu.Lock(); defer r.mu.Unlock(); return r.reading },
+			GPU:     func(string) gpus.State { r.mu.Lock(); defer r.mu.Unlock(); return r.reading },
 			Decided: func(d tuner.Decision) { r.mu.Lock(); defer r.mu.Unlock(); r.decided = append(r.decided, d) },
 		})
 		ctx, cancel := context.WithCancel(t.Context())
@@ -275,7 +276,7 @@ func TestTunerReadsTheGPUOnlyForEnginesOnIt(t *testing.T) {
 				r.change(func() {
 					r.engine.Preallocated = false
 					tt.change(&r.engine)
-					r.reading = gpu.Reading{At: time.Now(), Available: true, MemoryUsed: &used, MemoryTotal: &total}
+					r.reading.Reading = gpu.Reading{At: time.Now(), Available: true, MemoryUsed: &used, MemoryTotal: &total}
 				})
 				r.run(llama, 0, 1)
 				for range 20 {

@@ -71,7 +71,7 @@ func (r *Reader) Closes() int {
 }
 
 // Read gives the next reading of the script. A reading without a time is of now.
-func (r *Reader) Read(context.Context) gpu.Reading {
+func (r *Reader) Read(context.Context) []gpu.Reading {
 	r.mu.Lock()
 	r.reads++
 	gate := r.gate
@@ -83,7 +83,7 @@ func (r *Reader) Read(context.Context) gpu.Reading {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.readings) == 0 {
-		return gpu.Reading{At: time.Now(), Reason: "no NVIDIA GPU"}
+		return []gpu.Reading{{At: time.Now(), Reason: "no NVIDIA GPU"}}
 	}
 	next := r.readings[0]
 	if len(r.readings) > 1 {
@@ -92,7 +92,7 @@ func (r *Reader) Read(context.Context) gpu.Reading {
 	if next.At.IsZero() {
 		next.At = time.Now()
 	}
-	return next
+	return []gpu.Reading{next}
 }
 
 // Close counts.

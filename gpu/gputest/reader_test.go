@@ -8,12 +8,12 @@ import (
 func TestReader(t *testing.T) {
 	t.Run("FollowsItsScript", func(t *testing.T) {
 		r := NewReader()
-		if got := r.Read(t.Context()); got.Available || got.Reason != "no NVIDIA GPU" || got.At.IsZero() {
+		if got := r.Read(t.Context())[0]; got.Available || got.Reason != "no NVIDIA GPU" || got.At.IsZero() {
 			t.Errorf("without a script: %+v", got)
 		}
 		r.Then(Busy(1, 10, 0.5), Busy(2, 10, 1))
 		for i, want := range []uint64{1, 2, 2} {
-			if got := r.Read(t.Context()); !got.Available || *got.MemoryUsed != want || got.At.IsZero() {
+			if got := r.Read(t.Context())[0]; !got.Available || *got.MemoryUsed != want || got.At.IsZero() {
 				t.Errorf("reading %d: %+v", i, got)
 			}
 		}
