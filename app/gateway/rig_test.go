@@ -298,10 +298,17 @@ func (r *rig) recorded() Record {
 	select {
 	case rec := <-r.records:
 		return rec
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience):
 		r.t.Fatal("nothing was recorded")
 	}
 	panic("unreachable")
+}
+
+// allGivenBack waits until no memory is held: a handler gives it back after the
+// client has the whole answer.
+func (r *rig) allGivenBack() {
+	r.t.Helper()
+	eventually(r.t, "all memory is given back", func() bool { return r.gateway.memory.used.Load() == 0 })
 }
 
 // noMore checks that nothing else was recorded.
@@ -332,10 +339,14 @@ func read(res *http.Response) (got string, broke bool) {
 	return string(b), err != nil
 }
 
+// patience is how long a test waits for what must happen. Only a failure takes
+// that long.
+const patience = 20 * time.Second
+
 // eventually waits until cond holds.
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); !cond(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); !cond(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("never: " + what)
 		}

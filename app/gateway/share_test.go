@@ -60,7 +60,7 @@ func (r *rig) remain(n int) {
 // settled checks that nothing of the runs is left.
 func (r *rig) settled() {
 	r.t.Helper()
-	eventually(r.t, "all memory is given back", func() bool { return r.gateway.memory.used.Load() == 0 })
+	r.allGivenBack()
 	r.gateway.runs.mu.Lock()
 	defer r.gateway.runs.mu.Unlock()
 	if n := len(r.gateway.runs.open); n > 0 {
@@ -389,9 +389,7 @@ func TestLeavingASharedRun(t *testing.T) {
 			}
 			last()
 			eventually(t, "the engine hears of it", func() bool { return engine.Canceled() == 1 })
-			for r.gateway.memory.used.Load() > 0 {
-				time.Sleep(time.Millisecond)
-			}
+			r.allGivenBack()
 			if s := r.scheduler.Snapshot(); len(s) != 1 || len(s[0].Running) != 1 || !s[0].Running[0].Leaving {
 				t.Errorf("the place is free although the engine may still work: %+v", s)
 			}
