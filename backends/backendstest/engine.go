@@ -81,10 +81,7 @@ func NewInMemory(t testing.TB) *Engine {
 func onPort(t testing.TB, k kind) *Engine {
 	t.Helper()
 	e := build(t, k)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("listen: %v", err)
-	}
+	l := Listen(t)
 	e.addr = l.Addr().String()
 	e.URL = "http://" + e.addr
 	e.server = serve.Start(l, e)
