@@ -16,13 +16,21 @@ import (
 // mean either, and a program on the other one would get our clients' prompts.
 // A machine without IPv6 gets 127.0.0.1 alone. Port 0 is one that is free on both.
 func listen(ctx context.Context, addr string) ([]net.Listener, error) {
+	var lc net.ListenConfig
+	return listenBy(ctx, addr, lc.Listen)
+}
+
+// binder is net.ListenConfig's Listen.
+type binder func(ctx context.Context, network, address string) (net.Listener, error)
+
+func listenBy(ctx context.Context, addr string, bind binder) ([]net.Listener, error) {
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen address: %w", err)
 	}
 	const most = 10
 	for tries := 1; ; tries++ {
-		all, failed, err := listenBoth(ctx, port)
+		all, failed, err := listenBoth(ctx, port, bind)
 		switch {
 		case err == nil:
 			return all, nil
@@ -33,14 +41,13 @@ func listen(ctx context.Context, addr string) ([]net.Listener, error) {
 }
 
 // listenBoth says at which address it failed.
-func listenBoth(ctx context.Context, port string) (all []net.Listener, failed string, err error) {
-	var lc net.ListenConfig
-	v4, err := lc.Listen(ctx, "tcp4", net.JoinHostPort("127.0.0.1", port))
+func listenBoth(ctx context.Context, port string, bind binder) (all []net.Listener, failed string, err error) {
+	v4, err := bind(ctx, "tcp4", net.JoinHostPort("127.0.0.1", port))
 	if err != nil {
 		return nil, net.JoinHostPort("127.0.0.1", port), err
 	}
 	port = strconv.Itoa(v4.Addr().(*net.TCPAddr).Port)
-	v6, err := lc.Listen(ctx, "tcp6", net.JoinHostPort("::1", port))
+	v6, err := bind(ctx, "tcp6", net.JoinHostPort("::1", port))
 	switch {
 	case err == nil:
 		return []net.Listener{v4, v6}, "", nil

@@ -39,6 +39,18 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+func TestTheLastBatchCounts(t *testing.T) {
+	o := quick()
+	o.Requests = o.Size // there is no other one
+	r, err := bench.Compare(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b := r.Batched.Batching; b.Batches != 1 || b.AvgBatchDuration <= 0 || b.InFlight != 0 {
+		t.Errorf("%+v", b)
+	}
+}
+
 func TestSizes(t *testing.T) {
 	rows, err := bench.Sizes(t.Context(), quick(), 100, []int{1, 4})
 	if err != nil {

@@ -81,7 +81,10 @@ func NewInMemory(t testing.TB) *Engine {
 func onPort(t testing.TB, k kind) *Engine {
 	t.Helper()
 	e := build(t, k)
-	l := Listen(t)
+	l, err := Listen()
+	if err != nil {
+		t.Fatalf("listen: %v", err)
+	}
 	e.addr = l.Addr().String()
 	e.URL = "http://" + e.addr
 	e.server = serve.Start(l, e)
