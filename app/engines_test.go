@@ -13,7 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"carpool/app"
 	"carpool/backends/backendstest"
@@ -61,14 +60,7 @@ func withOllama(t *testing.T) (o app.Options, port int) {
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
 	t.Setenv("OLLAMA_NUM_PARALLEL", "")
 	t.Setenv(engineVariable, "1")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	port = l.Addr().(*net.TCPAddr).Port
+	port = backendstest.FreePort(t)
 	o = options(t)
 	o.Engine = "http://127.0.0.1:" + strconv.Itoa(port)
 	return o, port
@@ -116,7 +108,6 @@ func TestStartedEngine(t *testing.T) {
 			t.Errorf("log %q, %v", lines, err)
 		}
 
-		killed := time.Now()
 		if err := processOf(t, s.PID).Kill(); err != nil {
 			t.Fatal(err)
 		}
@@ -124,8 +115,8 @@ func TestStartedEngine(t *testing.T) {
 			l := launched(now)
 			return l.Status == launch.Running && l.PID != s.PID && serves(now)
 		}))
-		if took := time.Since(killed); took > 5*time.Second || again.Restarts != 1 {
-			t.Errorf("after %v: %+v", took, again)
+		if again.Restarts != 1 {
+			t.Errorf("%+v", again)
 		}
 
 		a.Quit()

@@ -1,7 +1,12 @@
 package app
 
 import (
+	"context"
+	"net"
 	"slices"
+	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -9,6 +14,7 @@ import (
 	"carpool/app/metrics"
 	"carpool/app/tuner"
 	"carpool/backends"
+	"carpool/backends/backendstest"
 	"carpool/batching"
 )
 
@@ -144,6 +150,34 @@ func TestPercentile(t *testing.T) {
 	for p, want := range map[float64]float64{0.5: 3, 0.95: 5, 0.2: 1, 1: 5} {
 		if got := *percentile(values, p); got != want {
 			t.Errorf("p%v = %v, want %v", 100*p, got, want)
+		}
+	}
+}
+
+func TestAPortOfOurChoiceIsFreeOnBothAddresses(t *testing.T) {
+	var lc net.ListenConfig
+	for _, tt := range []struct {
+		addr  string
+		taken int // how often the port is another's on [::1]
+		fails bool
+	}{
+		{"127.0.0.1:0", 3, false},
+		{"127.0.0.1:0", 1000, true},
+		{"127.0.0.1:" + strconv.Itoa(backendstest.FreePort(t)), 1, true},
+	} {
+		taken := tt.taken
+		all, err := listenBy(t.Context(), tt.addr, func(ctx context.Context, network, address string) (net.Listener, error) {
+			if network == "tcp6" && taken > 0 {
+				taken--
+				return nil, syscall.EADDRINUSE
+			}
+			return lc.Listen(ctx, network, address)
+		})
+		if (err != nil) != tt.fails || err != nil && !strings.Contains(err.Error(), "taken by another program") {
+			t.Errorf("%s, taken %d times: %v", tt.addr, tt.taken, err)
+		}
+		for _, l := range all {
+			_ = l.Close()
 		}
 	}
 }

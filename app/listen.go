@@ -14,27 +14,47 @@ import (
 
 // listen binds addr's port on 127.0.0.1 and [::1]. Both, since "localhost" may
 // mean either, and a program on the other one would get our clients' prompts.
-// A machine without IPv6 gets 127.0.0.1 alone.
+// A machine without IPv6 gets 127.0.0.1 alone. Port 0 is one that is free on both.
 func listen(ctx context.Context, addr string) ([]net.Listener, error) {
+	var lc net.ListenConfig
+	return listenBy(ctx, addr, lc.Listen)
+}
+
+// binder is net.ListenConfig's Listen.
+type binder func(ctx context.Context, network, address string) (net.Listener, error)
+
+func listenBy(ctx context.Context, addr string, bind binder) ([]net.Listener, error) {
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen address: %w", err)
 	}
-	var lc net.ListenConfig
-	v4, err := lc.Listen(ctx, "tcp4", net.JoinHostPort("127.0.0.1", port))
+	const most = 10
+	for tries := 1; ; tries++ {
+		all, failed, err := listenBoth(ctx, port, bind)
+		switch {
+		case err == nil:
+			return all, nil
+		case port != "0" || tries == most || !errors.Is(err, syscall.EADDRINUSE):
+			return nil, taken(ctx, failed, err)
+		}
+	}
+}
+
+// listenBoth says at which address it failed.
+func listenBoth(ctx context.Context, port string, bind binder) (all []net.Listener, failed string, err error) {
+	v4, err := bind(ctx, "tcp4", net.JoinHostPort("127.0.0.1", port))
 	if err != nil {
-		return nil, taken(ctx, net.JoinHostPort("127.0.0.1", port), err)
+		return nil, net.JoinHostPort("127.0.0.1", port), err
 	}
 	port = strconv.Itoa(v4.Addr().(*net.TCPAddr).Port)
-	v6, err := lc.Listen(ctx, "tcp6", net.JoinHostPort("::1", port))
+	v6, err := bind(ctx, "tcp6", net.JoinHostPort("::1", port))
 	switch {
 	case err == nil:
-		return []net.Listener{v4, v6}, nil
+		return []net.Listener{v4, v6}, "", nil
 	case errors.Is(err, syscall.EADDRINUSE):
-		err = taken(ctx, net.JoinHostPort("::1", port), err)
-		return nil, errors.Join(err, v4.Close())
+		return nil, net.JoinHostPort("::1", port), errors.Join(err, v4.Close())
 	}
-	return []net.Listener{v4}, nil
+	return []net.Listener{v4}, "", nil
 }
 
 // taken says who has the port and what to do about it.
@@ -47,7 +67,7 @@ func taken(ctx context.Context, addr string, err error) error {
 
 // owner asks the program at addr what it is.
 func owner(ctx context.Context, addr string) string {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	var health struct {
 		Carpool string `json:"carpool"`

@@ -127,26 +127,28 @@ func TestWriter(t *testing.T) {
 
 	t.Run("CloseGivesUpWithItsContext", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "history.db")
-		s, err := Open(t.Context(), Options{Path: path})
-		if err != nil {
-			t.Fatal(err)
-		}
-		unlock := lockFile(t, s)
-		defer unlock()
-		s.AddRequest(Request{Started: noon})
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-		defer cancel()
-		began := time.Now()
-		err = s.Close(ctx)
-		if err == nil || !strings.Contains(err.Error(), "1 rows lost") {
-			t.Errorf("close: %v", err)
-		}
-		if st := s.State(); st.Dropped != 1 {
-			t.Errorf("state %+v", st)
-		}
-		if took := time.Since(began); took > 3*time.Second {
-			t.Errorf("close took %v", took)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			s, err := Open(t.Context(), Options{Path: path})
+			if err != nil {
+				t.Fatal(err)
+			}
+			unlock := lockFile(t, s)
+			defer unlock()
+			s.AddRequest(Request{Started: noon})
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+			defer cancel()
+			began := time.Now()
+			err = s.Close(ctx)
+			if err == nil || !strings.Contains(err.Error(), "1 rows lost") {
+				t.Errorf("close: %v", err)
+			}
+			if st := s.State(); st.Dropped != 1 {
+				t.Errorf("state %+v", st)
+			}
+			if took := time.Since(began); took > 3*time.Second {
+				t.Errorf("close took %v", took)
+			}
+		})
 	})
 
 	t.Run("CountsWhatTheQueueCannotHold", func(t *testing.T) {

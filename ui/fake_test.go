@@ -265,13 +265,13 @@ func live(t *testing.T, w *Window) {
 // eventually does what comes for Fyne's goroutine until ok.
 func (f *fakeCarpool) eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	limit := time.After(5 * time.Second)
+	limit := time.After(20 * time.Second)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		select {
 		case <-limit:
-			t.Fatalf("not within 5 s: %s", what)
+			t.Fatalf("not within 20 s: %s", what)
 		case do := <-f.queue:
 			do()
 		case <-tick.C:

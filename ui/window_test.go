@@ -100,12 +100,12 @@ func TestWindow_ADragSetsWhileItGoesOn(t *testing.T) {
 	for x := float32(40); x < 140; x += 10 {
 		slider.Dragged(&fyne.DragEvent{PointEvent: fyne.PointEvent{Position: fyne.NewPos(x, 12)}})
 	}
-	fake.eventually(t, "set before the end of the drag", func() bool { return len(fake.did()) == 1 })
+	fake.eventually(t, "set before the end of the drag", func() bool { return len(fake.did()) > 0 })
 	slider.DragEnd()
-	last := fake.did()
-	if !strings.HasSuffix(last[len(last)-1], "="+w.page.tune.size.value.value) {
-		t.Errorf("set %v, shown %s", last, w.page.tune.size.value.value)
-	}
+	fake.eventually(t, "what is shown is set", func() bool {
+		did := fake.did()
+		return strings.HasSuffix(did[len(did)-1], "="+w.page.tune.size.value.value)
+	})
 }
 
 func TestWindow_ModeIsChosen(t *testing.T) {

@@ -16,7 +16,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func quick() bench.Options {
 	o := bench.Default()
-	o.Requests, o.Delay = 16, 5*time.Millisecond
+	o.Requests, o.Delay, o.Wait = 16, 5*time.Millisecond, 5*time.Second // a batch that is not full is none of a slow machine
 	return o
 }
 
@@ -36,6 +36,18 @@ func TestCompare(t *testing.T) {
 	}
 	if r.Speedup != r.BatchedRPS/r.SerialRPS || r.Efficiency != r.Speedup/8 {
 		t.Errorf("%+v", r)
+	}
+}
+
+func TestTheLastBatchCounts(t *testing.T) {
+	o := quick()
+	o.Requests = o.Size // there is no other one
+	r, err := bench.Compare(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b := r.Batched.Batching; b.Batches != 1 || b.AvgBatchDuration <= 0 || b.InFlight != 0 {
+		t.Errorf("%+v", b)
 	}
 }
 

@@ -47,15 +47,19 @@ func run(ctx context.Context, o Options, l batching.Limits) (Result, error) {
 	if err := warmUp(ctx, client, front.address, o.Requests); err != nil {
 		return Result{}, err
 	}
-	all, ctx := errgroup.WithContext(ctx)
+	all, sending := errgroup.WithContext(ctx)
 	begun := time.Now()
 	for range o.Requests {
-		all.Go(func() error { return post(ctx, client, "http://"+front.address+"/api/generate", body) })
+		all.Go(func() error { return post(sending, client, "http://"+front.address+"/api/generate", body) })
 	}
 	if err := all.Wait(); err != nil {
 		return Result{}, err
 	}
 	took := time.Since(begun)
+	// The last clients have their answers before their batch counts as ended.
+	if err := scheduler.Shutdown(ctx); err != nil {
+		return Result{}, err
+	}
 	return Result{Requests: o.Requests, Duration: took,
 		RPS: float64(o.Requests) / took.Seconds(), Batching: scheduler.Totals()}, nil
 }

@@ -202,7 +202,7 @@ func (i instance) serve(f *fake) {
 
 func (i instance) await(done func() bool) {
 	i.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !done(); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			i.t.Fatal("it did not come about")
 		}

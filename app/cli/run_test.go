@@ -143,7 +143,7 @@ func TestOpen(t *testing.T) {
 		i.await(func() bool { status, _, _ := i.carpool("quit"); return status == 0 })
 		select {
 		case <-ended:
-		case <-time.After(10 * time.Second):
+		case <-time.After(20 * time.Second):
 			t.Error("the window stays open")
 		}
 	})

@@ -2,6 +2,7 @@ package config
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -29,12 +30,37 @@ func watch(t *testing.T, path string) <-chan change {
 	return changes
 }
 
+// overwrite changes a file in one step. text must not be shorter than what is
+// there: a file that is cut off first is empty for a moment.
+func overwrite(t *testing.T, path, text string) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString(text); err != nil {
+		t.Error(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// swap puts another file in the place of one, as many editors do.
+func swap(t *testing.T, path, text string) {
+	t.Helper()
+	draft := filepath.Join(filepath.Dir(path), "editor.tmp")
+	if err := errors.Join(os.WriteFile(draft, []byte(text), 0o600), os.Rename(draft, path)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func next(t *testing.T, changes <-chan change) change {
 	t.Helper()
 	select {
 	case c := <-changes:
 		return c
-	case <-time.After(10 * time.Second):
+	case <-time.After(20 * time.Second):
 		t.Fatal("no change was told")
 		return change{}
 	}
@@ -44,21 +70,16 @@ func TestWatch(t *testing.T) {
 	t.Run("TellsGoodAndBrokenAndAgainGood", func(t *testing.T) {
 		path := file(t, "version = 1\n")
 		changes := watch(t, path)
-		put := func(text string) {
-			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		put("version = 1\n[adaptive]\nmax = 5\n")
+		overwrite(t, path, "version = 1\n[adaptive]\nmax = 5\n")
 		if c := next(t, changes); c.err != nil || c.config.Adaptive.Max != 5 {
 			t.Errorf("got %+v", c)
 		}
-		put("version = 1\n[adaptive]\nmax = 0\n")
+		overwrite(t, path, "version = 1\n[adaptive]\nmax = 0\n")
 		if c := next(t, changes); c.err == nil {
 			t.Errorf("got %+v", c)
 		}
 		// Back to what was in force: told, since the trouble is over.
-		put("version = 1\n[adaptive]\nmax = 5\n")
+		overwrite(t, path, "version = 1\n[adaptive]\nmax = 5\n")
 		if c := next(t, changes); c.err != nil || c.config.Adaptive.Max != 5 {
 			t.Errorf("got %+v", c)
 		}
@@ -66,13 +87,7 @@ func TestWatch(t *testing.T) {
 	t.Run("SeesAReplacedFile", func(t *testing.T) {
 		path := file(t, "version = 1\n")
 		changes := watch(t, path)
-		temp := filepath.Join(filepath.Dir(path), "editor.tmp")
-		if err := os.WriteFile(temp, []byte("version = 1\n[adaptive]\nmax = 6\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Rename(temp, path); err != nil {
-			t.Fatal(err)
-		}
+		swap(t, path, "version = 1\n[adaptive]\nmax = 6\n")
 		if c := next(t, changes); c.err != nil || c.config.Adaptive.Max != 6 {
 			t.Errorf("got %+v", c)
 		}
@@ -85,9 +100,7 @@ func TestWatch(t *testing.T) {
 		}
 		// The next thing told must be the edit that follows, not the save.
 		time.Sleep(3 * settle)
-		if err := os.WriteFile(path, []byte("version = 1\n[adaptive]\nmax = 8\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		swap(t, path, "version = 1\n[adaptive]\nmax = 8\n")
 		if c := next(t, changes); c.err != nil || c.config.Adaptive.Max != 8 {
 			t.Errorf("got %+v", c)
 		}
@@ -99,9 +112,7 @@ func TestWatch(t *testing.T) {
 			t.Skip(err)
 		}
 		changes := watch(t, link)
-		if err := os.WriteFile(target, []byte("version = 1\n[adaptive]\nmax = 9\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		overwrite(t, target, "version = 1\n[adaptive]\nmax = 9\n")
 		if c := next(t, changes); c.err != nil || c.config.Adaptive.Max != 9 {
 			t.Errorf("got %+v", c)
 		}

@@ -95,7 +95,7 @@ func serve(t *testing.T, dir string, s Surface[state]) (c *Client, stop func()) 
 	})
 	t.Cleanup(stop)
 	c = Dial(dir)
-	for deadline := time.Now().Add(5 * time.Second); ; {
+	for deadline := time.Now().Add(20 * time.Second); ; {
 		var st state
 		err := c.Snapshot(t.Context(), &st)
 		if err == nil {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -21,6 +20,7 @@ import (
 	"github.com/ollama/ollama/api"
 
 	"carpool/app/e2e/gguf"
+	"carpool/backends/backendstest"
 )
 
 // The models of the suite. The first five are noise; what differs is what they
@@ -224,7 +224,7 @@ func writeModel(f gguf.File, dir string) (path, digest string, err error) {
 
 // freeAddress is a loopback address that was free a moment ago.
 func freeAddress() (string, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	l, err := backendstest.Listen()
 	if err != nil {
 		return "", err
 	}

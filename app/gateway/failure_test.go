@@ -6,12 +6,16 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httptrace"
+	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"carpool/backends"
@@ -101,25 +105,25 @@ func TestRetry(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			e := &engines{target: targetOf(t, "http://127.0.0.1:1")}
-			transport := &tries{t: t, script: tt.script}
-			e.target.Transport = transport
-			r := rigFor(t, e, Limits{}, batching.Settings{})
-			const body = `{"model":"m","prompt":"a"}`
-			res := r.post("/api/generate", body)
-			got := text(t, res)
-			if res.StatusCode != tt.status || len(transport.bodies) != len(tt.script) || e.troubles() != tt.trouble {
-				t.Errorf("%d %s after %d tries, %d troubles", res.StatusCode, got, len(transport.bodies), e.troubles())
-			}
-			for _, b := range transport.bodies {
-				if b != body {
-					t.Errorf("sent %q", b)
+			synctest.Test(t, func(t *testing.T) {
+				e := &engines{target: targetOf(t, "http://127.0.0.1:1")}
+				transport := &tries{t: t, script: tt.script}
+				e.target.Transport = transport
+				const body = `{"model":"m","prompt":"a"}`
+				w := httptest.NewRecorder()
+				rec, _ := virtually(t, e, w, "/api/generate", body)
+				if w.Code != tt.status || len(transport.bodies) != len(tt.script) || e.troubles() != tt.trouble {
+					t.Errorf("%d %s after %d tries, %d troubles", w.Code, w.Body, len(transport.bodies), e.troubles())
 				}
-			}
-			if rec := r.recorded(); rec.Status != tt.status {
-				t.Errorf("record %+v", rec)
-			}
-			r.noMore()
+				for _, b := range transport.bodies {
+					if b != body {
+						t.Errorf("sent %q", b)
+					}
+				}
+				if len(rec) != 1 || rec[0].Status != tt.status {
+					t.Errorf("records %+v", rec)
+				}
+			})
 		})
 	}
 	t.Run("GoesOnWhereAnEngineIsNotReached", func(t *testing.T) {
@@ -145,7 +149,7 @@ func TestRetry(t *testing.T) {
 				says(typeJSON, `{"done":true}`)(w, q)
 				return
 			}
-			time.Sleep(2 * idleRace)
+			time.Sleep(5 * idleRace) // from when the engine heard, not from when it was seen to be written
 			panic(http.ErrAbortHandler)
 		}), Limits{}, batching.Settings{})
 		const body = `{"model":"m","prompt":"a"}`
@@ -352,20 +356,39 @@ func TestSlowReader(t *testing.T) {
 	eventually(t, "the place is free", func() bool { return r.scheduler.Totals().InFlight == 0 })
 }
 
-func TestWriteDeadlineIsForOneWrite(t *testing.T) {
-	const pieces, pause = 30, 20 * time.Millisecond
-	r := newRig(t, http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
-		for range pieces {
-			says(typeNDJSON, chatStream[0])(w, q)
-			time.Sleep(pause)
-		}
-		says(typeNDJSON, chatStream[2])(w, q)
-	}), Limits{}, batching.Settings{})
-	r.gateway.slowWrite = pieces * pause / 3
-	got, broke := read(r.post("/api/chat", `{"model":"m","messages":[1]}`))
-	if broke || !endsWell(got) || strings.Count(got, "\n") != pieces+1 {
-		t.Errorf("broken off %v after %d lines", broke, strings.Count(got, "\n"))
+// bounded is a client's connection whose writes have a deadline.
+type bounded struct {
+	*httptest.ResponseRecorder
+	until time.Time // zero = none
+}
+
+func (b *bounded) SetWriteDeadline(until time.Time) error {
+	b.until = until
+	return nil
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if !b.until.IsZero() && !time.Now().Before(b.until) {
+		return 0, os.ErrDeadlineExceeded
 	}
+	return b.ResponseRecorder.Write(p)
+}
+
+func TestWriteDeadlineIsForOneWrite(t *testing.T) {
+	const pieces = 30
+	synctest.Test(t, func(t *testing.T) {
+		target := targetOf(t, "http://engine")
+		target.Transport = paced{contentType: typeNDJSON, pause: slowWrite * 3 / 4, ends: true,
+			pieces: append(slices.Repeat(chatStream[:1], pieces), chatStream[2])}
+		w := &bounded{ResponseRecorder: httptest.NewRecorder()}
+		rec, _ := virtually(t, &engines{target: target}, w, "/api/chat", `{"model":"m","messages":[1]}`)
+		if got := w.Body.String(); !endsWell(got) || strings.Count(got, "\n") != pieces+1 || len(rec) != 1 || rec[0].Outcome != OK {
+			t.Errorf("%d lines, records %+v", strings.Count(got, "\n"), rec)
+		}
+		if !w.until.IsZero() {
+			t.Error("the deadline outlives the request")
+		}
+	})
 }
 
 // family is a context that counts who waits for its end.

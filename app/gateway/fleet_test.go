@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -373,7 +374,8 @@ func TestAnEngineThatGoesAway(t *testing.T) {
 			}
 		}
 		res := f.post("/api/generate", `{"model":"one/tiny","prompt":"x"}`)
-		if got := text(t, res); res.StatusCode != 503 || res.Header.Get("Retry-After") != "10" || !strings.Contains(got, "is tried again in") {
+		after, _ := strconv.Atoi(res.Header.Get("Retry-After")) // what is left of 10 s
+		if got := text(t, res); res.StatusCode != 503 || after < 1 || after > 10 || !strings.Contains(got, "is tried again in") {
 			t.Errorf("%d %q, after %s", res.StatusCode, got, res.Header.Get("Retry-After"))
 		}
 		if res := f.post("/api/generate", body); res.Header.Get("X-Carpool-Engine") != "two" {

@@ -59,9 +59,7 @@ func TestManagement(t *testing.T) {
 				t.Errorf("%s %s: to the second: %v", call.route, call.body, got)
 			}
 		}
-		if used := s.gateway.memory.used.Load(); used != 0 {
-			t.Errorf("%d bytes are still held", used)
-		}
+		s.allGivenBack()
 	})
 	t.Run("IsNotForOthers", func(t *testing.T) {
 		for kind, words := range map[backends.Kind]string{

@@ -357,12 +357,10 @@ func TestCancel(t *testing.T) {
 		held := engine.Next()
 		leave, second := r.leaving("/api/chat", chat)
 		eventually(t, "the second waits", func() bool { return r.scheduler.Totals().QueueDepth == 1 })
-		left := time.Now()
 		leave()
 		<-second
-		rec := r.recorded()
-		if rec.Outcome != Canceled || rec.Status != 499 || rec.Batch != 0 || rec.Queued == 0 || time.Since(left) > time.Second {
-			t.Errorf("record %+v after %v", rec, time.Since(left))
+		if rec := r.recorded(); rec.Outcome != Canceled || rec.Status != 499 || rec.Batch != 0 || rec.Queued == 0 {
+			t.Errorf("record %+v", rec)
 		}
 		engine.Release()
 		held.Release()

@@ -171,6 +171,7 @@ type rig struct {
 	t         *testing.T
 	url       string
 	gateway   *Gateway
+	server    *http.Server
 	engines   *engines // nil = several
 	scheduler *batching.Scheduler
 	records   chan Record
@@ -235,11 +236,11 @@ func rigFor(t *testing.T, e Engines, l Limits, s batching.Settings) *rig {
 		Record:    func(rec Record) { r.records <- rec },
 		Listen:    listener.Addr().String(),
 	}, l)
-	server := &http.Server{Handler: r.gateway, ReadHeaderTimeout: time.Minute}
+	r.server = &http.Server{Handler: r.gateway, ReadHeaderTimeout: time.Minute}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = server.Serve(listener)
+		_ = r.server.Serve(listener)
 	}()
 	transport := &http.Transport{MaxIdleConnsPerHost: 100}
 	r.client = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
@@ -248,10 +249,23 @@ func rigFor(t *testing.T, e Engines, l Limits, s batching.Settings) *rig {
 	r.url = "http://" + listener.Addr().String()
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
-		_ = server.Close()
+		_ = r.server.Close()
 		<-done
 	})
 	return r
+}
+
+// virtually asks a gateway before e without a socket, so that it can be in a
+// bubble.
+func virtually(t *testing.T, e *engines, w http.ResponseWriter, path, body string) ([]Record, *batching.Scheduler) {
+	t.Helper()
+	var records []Record
+	s := batching.New(batching.Settings{CancelGrace: 2 * time.Second}, batching.Options{})
+	g := New(Options{Scheduler: s, Engines: e, Record: func(r Record) { records = append(records, r) }, Listen: "127.0.0.1:11435"}, Limits{})
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	r.Host = "127.0.0.1:11435"
+	g.ServeHTTP(w, r)
+	return records, s
 }
 
 // post sends body to path.
@@ -298,10 +312,29 @@ func (r *rig) recorded() Record {
 	select {
 	case rec := <-r.records:
 		return rec
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience):
 		r.t.Fatal("nothing was recorded")
 	}
 	panic("unreachable")
+}
+
+// ended serves no more, and waits until every handler has returned: nothing is
+// recorded after it. A handler may outlive its client.
+func (r *rig) ended() {
+	r.t.Helper()
+	r.client.CloseIdleConnections()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := r.server.Shutdown(ctx); err != nil {
+		r.t.Fatalf("the handlers do not end: %v", err)
+	}
+}
+
+// allGivenBack waits until no memory is held: a handler gives it back after the
+// client has the whole answer.
+func (r *rig) allGivenBack() {
+	r.t.Helper()
+	eventually(r.t, "all memory is given back", func() bool { return r.gateway.memory.used.Load() == 0 })
 }
 
 // noMore checks that nothing else was recorded.
@@ -332,10 +365,14 @@ func read(res *http.Response) (got string, broke bool) {
 	return string(b), err != nil
 }
 
+// patience is how long a test waits for what must happen. Only a failure takes
+// that long.
+const patience = 10 * time.Second
+
 // eventually waits until cond holds.
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); !cond(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); !cond(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("never: " + what)
 		}

@@ -60,7 +60,7 @@ func (r *rig) remain(n int) {
 // settled checks that nothing of the runs is left.
 func (r *rig) settled() {
 	r.t.Helper()
-	eventually(r.t, "all memory is given back", func() bool { return r.gateway.memory.used.Load() == 0 })
+	r.allGivenBack()
 	r.gateway.runs.mu.Lock()
 	defer r.gateway.runs.mu.Unlock()
 	if n := len(r.gateway.runs.open); n > 0 {
@@ -389,9 +389,7 @@ func TestLeavingASharedRun(t *testing.T) {
 			}
 			last()
 			eventually(t, "the engine hears of it", func() bool { return engine.Canceled() == 1 })
-			for r.gateway.memory.used.Load() > 0 {
-				time.Sleep(time.Millisecond)
-			}
+			r.allGivenBack()
 			if s := r.scheduler.Snapshot(); len(s) != 1 || len(s[0].Running) != 1 || !s[0].Running[0].Leaving {
 				t.Errorf("the place is free although the engine may still work: %+v", s)
 			}
@@ -533,8 +531,9 @@ func TestASlowReaderOfASharedRun(t *testing.T) {
 				}
 				_, _ = io.WriteString(w, `{"done":true}`+"\n")
 			}), Limits{Share: true}, batching.Settings{})
-			r.gateway.slowWrite = 500 * time.Millisecond
+			usual := r.gateway.slowWrite
 			slow := func() net.Conn { // asks and reads nothing
+				r.gateway.slowWrite = 500 * time.Millisecond
 				conn, err := net.Dial("tcp", strings.TrimPrefix(r.url, "http://"))
 				if err != nil {
 					t.Fatal(err)
@@ -550,6 +549,7 @@ func TestASlowReaderOfASharedRun(t *testing.T) {
 			if tt.leaderSlow {
 				conn = slow()
 				eventually(t, "the leader runs", func() bool { return r.scheduler.Totals().InFlight == 1 })
+				r.gateway.slowWrite = usual // only the slow one is hurried
 				quick = r.post("/api/generate", body)
 			} else {
 				quick = r.post("/api/generate", body)
@@ -655,8 +655,12 @@ func TestSharingAtRandom(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	r.ended()
 	r.settled()
-	eventually(t, "all are accounted for", func() bool { return len(r.records) >= int(answered.Load()) && engine.Running() == 0 })
+	if len(r.records) < int(answered.Load()) {
+		t.Errorf("%d records of %d answers", len(r.records), answered.Load())
+	}
+	eventually(t, "the engine is left", func() bool { return engine.Running() == 0 })
 	shared, led := 0, uint64(0)
 	for range len(r.records) {
 		rec := r.recorded()
@@ -673,7 +677,6 @@ func TestSharingAtRandom(t *testing.T) {
 	if totals := r.scheduler.Totals(); totals.Requests != led || totals.InFlight != 0 || shared == 0 || uint64(shared) != r.gateway.Stats().Shared {
 		t.Errorf("%d with a batch, %d shared, %+v", led, shared, totals)
 	}
-	r.noMore()
 }
 
 // BenchmarkExchange is one streamed answer of 64 tokens, asked for by one client:

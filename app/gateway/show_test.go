@@ -105,7 +105,5 @@ func TestShow(t *testing.T) {
 			t.Errorf("%d", res.StatusCode)
 		}
 	})
-	if used := s.gateway.memory.used.Load(); used != 0 {
-		t.Errorf("%d bytes are still held", used)
-	}
+	s.allGivenBack()
 }

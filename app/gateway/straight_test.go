@@ -302,9 +302,7 @@ func TestBody(t *testing.T) {
 				t.Errorf("%s: %d %.200s", tt.name, res.StatusCode, got)
 			}
 		}
-		if used := r.gateway.memory.used.Load(); used != 0 {
-			t.Errorf("%d bytes are still held", used)
-		}
+		r.allGivenBack()
 		if engine.Hits() != 2 {
 			t.Errorf("%d requests reached the engine", engine.Hits())
 		}
@@ -325,7 +323,7 @@ func TestBody(t *testing.T) {
 			})
 		}
 		wait.Wait()
-		eventually(t, "all is given back", func() bool { return r.gateway.memory.used.Load() == 0 })
+		r.allGivenBack()
 	})
 	t.Run("MustComeInTime", func(t *testing.T) {
 		r, _ := scripted(t, Limits{}, batching.Settings{})

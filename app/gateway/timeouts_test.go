@@ -11,8 +11,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"carpool/batching"
 )
 
 // paced is an engine in virtual time: it answers after a while, then sends
@@ -93,16 +91,11 @@ func TestTimeouts(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var rec []Record
 				target := targetOf(t, "http://engine")
 				target.Transport = tt.engine
-				s := batching.New(batching.Settings{CancelGrace: 2 * time.Second}, batching.Options{})
-				g := New(Options{Scheduler: s, Engines: &engines{target: target}, Record: func(r Record) { rec = append(rec, r) }, Listen: "127.0.0.1:11435"}, Limits{})
-				r := httptest.NewRequest("POST", tt.path, strings.NewReader(tt.body))
-				r.Host = "127.0.0.1:11435"
 				w := httptest.NewRecorder()
 				began := time.Now()
-				g.ServeHTTP(w, r)
+				rec, s := virtually(t, &engines{target: target}, w, tt.path, tt.body)
 				if took := time.Since(began); w.Code != tt.status || took != tt.after || !strings.Contains(w.Body.String(), tt.says) {
 					t.Errorf("%d after %v: %q", w.Code, took, w.Body)
 				}

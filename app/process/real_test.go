@@ -90,7 +90,7 @@ func listen(t testing.TB, address string) net.Listener {
 
 func accept(t testing.TB, l net.Listener) net.Conn {
 	t.Helper()
-	if err := l.(*net.TCPListener).SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := l.(*net.TCPListener).SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	c, err := l.Accept()

@@ -81,7 +81,7 @@ func NewInMemory(t testing.TB) *Engine {
 func onPort(t testing.TB, k kind) *Engine {
 	t.Helper()
 	e := build(t, k)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := Listen()
 	if err != nil {
 		t.Fatalf("listen: %v", err)
 	}

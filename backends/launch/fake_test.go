@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"carpool/backends/backendstest"
 )
 
 // The parts that this test binary plays when it is started again. An engine
@@ -125,6 +127,9 @@ func playLMS() int {
 		if engine.Start() != nil {
 			return 1
 		}
+		for listens(context.Background(), os.Getenv("ADDRESS")) != nil {
+			time.Sleep(lookEvery)
+		}
 		fmt.Println("Success! Server is now running on port", os.Args[4])
 	case "stop":
 		b, err := os.ReadFile(os.Getenv("PIDS"))
@@ -159,14 +164,7 @@ type bench struct {
 
 func newBench(t *testing.T, role string) *bench {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	address := "127.0.0.1:" + strconv.Itoa(backendstest.FreePort(t))
 	b := &bench{T: t, pids: filepath.Join(t.TempDir(), "pids"), logs: t.TempDir(), states: make(chan State, 1000)}
 	b.plan = fakePlan(role, address, b.pids)
 	b.Supervisor = NewSupervisor(Options{LogDir: b.logs, Changed: func(s State) { b.states <- s }})
@@ -216,7 +214,7 @@ func (b *bench) noted() (all []int) {
 func (b *bench) gone(pid int) {
 	b.Helper()
 	for begun := time.Now(); alive(pid); time.Sleep(5 * time.Millisecond) {
-		if time.Since(begun) > 12*time.Second {
+		if time.Since(begun) > 20*time.Second {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 			b.Errorf("process %d is left", pid)
 			return

@@ -28,7 +28,7 @@ n=$2
 while [ "$n" -gt 0 ] && kill -0 -"$1" 2>/dev/null; do sleep 1; n=$((n - 1)); done
 kill -KILL -"$1" 2>/dev/null`
 
-const gone = time.Second // for killed processes to end
+const gone = grace // for killed processes to end
 
 // startGroup starts cmd as the first of a new group.
 func startGroup(cmd *exec.Cmd) (*group, error) {

@@ -76,16 +76,13 @@ func TestWindow_StartsAndStopsAnEngine(t *testing.T) {
 	win.activate()
 
 	s.eventually("the program is found", func() bool { return len(c.now().Launchable) > 0 })
-	time.Sleep(1500 * time.Millisecond) // until it is offered
-	win.click(offerX, offerY)
-	s.eventually("the button starts it", func() bool {
+	win.clickUntil("the button starts it", offerX, offerY, func() bool { return len(c.now().Launch) == 1 })
+	s.eventually("it serves", func() bool {
 		now := c.now()
 		return len(now.Launch) == 1 && now.Launch[0].Status == "running" && now.Launch[0].Slots > 0 &&
 			now.Engines[0].URL == "http://127.0.0.1:11434" && now.Engines[0].Health == "up"
 	})
-	time.Sleep(1500 * time.Millisecond)
-	win.click(stopX, stopY)
-	s.eventually("the other stops it", func() bool { return c.now().Launch[0].Status == "stopped" })
+	win.clickUntil("the other stops it", stopX, stopY, func() bool { return c.now().Launch[0].Status == "stopped" })
 	if l, err := net.Listen("tcp", "127.0.0.1:11434"); err != nil {
 		t.Errorf("it still serves: %v", err)
 	} else {

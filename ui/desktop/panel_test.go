@@ -51,7 +51,7 @@ func (s *session) icon(w watcher) *panel {
 		p.property("Menu", &path)
 		p.menu = s.bus.Object(string(from), path)
 		return p
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		s.t.Fatal("no tray icon")
 		return nil
 	}

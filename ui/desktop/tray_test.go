@@ -20,7 +20,10 @@ func together(c *carpool, engine *backendstest.Engine) int {
 	for i := range 8 {
 		held := engine.Next()
 		if i == 0 {
-			c.eventually("all are in the engine or wait", func() bool { return engine.Idle() || engine.Running() == 8 })
+			c.eventually("all are in the engine or wait", func() bool {
+				now := c.now().Batching
+				return now.InFlight+now.QueueDepth == 8 && engine.Running() == now.InFlight
+			})
 			time.Sleep(200 * time.Millisecond) // for one that should not come
 		}
 		held.Release()
@@ -81,8 +84,7 @@ func TestTray_FollowsCommandLineAndWindow(t *testing.T) {
 	win.activate()
 	win.key("ctrl+b")
 	s.eventually("the window's key takes it away", checked(false))
-	win.click(toggleX, toggleY)
-	s.eventually("the window's toggle brings it back", checked(true))
+	win.clickUntil("the window's toggle brings it back", toggleX, toggleY, checked(true))
 }
 
 func TestTray_SaysWhatGoesOn(t *testing.T) {
@@ -135,18 +137,16 @@ func TestTray_KeepsTheProgramWhenTheWindowCloses(t *testing.T) {
 
 	engine.Hold()
 	wait := c.ask(1)
-	s.eventually("it runs", func() bool { return c.now().Batching.InFlight == 1 })
-	time.Sleep(1500 * time.Millisecond) // the window hears of it once a second
+	s.eventually("the window hears that it runs", func() bool { return strings.Contains(p.tooltip(), "1 running") })
 	p.click("Quit")
-	time.Sleep(time.Second) // it must not end now
+	time.Sleep(3 * time.Second) // it must not end now
 	if _, err := c.status(); err != nil {
 		t.Fatal("quits with work running, without a question")
 	}
 	win.key("Return") // the button that has the focus keeps it running
 	engine.Release()
 	wait()
-	s.eventually("nothing runs", func() bool { return c.now().Batching.InFlight == 0 })
-	time.Sleep(1500 * time.Millisecond)
+	s.eventually("the window hears that nothing runs", func() bool { return strings.Contains(p.tooltip(), "nothing is running") })
 	p.click("Quit")
 	c.mustEnd()
 }
