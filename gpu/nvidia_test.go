@@ -20,6 +20,15 @@ type double struct {
 	v2, v1  code
 	util    code
 	percent uint32
+	all     code      // what every call to the GPU returns
+	cards   []*double // the further GPUs
+
+	lists   map[string][]use
+	listed  code
+	samples []sample
+	sampled code
+	since   []uint64 // as asked
+	named   []uint32 // whose names were asked
 
 	started bool
 	log     []string
@@ -75,7 +84,47 @@ func (d *double) Count() (int, code) {
 
 func (d *double) Device(index int) (device, code) {
 	d.call("nvmlDeviceGetHandleByIndex")
+	if index > 0 {
+		return d.cards[index-1], success
+	}
 	return d, success
+}
+
+func (d *double) ProgramName(pid uint32) (string, code) {
+	d.call("nvmlSystemGetProcessName")
+	d.named = append(d.named, pid)
+	return fmt.Sprintf("/usr/bin/p%d --x=/y", pid), success
+}
+
+func (d *double) UUID() (string, code)                 { return "GPU-1", d.all }
+func (d *double) Power() (uint32, code)                { return 1500, d.or(notSupported) }
+func (d *double) EnforcedPowerLimit() (uint32, code)   { return 2500, d.or(notSupported) }
+func (d *double) PowerLimit() (uint32, code)           { return 3500, d.or(success) }
+func (d *double) Energy() (uint64, code)               { return 4500, d.or(notSupported) }
+func (d *double) Temperature() (int, code)             { return 50, d.or(notSupported) }
+func (d *double) TemperatureV() (int, code)            { return 51, d.or(success) }
+func (d *double) ClockEventReasons() (uint64, code)    { return 4, d.or(notSupported) }
+func (d *double) ClockThrottleReasons() (uint64, code) { return 4, d.or(success) }
+func (d *double) Clock() (uint32, code)                { return 1000, d.or(notSupported) }
+func (d *double) MemoryClock() (uint32, code)          { return 2000, d.or(success) }
+
+func (d *double) Running(function string, to []use) ([]use, code) {
+	if d.listed != success {
+		return to, d.listed
+	}
+	return append(to, d.lists[function]...), d.or(success)
+}
+
+func (d *double) ProcessUtilization(since uint64, to []sample) ([]sample, code) {
+	d.since = append(d.since, since)
+	return append(to, d.samples...), d.or(d.sampled)
+}
+
+func (d *double) or(c code) code {
+	if d.all != success {
+		return d.all
+	}
+	return c
 }
 
 func (d *double) Name() (string, code) {
@@ -85,17 +134,17 @@ func (d *double) Name() (string, code) {
 
 func (d *double) MemoryV2() (memory, code) {
 	d.call("nvmlDeviceGetMemoryInfo_v2")
-	return memory{total: 1000, reserved: 50, used: 300}, d.v2
+	return memory{total: 1000, reserved: 50, free: 650, used: 350}, d.or(d.v2)
 }
 
 func (d *double) Memory() (memory, code) {
 	d.call("nvmlDeviceGetMemoryInfo")
-	return memory{total: 1000, used: 350}, d.v1
+	return memory{total: 1000, free: 650, used: 350}, d.or(d.v1)
 }
 
-func (d *double) Utilization() (uint32, code) {
+func (d *double) Utilization() (gpu, memory uint32, c code) {
 	d.call("nvmlDeviceGetUtilizationRates")
-	return d.percent, d.util
+	return d.percent, 2, d.or(d.util)
 }
 
 func (d *double) starts() int { return strings.Count(strings.Join(d.log, " "), "start") }
@@ -132,6 +181,7 @@ func requireReading(t *testing.T, r Reader, want string) {
 
 func TestNVIDIA(t *testing.T) {
 	const whole = "Card/570.1 300 of 1000, 0.37"
+	const withReserve = "Card/570.1 350 of 1000, 0.37"
 
 	t.Run("ReadsWhatTheDriverTells", func(t *testing.T) {
 		for name, c := range map[string]struct {
@@ -139,8 +189,8 @@ func TestNVIDIA(t *testing.T) {
 			want   string
 		}{
 			"Everything":         {func(*double) {}, whole},
-			"OnlyMemoryVersion1": {func(d *double) { d.lacks = []string{"nvmlDeviceGetMemoryInfo_v2"} }, whole},
-			"MemoryV2Refused":    {func(d *double) { d.v2 = 25 }, whole},
+			"OnlyMemoryVersion1": {func(d *double) { d.lacks = []string{"nvmlDeviceGetMemoryInfo_v2"} }, withReserve},
+			"MemoryV2Refused":    {func(d *double) { d.v2 = 25 }, withReserve},
 			"NoMemory":           {func(d *double) { d.v2, d.v1 = notSupported, notSupported }, "Card/570.1 ? of ?, 0.37"},
 			"NoMemoryFunctions": {func(d *double) {
 				d.lacks = []string{"nvmlDeviceGetMemoryInfo", "nvmlDeviceGetMemoryInfo_v2"}
