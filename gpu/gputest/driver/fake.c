@@ -267,7 +267,7 @@ int nvmlDeviceGetUtilizationRates(void *device, struct utilization *u)
 int nvmlDeviceGetPowerUsage(void *device, u32 *milliwatts)
 {
     ENTER("nvmlDeviceGetPowerUsage");
-    *milliwatts = 123456 + 1000 * gpu;
+    *milliwatts = 123500 + 1000 * gpu;
     return SUCCESS;
 }
 
@@ -363,7 +363,8 @@ static u64 memory_of(int gpu, int k)
 static int list(int gpu, int kinds, u32 *count, struct process_v1 *v1, struct process *v3)
 {
     u32 room = *count, n = 0;
-    for (int k = 0; k < get_of("processes", gpu, 0); k++) {
+    int processes = get_of("processes", gpu, 0);
+    for (int k = 0; k < processes; k++) {
         if (!(kinds >> k % 4 & 1))
             continue;
         if (n < room && v1)
