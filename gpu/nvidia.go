@@ -71,7 +71,8 @@ type nvidia struct {
 	reason code          // why it is not started; success: it never was
 	retry  time.Time     // no start before
 	wait   time.Duration // until the retry after the next failure; 0 = the first
-	last   time.Time     // of the read before, with both clocks; zero = none
+	last   time.Time     // of the read before; zero = none
+	wall   time.Time     // the same, without the monotonic clock
 
 	join join // reused
 }
@@ -87,10 +88,10 @@ type card struct {
 
 func (n *nvidia) Read(ctx context.Context) []Reading {
 	now := time.Now()
-	if !n.last.IsZero() && slept(now.Round(0).Sub(n.last.Round(0)), now.Sub(n.last)) {
+	if !n.last.IsZero() && slept(now.Round(0).Sub(n.wall), now.Sub(n.last)) {
 		n.retry, n.wait = now, 0
 	}
-	n.last = now
+	n.last, n.wall = now, now.Round(0)
 
 	if n.broken() && !now.Before(n.retry) {
 		n.restart()

@@ -30,8 +30,8 @@ func NewReader(readings ...gpu.Reading) *Reader {
 	return r
 }
 
-// Machine returns a reader of several GPUs, which it numbers from 0, that always
-// gives these readings.
+// Machine returns a reader of several GPUs, numbered from 0, that repeats these
+// readings until ThenAll adds others.
 func Machine(readings ...gpu.Reading) *Reader {
 	r := &Reader{}
 	r.ThenAll(readings...)
