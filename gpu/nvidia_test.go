@@ -291,7 +291,7 @@ func TestNVIDIA(t *testing.T) {
 			second.all = success
 			read(2, true, false)
 			time.Sleep(time.Nanosecond)
-			if got := read(3, true, true); got[1].Throttle[0] != "power limit" || *got[1].PowerLimit != 3.5 {
+			if got := read(3, true, true); len(got[1].Throttle) != 1 || got[1].PowerLimit == nil || *got[1].PowerLimit != 3.5 {
 				t.Errorf("GPU 1: %+v", got[1])
 			}
 			d.all = uninitialized
