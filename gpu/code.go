@@ -25,6 +25,8 @@ func (c code) String() string {
 	switch c {
 	case libraryNotFound, notFound:
 		return "no NVIDIA GPU"
+	case uninitialized:
+		return "GPU driver was stopped"
 	case driverNotLoaded:
 		return "NVIDIA driver not loaded"
 	case functionNotFound:
@@ -45,12 +47,15 @@ func (c code) String() string {
 	return fmt.Sprintf("GPU driver reports error %d", int(c))
 }
 
-// fatal tells whether the driver must be started anew. Any other error
-// concerns one value only.
-func (c code) fatal() bool {
+// ends tells whether no GPU can be read until the driver is started anew.
+func (c code) ends() bool {
 	switch c {
-	case uninitialized, driverNotLoaded, gpuLost, resetRequired, versionMismatch, unknown:
+	case uninitialized, driverNotLoaded, libraryNotFound, versionMismatch:
 		return true
 	}
 	return false
 }
+
+// loses tells whether this GPU cannot be read until the driver is started anew.
+// Any other error but those that end concerns one value only.
+func (c code) loses() bool { return c == gpuLost || c == resetRequired }

@@ -88,3 +88,8 @@ func (r Reading) Free() (uint64, bool) {
 	}
 	return 0, false
 }
+
+// clear leaves only which GPU it is, and the reason why there is no more.
+func (r *Reading) clear(reason string) {
+	*r = Reading{At: r.At, Index: r.Index, UUID: r.UUID, Name: r.Name, Driver: r.Driver, Source: r.Source, Reason: reason}
+}

@@ -47,16 +47,25 @@ func (l *nvmlLibrary) Has(function string) bool {
 	return has(l.nvml.Extensions().LookupSymbol, function)
 }
 
-// has looks for a function under its name, or under the newer name by which the
+// has looks for a function under its name, or under a newer name by which the
 // binding prefers to call it.
 func has(lookup func(string) error, function string) bool {
-	return lookup(function) == nil || versioned[function] && lookup(function+"_v2") == nil
+	if lookup(function) == nil {
+		return true
+	}
+	for _, version := range versions[function] {
+		if lookup(function+version) == nil {
+			return true
+		}
+	}
+	return false
 }
 
-// versioned are the functions for which the binding takes the _v2 if there is
-// one. Memory is not among them: its _v2 is another function.
-var versioned = map[string]bool{
-	"nvmlInit": true, "nvmlDeviceGetCount": true, "nvmlDeviceGetHandleByIndex": true,
+// versions are the functions of which the binding takes the newest that there
+// is. Memory is not among them: its _v2 is another function.
+var versions = map[string][]string{
+	"nvmlInit": {"_v2"}, "nvmlDeviceGetCount": {"_v2"}, "nvmlDeviceGetHandleByIndex": {"_v2"},
+	computeList: {"_v3", "_v2"}, graphicsList: {"_v3", "_v2"}, mpsList: {"_v3", "_v2"},
 }
 
 func (l *nvmlLibrary) DriverVersion() (string, code) {
@@ -74,26 +83,119 @@ func (l *nvmlLibrary) Device(index int) (device, code) {
 	return nvmlDevice{d}, code(ret)
 }
 
-func (l *nvmlLibrary) Stop() code { return code(l.nvml.Shutdown()) }
-
-type nvmlDevice struct{ nvml.Device }
-
-func (d nvmlDevice) Name() (string, code) {
-	name, ret := d.GetName()
+func (l *nvmlLibrary) ProgramName(pid uint32) (string, code) {
+	name, ret := l.nvml.SystemGetProcessName(int(pid))
 	return name, code(ret)
 }
 
+func (l *nvmlLibrary) Stop() code { return code(l.nvml.Shutdown()) }
+
+type nvmlDevice struct{ nvml nvml.Device }
+
+func (d nvmlDevice) Name() (string, code) {
+	name, ret := d.nvml.GetName()
+	return name, code(ret)
+}
+
+func (d nvmlDevice) UUID() (string, code) {
+	uuid, ret := d.nvml.GetUUID()
+	return uuid, code(ret)
+}
+
 func (d nvmlDevice) MemoryV2() (memory, code) {
-	m, ret := d.GetMemoryInfo_v2()
-	return memory{total: m.Total, reserved: m.Reserved, used: m.Used}, code(ret)
+	m, ret := d.nvml.GetMemoryInfo_v2()
+	return memory{total: m.Total, reserved: m.Reserved, free: m.Free, used: m.Used}, code(ret)
 }
 
 func (d nvmlDevice) Memory() (memory, code) {
-	m, ret := d.GetMemoryInfo()
-	return memory{total: m.Total, used: m.Used}, code(ret)
+	m, ret := d.nvml.GetMemoryInfo()
+	return memory{total: m.Total, free: m.Free, used: m.Used}, code(ret)
 }
 
-func (d nvmlDevice) Utilization() (uint32, code) {
-	u, ret := d.GetUtilizationRates()
-	return u.Gpu, code(ret)
+func (d nvmlDevice) Utilization() (gpu, memory uint32, c code) {
+	u, ret := d.nvml.GetUtilizationRates()
+	return u.Gpu, u.Memory, code(ret)
+}
+
+func (d nvmlDevice) Power() (uint32, code) {
+	milliwatts, ret := d.nvml.GetPowerUsage()
+	return milliwatts, code(ret)
+}
+
+func (d nvmlDevice) EnforcedPowerLimit() (uint32, code) {
+	milliwatts, ret := d.nvml.GetEnforcedPowerLimit()
+	return milliwatts, code(ret)
+}
+
+func (d nvmlDevice) PowerLimit() (uint32, code) {
+	milliwatts, ret := d.nvml.GetPowerManagementLimit()
+	return milliwatts, code(ret)
+}
+
+func (d nvmlDevice) Energy() (uint64, code) {
+	millijoules, ret := d.nvml.GetTotalEnergyConsumption()
+	return millijoules, code(ret)
+}
+
+func (d nvmlDevice) Temperature() (int, code) {
+	degrees, ret := d.nvml.GetTemperature(nvml.TEMPERATURE_GPU)
+	return int(degrees), code(ret)
+}
+
+func (d nvmlDevice) TemperatureV() (int, code) {
+	t, ret := d.nvml.GetTemperatureV().V1()
+	return int(t.Temperature), code(ret)
+}
+
+func (d nvmlDevice) ClockEventReasons() (uint64, code) {
+	reasons, ret := d.nvml.GetCurrentClocksEventReasons()
+	return reasons, code(ret)
+}
+
+func (d nvmlDevice) ClockThrottleReasons() (uint64, code) {
+	reasons, ret := d.nvml.GetCurrentClocksThrottleReasons()
+	return reasons, code(ret)
+}
+
+func (d nvmlDevice) Clock() (uint32, code) {
+	mhz, ret := d.nvml.GetClockInfo(nvml.CLOCK_GRAPHICS)
+	return mhz, code(ret)
+}
+
+func (d nvmlDevice) MemoryClock() (uint32, code) {
+	mhz, ret := d.nvml.GetClockInfo(nvml.CLOCK_MEM)
+	return mhz, code(ret)
+}
+
+func (d nvmlDevice) Running(function string, to []use) ([]use, code) {
+	list := d.nvml.GetComputeRunningProcesses
+	switch function {
+	case mpsList:
+		list = d.nvml.GetMPSComputeRunningProcesses
+	case graphicsList:
+		list = d.nvml.GetGraphicsRunningProcesses
+	}
+	processes, ret := list()
+	for _, p := range processes {
+		to = append(to, use{p.Pid, p.UsedGpuMemory})
+	}
+	return to, code(ret)
+}
+
+func (d nvmlDevice) ProcessUtilization(since uint64, to []sample) (_ []sample, c code) {
+	// The binding asks how many there are, then for all, and slices beyond what it
+	// has if they became more in between.
+	defer func() {
+		if recover() != nil {
+			c = notFound
+		}
+	}()
+	samples, ret := d.nvml.GetProcessUtilization(since)
+	if ret == nvml.ERROR_INSUFFICIENT_SIZE && len(samples) == 0 {
+		return to, notFound // so it says that there is none
+	}
+	for _, s := range samples {
+		to = append(to, sample{pid: s.Pid, at: s.TimeStamp, percent: s.SmUtil})
+	}
+	return to, code(ret)
 }

@@ -3,6 +3,7 @@ package gpu
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -17,7 +18,12 @@ const (
 // hung is the reason while a read does not come back.
 const hung = "GPU driver does not answer"
 
-// Sampler reads at an interval and keeps the last reading.
+// idler is a reader that may have nothing new to tell for long: until that time,
+// unless it is zero.
+type idler interface{ Idle() time.Time }
+
+// Sampler reads at an interval and keeps the last readings. While there is no GPU
+// to read it sleeps until its reader looks for one again.
 type Sampler struct {
 	reader   Reader
 	last     atomic.Pointer[[]Reading]
@@ -34,7 +40,7 @@ func NewSampler(r Reader, every time.Duration) *Sampler {
 	return s
 }
 
-// SetInterval changes the interval; the next reading is that far away. It may
+// SetInterval changes the interval; the next read is that far away. It may
 // be called at any time, from any goroutine.
 func (s *Sampler) SetInterval(every time.Duration) {
 	s.interval.Store(int64(max(every, minInterval)))
@@ -50,13 +56,14 @@ func (s *Sampler) SetInterval(every time.Duration) {
 func (s *Sampler) Last() []Reading { return *s.last.Load() }
 
 // Run samples until ctx ends, then closes the reader. A read that hangs is
-// given up after 2 s and never repeated while it hangs; if it still hangs 2 s
+// given up after 2 s: the GPUs keep their names and are not available until it
+// comes back. It is never repeated while it hangs; if it still hangs 2 s
 // after ctx ended, Run returns an error and the reader is closed when the read
 // comes back. Run may be called once.
 func (s *Sampler) Run(ctx context.Context) error {
 	// One goroutine uses the reader, so that a hanging call has no rival.
 	ask := make(chan struct{})
-	answers := make(chan []Reading, 1)
+	answers := make(chan answer, 1)
 	closed := make(chan error, 1)
 	go func() {
 		for range ask {
@@ -71,7 +78,7 @@ func (s *Sampler) Run(ctx context.Context) error {
 	defer limit.Stop()
 
 	ask <- struct{}{}
-	reading := true
+	reading, idle := true, false
 	for {
 		select {
 		case <-ctx.Done():
@@ -84,12 +91,21 @@ func (s *Sampler) Run(ctx context.Context) error {
 			}
 		case <-s.changed:
 			ticker.Reset(time.Duration(s.interval.Load()))
-		case r := <-answers:
+		case a := <-answers:
 			reading = false
-			s.last.Store(&r)
+			s.last.Store(&a.readings)
+			every := time.Duration(s.interval.Load())
+			switch pause := time.Until(a.idle); {
+			case pause > every:
+				ticker.Reset(pause)
+				idle = true
+			case idle:
+				ticker.Reset(every)
+				idle = false
+			}
 		case <-limit.C:
 			if reading {
-				s.last.Store(&[]Reading{{At: time.Now(), Reason: hung}})
+				s.giveUp()
 			}
 		case <-ticker.C:
 			if !reading {
@@ -101,8 +117,28 @@ func (s *Sampler) Run(ctx context.Context) error {
 	}
 }
 
-func (s *Sampler) read(ctx context.Context) []Reading {
+// answer is what a read gave, and until when another would give the same.
+type answer struct {
+	readings []Reading
+	idle     time.Time
+}
+
+func (s *Sampler) read(ctx context.Context) answer {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
-	return s.reader.Read(ctx)
+	a := answer{readings: s.reader.Read(ctx)}
+	if r, ok := s.reader.(idler); ok {
+		a.idle = r.Idle()
+	}
+	return a
+}
+
+// giveUp says that the GPUs which were read last are not available.
+func (s *Sampler) giveUp() {
+	readings := slices.Clone(s.Last())
+	for i := range readings {
+		readings[i].clear(hung)
+		readings[i].At = time.Now()
+	}
+	s.last.Store(&readings)
 }

@@ -2,6 +2,7 @@ package gpu_test
 
 import (
 	"context"
+	"reflect"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -113,6 +114,46 @@ func TestSampler(t *testing.T) {
 		requireReads(t, r, 3)
 		if err := stop(); err != nil || r.Closes() != 1 {
 			t.Fatalf("run: %v, closed %d times", err, r.Closes())
+		}
+	})
+
+	run("KeepsTheNamesOfGPUsThatDoNotAnswer", func(t *testing.T) {
+		r := gputest.Machine(gputest.Busy(1, 10, 0), gputest.Busy(2, 10, 0))
+		s, stop := sample(t, r, time.Second)
+		began := time.Now()
+		release := r.Hang()
+		wait(3 * time.Second)
+		for i, got := range s.Last() {
+			want := gpu.Reading{At: began.Add(3 * time.Second), Reason: "GPU driver does not answer", Index: i, Name: "Test GPU", Driver: "1.0"}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("got %+v, want %+v", got, want)
+			}
+		}
+		wait(7 * time.Second)
+		release()
+		synctest.Wait()
+		if last := s.Last(); len(last) != 2 || !last[0].Available || !last[1].Available || !last[1].At.Equal(time.Now()) {
+			t.Errorf("last readings %+v", last)
+		}
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
+	})
+
+	run("SleepsWhileThereIsNothingToRead", func(t *testing.T) {
+		r := gputest.NewReader()
+		r.SetIdle(time.Now().Add(5 * time.Minute))
+		s, stop := sample(t, r, time.Second)
+		wait(5*time.Minute - 1)
+		requireReads(t, r, 1)
+		r.SetIdle(time.Time{})
+		r.Then(gputest.Busy(1, 10, 0))
+		wait(1)
+		requireUsed(t, s, 1)
+		wait(10 * time.Second)
+		requireReads(t, r, 12)
+		if err := stop(); err != nil {
+			t.Fatal(err)
 		}
 	})
 

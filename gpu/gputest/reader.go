@@ -4,6 +4,7 @@ package gputest
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,17 +14,28 @@ import (
 // Reader gives readings as scripted. Its methods may be called from any
 // goroutine, so that a test can change the script of a reader in use.
 type Reader struct {
-	mu       sync.Mutex
-	readings []gpu.Reading // the last one is repeated
-	gate     chan struct{} // not nil: reads hang until it is closed
-	reads    int
-	closes   int
+	mu     sync.Mutex
+	script [][]gpu.Reading // the last ones are repeated
+	idle   time.Time
+	gate   chan struct{} // not nil: reads hang until it is closed
+	reads  int
+	closes int
 }
 
-// NewReader returns a reader that gives the readings in order and repeats the
-// last. Without any it says "no NVIDIA GPU".
+// NewReader returns a reader of one GPU that gives the readings in order and
+// repeats the last. Without any it says "no NVIDIA GPU".
 func NewReader(readings ...gpu.Reading) *Reader {
-	return &Reader{readings: readings}
+	r := &Reader{}
+	r.Then(readings...)
+	return r
+}
+
+// Machine returns a reader of several GPUs, numbered from 0, that repeats these
+// readings until ThenAll adds others.
+func Machine(readings ...gpu.Reading) *Reader {
+	r := &Reader{}
+	r.ThenAll(readings...)
+	return r
 }
 
 // Busy is a reading of a GPU of total bytes with used bytes in use.
@@ -34,11 +46,47 @@ func Busy(used, total uint64, utilization float64) gpu.Reading {
 	}
 }
 
-// Then adds readings to the script.
+// Holding is r with these processes on the GPU; none: no process is on it.
+func Holding(r gpu.Reading, processes ...gpu.Process) gpu.Reading {
+	r.Processes = append([]gpu.Process{}, processes...)
+	return r
+}
+
+// Process computes on a GPU and holds memory of it, in bytes.
+func Process(pid int, name string, memory uint64, utilization float64) gpu.Process {
+	return gpu.Process{PID: pid, Name: name, Kind: gpu.Compute, Memory: &memory, Utilization: &utilization}
+}
+
+// Then adds reads of one GPU to the script.
 func (r *Reader) Then(readings ...gpu.Reading) {
+	for _, one := range readings {
+		r.ThenAll(one)
+	}
+}
+
+// ThenAll adds one read of several GPUs to the script, numbered from 0.
+func (r *Reader) ThenAll(readings ...gpu.Reading) {
+	all := slices.Clone(readings)
+	for i := range all {
+		all[i].Index = i
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.readings = append(r.readings, readings...)
+	r.script = append(r.script, all)
+}
+
+// SetIdle lets the reader say that nothing new is to be read until then.
+func (r *Reader) SetIdle(until time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.idle = until
+}
+
+// Idle is what SetIdle set.
+func (r *Reader) Idle() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.idle
 }
 
 // Hang lets every read hang, deaf to its context like a driver, until release
@@ -70,7 +118,7 @@ func (r *Reader) Closes() int {
 	return r.closes
 }
 
-// Read gives the next reading of the script. A reading without a time is of now.
+// Read gives the next readings of the script. A reading without a time is of now.
 func (r *Reader) Read(context.Context) []gpu.Reading {
 	r.mu.Lock()
 	r.reads++
@@ -82,17 +130,19 @@ func (r *Reader) Read(context.Context) []gpu.Reading {
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.readings) == 0 {
+	if len(r.script) == 0 {
 		return []gpu.Reading{{At: time.Now(), Reason: "no NVIDIA GPU"}}
 	}
-	next := r.readings[0]
-	if len(r.readings) > 1 {
-		r.readings = r.readings[1:]
+	next := slices.Clone(r.script[0])
+	if len(r.script) > 1 {
+		r.script = r.script[1:]
 	}
-	if next.At.IsZero() {
-		next.At = time.Now()
+	for i := range next {
+		if next[i].At.IsZero() {
+			next[i].At = time.Now()
+		}
 	}
-	return []gpu.Reading{next}
+	return next
 }
 
 // Close counts.

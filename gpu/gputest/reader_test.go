@@ -22,6 +22,18 @@ func TestReader(t *testing.T) {
 		}
 	})
 
+	t.Run("PlaysAMachine", func(t *testing.T) {
+		r := Machine(Busy(1, 10, 0), Holding(Busy(2, 10, 0), Process(7, "game", 2, 0.5)))
+		r.ThenAll(Holding(Busy(3, 10, 0)))
+		got := r.Read(t.Context())
+		if len(got) != 2 || got[1].Index != 1 || got[0].Processes != nil || len(got[1].Processes) != 1 || got[1].Processes[0].PID != 7 {
+			t.Errorf("readings %+v", got)
+		}
+		if got := r.Read(t.Context()); len(got) != 1 || got[0].Processes == nil || len(got[0].Processes) != 0 {
+			t.Errorf("readings %+v", got)
+		}
+	})
+
 	t.Run("HangsUntilReleased", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := NewReader(Busy(1, 10, 0.5))
