@@ -9,7 +9,7 @@ import (
 
 const libraryName = "libnvidia-ml.so.1"
 
-func open() Reader { return openLibrary(libraryName) }
+func openNVIDIA() Reader { return openLibrary(libraryName) }
 
 // openLibrary reads through the NVML library of that name or path.
 func openLibrary(path string) Reader {

@@ -20,12 +20,12 @@ const play = "CARPOOL_TEST_ACT"
 
 var acts = map[string]func(){
 	"read once": func() {
-		r := gpu.Open()
+		r := gpu.OpenNVIDIA()
 		show(r)
 		finish(r)
 	},
 	"lose the GPU and find it again": func() {
-		r := gpu.Open()
+		r := gpu.OpenNVIDIA()
 		show(r)
 		set("FAKE_NVML_ERROR", "15")
 		show(r)
@@ -36,14 +36,14 @@ var acts = map[string]func(){
 		finish(r)
 	},
 	"load the driver later": func() {
-		r := gpu.Open()
+		r := gpu.OpenNVIDIA()
 		show(r)
 		set("FAKE_NVML_INIT", "")
 		time.Sleep(5 * time.Second)
 		show(r)
 		finish(r)
 	},
-	"open and close": func() { finish(gpu.Open()) },
+	"open and close": func() { finish(gpu.OpenNVIDIA()) },
 }
 
 func set(name, value string) {
