@@ -334,7 +334,7 @@ func TestAMDProcesses(t *testing.T) {
 			m.opens(11, 4, address, "3")
 			time.Sleep(5*time.Second - 1)
 			used("9 program9 compute and graphics ? ?") // not looked yet
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			used("9 program9 compute and graphics ? 0.5; 10 program10 compute ? 1; 11 program11  ? 0")
 
 			m.remove("proc/9")
