@@ -6,10 +6,13 @@ LDFLAGS := -X main.version=$(VERSION)
 # NVML's header marks half of itself deprecated: hundreds of lines on each cold build.
 export CGO_CFLAGS := -g -O2 -Wno-deprecated-declarations
 
+# Fyne's widgets do not compile for macOS without cgo, so neither do ui and ui/chart.
+TARGETS := linux/amd64 linux/arm64 windows/amd64 darwin/arm64
+
 LINT_VERSION := v2.15.0
 LINT         := $(CACHE)/golangci-lint-$(LINT_VERSION)/golangci-lint
 
-.PHONY: help run build build-headless test desktop race lint bench suite e2e fuzz mutants deps icons clean
+.PHONY: help run build build-headless cross test desktop race lint bench suite e2e fuzz mutants deps icons clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -22,6 +25,15 @@ build: ## bin/carpool, with the window
 
 build-headless: ## bin/carpool-headless: for servers without graphics libraries
 	$(GO) build -tags headless -ldflags "$(LDFLAGS)" -o bin/carpool-headless .
+
+cross: ## bin/cross/: the program without the window for other systems, built without cgo; compiles all packages and tests
+	@for target in $(TARGETS); do \
+	  export CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/}; \
+	  out=bin/cross/carpool-$$GOOS-$$GOARCH; [ $$GOOS != windows ] || out=$$out.exe; \
+	  echo "$$out"; \
+	  $(GO) build -tags headless -ldflags "$(LDFLAGS)" -o $$out . || exit 1; \
+	  $(GO) vet -tags headless $$($(GO) list -tags headless ./... | if [ $$GOOS = darwin ]; then grep -v -e '/ui$$' -e /ui/chart; else cat; fi) || exit 1; \
+	done
 
 test: ## install what is missing, then every test but the ones on a real engine
 	.ci/deps test

@@ -2,4 +2,7 @@
 
 package gpu
 
-var OpenLibrary = openLibrary
+var (
+	OpenLibrary = openLibrary
+	OpenNVIDIA  = openNVIDIA
+)

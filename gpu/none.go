@@ -11,7 +11,11 @@ func None(reason string) Reader { return none(reason) }
 type none string
 
 func (n none) Read(context.Context) []Reading { return unavailable(time.Now(), string(n)) }
-func (n none) Close() error                   { return nil }
+
+// Idle is for ever, nearly.
+func (n none) Idle() time.Time { return time.Now().Add(24 * time.Hour) }
+
+func (n none) Close() error { return nil }
 
 func unavailable(now time.Time, reason string) []Reading {
 	return []Reading{{At: now, Reason: reason}}

@@ -9,7 +9,7 @@ import (
 
 const libraryName = "libnvidia-ml.so.1"
 
-func open() Reader { return openLibrary(libraryName) }
+func openNVIDIA() Reader { return openLibrary(libraryName) }
 
 // openLibrary reads through the NVML library of that name or path.
 func openLibrary(path string) Reader {
@@ -59,13 +59,6 @@ func has(lookup func(string) error, function string) bool {
 		}
 	}
 	return false
-}
-
-// versions are the functions of which the binding takes the newest that there
-// is. Memory is not among them: its _v2 is another function.
-var versions = map[string][]string{
-	"nvmlInit": {"_v2"}, "nvmlDeviceGetCount": {"_v2"}, "nvmlDeviceGetHandleByIndex": {"_v2"},
-	computeList: {"_v3", "_v2"}, graphicsList: {"_v3", "_v2"}, mpsList: {"_v3", "_v2"},
 }
 
 func (l *nvmlLibrary) DriverVersion() (string, code) {

@@ -31,7 +31,7 @@ func init() {
 	if os.Getenv(play) == "" {
 		return
 	}
-	r := gpu.Open()
+	r := gpu.OpenNVIDIA()
 	read, stop := func() []gpu.Reading { return r.Read(context.Background()) }, r.Close
 	if os.Getenv(sampled) != "" {
 		s := gpu.NewSampler(r, 200*time.Millisecond)

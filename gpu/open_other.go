@@ -1,5 +1,5 @@
-//go:build !(cgo && linux)
+//go:build !linux && !darwin && (!windows || (!amd64 && !arm64))
 
 package gpu
 
-func open() Reader { return None("this build reads no GPU") }
+func open() Reader { return None("GPUs of this system cannot be read") }

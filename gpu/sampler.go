@@ -90,7 +90,9 @@ func (s *Sampler) Run(ctx context.Context) error {
 				return errors.New(hung)
 			}
 		case <-s.changed:
-			ticker.Reset(time.Duration(s.interval.Load()))
+			if !idle { // else it counts from when there is something to read
+				ticker.Reset(time.Duration(s.interval.Load()))
+			}
 		case a := <-answers:
 			reading = false
 			s.last.Store(&a.readings)

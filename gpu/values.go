@@ -174,3 +174,11 @@ func failure(c code) code {
 }
 
 const notTold = math.MaxUint64 // NVML's NVML_VALUE_NOT_AVAILABLE
+
+// versions are the functions of which the newest that there is must be called,
+// the newest first: the first version of some leaves out GPUs that another one
+// hides. Memory is not among them: its _v2 is another function.
+var versions = map[string][]string{
+	"nvmlInit": {"_v2"}, "nvmlDeviceGetCount": {"_v2"}, "nvmlDeviceGetHandleByIndex": {"_v2"},
+	computeList: {"_v3", "_v2"}, graphicsList: {"_v3", "_v2"}, mpsList: {"_v3", "_v2"},
+}

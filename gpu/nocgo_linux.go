@@ -1,0 +1,5 @@
+//go:build !cgo
+
+package gpu
+
+func openNVIDIA() Reader { return None(withoutCgo) }
