@@ -216,6 +216,17 @@ func (s *Scheduler) SetEngine(name string, e EngineState) {
 	s.settle(now)
 }
 
+// Hold replaces the holds of all engines, by name; nil ends all of them, and what
+// was held goes on at once. While an engine has one, its waiting and new requests
+// wait, or only the Background ones unless Hold.All, in every mode. What runs is never
+// touched, Settings.MaxWait goes on, and Shutdown ends who is held.
+func (s *Scheduler) Hold(holds map[string]Hold) {
+	s.mu.Lock()
+	now := time.Now()
+	s.core.Hold(now, holds)
+	s.settle(now)
+}
+
 // Loads returns how busy each key with a waiting or running request is.
 func (s *Scheduler) Loads() []Load {
 	s.mu.Lock()

@@ -25,6 +25,7 @@ func summarize(runs []Result) Result {
 		s.Saved += r.Saved / float64(n)
 		s.Requests += r.Requests
 		s.Largest = max(s.Largest, r.Largest)
+		s.Peak = max(s.Peak, r.Peak)
 	}
 	for _, app := range runs[0].Apps {
 		s.Apps = append(s.Apps, summarizeApp(app.App, runs))
