@@ -21,7 +21,7 @@ type model struct {
 	runs    map[*batching.Ticket]bool
 	leaving map[*batching.Ticket]time.Time
 	arrived map[*batching.Ticket]int // the order of arrival
-	holds   map[string]batching.Hold
+	holds   holds
 	count   struct{ arrived, released, ended, left, expired, batches int }
 }
 
@@ -81,9 +81,7 @@ func TestCoreKeepsItsLaws(t *testing.T) {
 				m.step()
 			},
 			"hold": func(t *rapid.T) {
-				m.holds = rapid.SampledFrom([]map[string]batching.Hold{
-					nil, nil, {key.Engine: {}}, {key.Engine: {All: true}}, {studio.Engine: {All: true}},
-				}).Draw(t, "holds")
+				m.holds = drawHolds(t)
 				m.core.Hold(m.now, m.holds)
 				m.step()
 			},
@@ -171,7 +169,7 @@ func (m *model) step() {
 		if !m.waits[ticket] {
 			m.t.Fatal("released a ticket that does not wait")
 		}
-		if m.held(ticket) {
+		if m.holds.keep(ticket) {
 			m.t.Fatalf("released %+v, which is held", ticket.Request)
 		}
 		delete(m.waits, ticket)
@@ -179,7 +177,7 @@ func (m *model) step() {
 		m.count.released++
 		// Those released after it, and those left behind, had to wait for it.
 		for w := range m.waits {
-			if m.held(w) || m.set.Order != batching.Arrival || m.set.Mode != batching.Serial && w.Request.Key != ticket.Request.Key {
+			if m.holds.keep(w) || m.set.Order != batching.Arrival || m.set.Mode != batching.Serial && w.Request.Key != ticket.Request.Key {
 				continue
 			}
 			if w.Request.Priority > ticket.Request.Priority {
@@ -228,23 +226,17 @@ func (m *model) check(t *rapid.T) {
 		t.Fatalf("totals %+v, model waits %d, runs %d, leaving %d, released %d", got, len(m.waits), len(m.runs), len(m.leaving), m.count.released)
 	}
 	for w := range m.waits {
-		if got.InFlight == 0 && !m.held(w) && (m.set.Mode != batching.Static || m.now.Sub(w.Queued) >= m.set.Wait && !m.keepsCompany(w)) {
+		if got.InFlight == 0 && !m.holds.keep(w) && (m.set.Mode != batching.Static || m.now.Sub(w.Queued) >= m.set.Wait && !m.keepsCompany(w)) {
 			t.Fatal("a request waits before an idle engine")
 		}
 	}
-}
-
-// held tells whether a waiting ticket is held.
-func (m *model) held(w *batching.Ticket) bool {
-	h, ok := m.holds[w.Request.Engine]
-	return ok && (h.All || w.Request.Priority == batching.Background)
 }
 
 // keepsCompany tells whether a request of the other model waits for company, so
 // that the engine may stay with that model.
 func (m *model) keepsCompany(w *batching.Ticket) bool {
 	for other := range m.waits {
-		if !m.held(other) && m.set.Order == batching.Fair && other.Request.Key != w.Request.Key && m.now.Sub(other.Queued) < m.set.Wait {
+		if !m.holds.keep(other) && m.set.Order == batching.Fair && other.Request.Key != w.Request.Key && m.now.Sub(other.Queued) < m.set.Wait {
 			return true
 		}
 	}
