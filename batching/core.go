@@ -140,9 +140,12 @@ func (c *Core) off() bool {
 }
 
 // Arrive puts r in the queue, in the place of the one that it supersedes. It
-// fails with ErrQueueFull or ErrAppQueueFull, or with ErrSuperseded if one that
-// arrived later has taken its place already.
+// fails with ErrTooLarge, ErrQueueFull or ErrAppQueueFull, or with ErrSuperseded if
+// one that arrived later has taken its place already.
 func (c *Core) Arrive(now time.Time, r Request) (*Ticket, error) {
+	if err := c.tooLarge(r); err != nil {
+		return nil, err
+	}
 	queued := now
 	if !r.Since.IsZero() && r.Since.Before(now) {
 		queued = r.Since

@@ -27,6 +27,8 @@ type Result struct {
 	Saved           float64       // share of prompt tokens that the engine had in its cache
 
 	Requests  int         // ended, from the start
+	Refused   int         // as too large, from the start
+	Least     int         // tokens of the shortest of them
 	Largest   int         // tokens of the longest request that was released
 	Apps      []AppResult // in order of first arrival
 	Finished  []time.Duration
@@ -95,6 +97,13 @@ func (o *observation) result(w *world) Result {
 	for _, q := range w.requests {
 		if q.released >= 0 {
 			r.Largest = max(r.Largest, q.prompt+q.output)
+		}
+		if q.refused {
+			if whole := q.prompt + q.output; r.Refused == 0 || whole < r.Least {
+				r.Least = whole
+			}
+			r.Refused++
+			continue
 		}
 		if q.done >= 0 {
 			r.Requests++
