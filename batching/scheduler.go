@@ -61,7 +61,7 @@ func New(s Settings, o Options) *Scheduler {
 
 // Acquire waits until r may run. The lease must be released.
 //
-// It fails with ErrQueueFull, ErrAppQueueFull, ErrQueueTimeout, ErrSuperseded or
+// It fails with ErrTooLarge, ErrQueueFull, ErrAppQueueFull, ErrQueueTimeout, ErrSuperseded or
 // ErrClosed, or with the cause of ctx if that ended while r waited. If r was released first,
 // the lease is returned although ctx has ended, so that every released request
 // has exactly one Release.

@@ -203,7 +203,7 @@ func (s *suite) memory(ctx context.Context) (Section, error) {
 	return Section{
 		Title: "Memory that grows with requests",
 		Text: fmt.Sprintf("%d random engines of 8–47 slots on cards with 1–5 GB beside the weights. The gateway sees only the "+
-			"card's reading once a second and keeps %d MiB free, at every moment and not only while the card is not over full. "+
+			"card's reading once a second and keeps %d MiB free at every moment. "+
 			"A request whose prompt alone exceeds what can be free is refused when it arrives, from when it is known for certain "+
 			"how much a token takes; what came before may run alone. With fixed 8, %d of the runs went above the reserve.", count, reserve, fixedOver),
 		Tables: tables,

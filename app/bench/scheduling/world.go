@@ -156,7 +156,7 @@ func (w *world) send(s *sender) {
 	w.agenda.add(s.pace.sent(w.now), s)
 	t, err := w.core.Arrive(moment(w.now), batching.Request{
 		Key: k.key, ID: strconv.FormatUint(r.id, 10), App: s.app, Priority: s.priority,
-		PromptTokens: r.prompt, MaxTokens: r.told, Prefix: r.prefix, PrefixTokens: r.prefixTokens, Streams: true})
+		PromptTokens: r.prompt, PromptLeast: r.prompt, MaxTokens: r.told, Prefix: r.prefix, PrefixTokens: r.prefixTokens, Streams: true})
 	switch {
 	case errors.Is(err, batching.ErrTooLarge):
 		r.refused = true
