@@ -84,7 +84,17 @@ func TestLargest(t *testing.T) {
 	t.Run("IsUnknownWhereTheEngineKeepsWhatItTook", func(t *testing.T) {
 		c := engine(adaptive.Facts{})
 		c.keeps = true
-		for range 60 {
+		c.Released(c.now, 1, adaptive.Work{Prompt: 1000, Streams: true})
+		for i := range 20 { // all on one line, upwards
+			c.Tokens(c.now, 1, 500)
+			c.read(1000+500*float64(i+1), 0)
+			if got := largest(c); got != 0 {
+				t.Fatalf("%d, and nothing was given back yet", got)
+			}
+		}
+		c.Ended(c.now, 1, adaptive.End{Prompt: 1000, Output: 10_000})
+		for range 20 {
+			c.id++
 			c.serve(1, 0)
 			if got := largest(c); got != 0 {
 				t.Fatalf("%d", got)
