@@ -19,7 +19,8 @@ type Core struct {
 	engines  map[string]*engine
 	pools    map[string]*pool // of the groups with a queue
 	ledger   ledger
-	held     map[string]int    // waiting for company, of each app
+	outside  map[string]int    // waiting for company or held, of each app
+	holds    map[string]Hold   // by engine
 	topics   map[topic]*Ticket // waiting requests that a newer one may supersede
 	mark     func() any
 
@@ -45,6 +46,8 @@ type queue struct {
 	own     *Limits // nil = those of all
 	line    line
 	porch   porch
+	pen     pen
+	held    int       // in the pen
 	running []*Ticket // released and still counted, in order of release
 	active  int       // batches with a counted place
 	pool    *pool     // of places
@@ -76,7 +79,7 @@ func NewCore(s Settings, o Options) *Core {
 		engines:   map[string]*engine{},
 		pools:     map[string]*pool{},
 		ledger:    ledger{accounts: map[string]*account{}},
-		held:      map[string]int{},
+		outside:   map[string]int{},
 		topics:    map[topic]*Ticket{},
 		mark:      o.Mark,
 		nextBatch: max(o.FirstBatch, 1),
@@ -137,9 +140,12 @@ func (c *Core) off() bool {
 }
 
 // Arrive puts r in the queue, in the place of the one that it supersedes. It
-// fails with ErrQueueFull or ErrAppQueueFull, or with ErrSuperseded if one that
-// arrived later has taken its place already.
+// fails with ErrTooLarge, ErrQueueFull or ErrAppQueueFull, or with ErrSuperseded if
+// one that arrived later has taken its place already.
 func (c *Core) Arrive(now time.Time, r Request) (*Ticket, error) {
+	if err := c.tooLarge(r); err != nil {
+		return nil, err
+	}
 	queued := now
 	if !r.Since.IsZero() && r.Since.Before(now) {
 		queued = r.Since
@@ -159,7 +165,7 @@ func (c *Core) Arrive(now time.Time, r Request) (*Ticket, error) {
 		return nil, ErrQueueFull
 	}
 	a := c.ledger.account(r.App)
-	if share := c.settings.MaxWaiting - c.settings.ReservedOthers; a.waiting+c.held[r.App]-going >= share {
+	if share := c.settings.MaxWaiting - c.settings.ReservedOthers; a.waiting+c.outside[r.App]-going >= share {
 		return nil, ErrAppQueueFull
 	}
 	q := c.queueOf(r.Key)
@@ -168,10 +174,13 @@ func (c *Core) Arrive(now time.Time, r Request) (*Ticket, error) {
 		c.began = now
 	}
 	c.nextTicket++
-	t := &Ticket{Request: r, Queued: queued, number: c.nextTicket, arrived: queued.Sub(c.began), queue: q}
-	if c.wantsCompany(q, r) {
-		c.hold(t)
-	} else {
+	t := &Ticket{Request: r, Queued: queued, waits: queued, number: c.nextTicket, arrived: queued.Sub(c.began), queue: q}
+	switch {
+	case q.engine.hold.keeps(r.Priority):
+		c.toPen(t, now)
+	case c.wantsCompany(q, r):
+		c.toPorch(t)
+	default:
 		c.enqueue(t, now)
 	}
 	c.waiting++
@@ -208,9 +217,9 @@ func (c *Core) Leave(t *Ticket) bool {
 	if t.state != waiting {
 		return false
 	}
-	held := t.held
+	stood := t.spot
 	c.unqueue(t)
-	if !held {
+	if stood == inLine {
 		c.ledger.left(t.app)
 	}
 	t.state = ended
@@ -367,8 +376,8 @@ func staticDue(q *queue, l *Limits, now time.Time) (Why, bool) {
 	if q.line.urgent() != nil {
 		return Express, true
 	}
-	oldest, ok := q.line.oldest()
-	return Timeout, ok && !now.Before(oldest.Add(l.Wait))
+	oldest := q.line.oldest()
+	return Timeout, oldest != nil && !now.Before(oldest.Queued.Add(l.Wait))
 }
 
 // releaseOne is the plain lock: nothing runs beside anything else, on any key.
@@ -540,18 +549,22 @@ func (c *Core) expire(q *queue, now time.Time, e *Effects) {
 		e.Expired = append(e.Expired, t)
 	}
 	for i := range q.line.class {
-		all := &q.line.class[i].all
-		for t := all.first; t != nil && !now.Before(t.Queued.Add(c.settings.MaxWait)); t = all.first {
-			c.Leave(t)
-			e.Expired = append(e.Expired, t)
+		for _, all := range []*fifo{&q.line.class[i].all, &q.pen[i]} {
+			for t := all.first; t != nil && !now.Before(t.Queued.Add(c.settings.MaxWait)); t = all.first {
+				c.Leave(t)
+				e.Expired = append(e.Expired, t)
+			}
 		}
 	}
 }
 
 func (c *Core) unqueue(t *Ticket) {
-	if t.held {
-		c.unhold(t)
-	} else {
+	switch t.spot {
+	case onPorch:
+		c.offPorch(t)
+	case inPen:
+		c.offPen(t)
+	default:
 		t.queue.line.remove(t)
 	}
 	c.waiting--
@@ -582,15 +595,22 @@ func (c *Core) wake(now time.Time, e *Effects) {
 				at(q.porch[0].Queued.Add(c.settings.MaxWait))
 			}
 		}
-		oldest, waits := q.line.oldest()
-		if !waits {
+		if c.settings.MaxWait > 0 {
+			for i := range q.pen {
+				if t := q.pen[i].first; t != nil {
+					at(t.Queued.Add(c.settings.MaxWait))
+				}
+			}
+		}
+		oldest := q.line.oldest()
+		if oldest == nil {
 			continue
 		}
 		if c.settings.MaxWait > 0 {
-			at(oldest.Add(c.settings.MaxWait))
+			at(oldest.Queued.Add(c.settings.MaxWait))
 		}
 		if l := c.limits(q); l.Mode == Static && staticRoom(q, l) > 0 {
-			at(oldest.Add(l.Wait))
+			at(oldest.Queued.Add(l.Wait))
 		}
 		if !c.admits(q, now) || c.ordered() && q.pool.shared() {
 			blocked = true

@@ -32,6 +32,7 @@ type engine struct {
 	known  bool          // what is loaded was told, or follows from what was sent
 	sent   time.Time     // when a model was last sent for
 	queues []*queue      // of its models with, until the last Step, a waiting or running request
+	hold   *Hold         // nil = none
 
 	longest time.Duration // of the load times measured; 0 = none was
 	outlook outlook
@@ -73,7 +74,7 @@ const modelsRemembered = 64
 func (c *Core) engine(name string) *engine {
 	e := c.engines[name]
 	if e == nil {
-		e = &engine{name: name, models: map[string]*model{}, fits: map[pair]bool{}}
+		e = &engine{name: name, models: map[string]*model{}, fits: map[pair]bool{}, hold: c.holdOf(name)}
 		c.engines[name] = e
 	}
 	return e

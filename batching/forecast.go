@@ -30,43 +30,56 @@ func (c *Core) foresee(now time.Time, states []QueueState) {
 		st := &states[i]
 		st.Waiting = make([]Waiting, 0, len(all[i]))
 		if len(all[i]) == 0 {
-			q.foreseeHeld(st)
+			q.foreseeOutside(st)
 			continue
 		}
-		held, ahead := c.whyHeld(q, now), c.ahead(q, now)
+		kept, ahead := c.whyKept(q, now), c.ahead(q, now)
 		for n, s := range all[i] {
 			t := s.ticket
 			before := n // of those that wait for the same places
 			w := Waiting{ID: t.Request.ID, App: t.Request.App, Priority: t.Request.Priority, Queued: t.Queued, Position: ahead + n + 1}
 			if at, ok := one[t]; ok {
 				w.Position = at
-				if q.pool.shared() && held == "" {
+				if q.pool.shared() && kept == "" {
 					before = at - 1
 				}
 			}
-			w.Expected = c.expected(q, &st.Limits, before, held == "", now)
-			if w.Why = held; held == "" {
+			w.Expected = c.expected(q, &st.Limits, before, kept == "", now)
+			if w.Why = kept; kept == "" {
 				w.Why = c.whyWaits(q, &st.Limits, all[i], n, before, now)
 			}
 			st.Waiting = append(st.Waiting, w)
 		}
-		q.foreseeHeld(st)
+		q.foreseeOutside(st)
 	}
 }
 
-// foreseeHeld adds those that wait for company, behind the line.
-func (q *queue) foreseeHeld(st *QueueState) {
-	for i, t := range q.porch {
-		if len(st.Waiting) == MaxListed {
-			return
-		}
+// foreseeOutside adds those that wait for company and those that are held, behind
+// the line.
+func (q *queue) foreseeOutside(st *QueueState) {
+	at := q.line.depth
+	add := func(t *Ticket, why string) {
+		at++
 		st.Waiting = append(st.Waiting, Waiting{ID: t.Request.ID, App: t.Request.App, Priority: t.Request.Priority,
-			Queued: t.Queued, Position: q.line.depth + i + 1, Why: "waiting for company"})
+			Queued: t.Queued, Position: at, Why: why})
+	}
+	for _, t := range q.porch {
+		if len(st.Waiting) < MaxListed {
+			add(t, "waiting for company")
+		}
+	}
+	for i := range q.pen {
+		for t := q.pen[i].first; t != nil && len(st.Waiting) < MaxListed; t = t.links[byArrival].next {
+			add(t, q.engine.hold.Reason)
+		}
 	}
 }
 
 // seats are the first MaxListed of q in the order in which they would leave.
 func (c *Core) seats(q *queue, now time.Time) []seat {
+	if q.line.depth == 0 {
+		return nil
+	}
 	seats := make([]seat, 0, min(q.line.depth, MaxListed))
 	turn := len(c.earlier(q, now))
 	if c.settings.Order == Arrival {

@@ -22,6 +22,7 @@ type Limits struct {
 	Wait     time.Duration `json:"wait_ns"`  // longest wait for company: static, all; else those with Request.Merge
 	Parallel int           `json:"parallel"` // static: batches that may run at once. At least 1
 	Tokens   int           `json:"tokens"`   // most tokens held in flight, those still to come included; 0 = no bound
+	Largest  int           `json:"largest"`  // most tokens that one request may hold, alone; 0 = no bound. Others fail with ErrTooLarge
 	Reason   string        `json:"reason"`   // why the limits are what they are, for people
 }
 

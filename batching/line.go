@@ -186,15 +186,15 @@ func (l *line) has(word string) bool {
 	return false
 }
 
-// oldest is the earliest arrival of any class; false if none waits.
-func (l *line) oldest() (time.Time, bool) {
-	var at time.Time
+// oldest is the ticket of any class that came first; nil if none waits.
+func (l *line) oldest() *Ticket {
+	var first *Ticket
 	for i := range l.class {
-		if t := l.class[i].all.first; t != nil && (at.IsZero() || t.Queued.Before(at)) {
-			at = t.Queued
+		if t := l.class[i].all.first; t != nil && (first == nil || t.earlier(first)) {
+			first = t
 		}
 	}
-	return at, l.depth > 0
+	return first
 }
 
 // chain names one of the lists that go through the tickets.

@@ -67,31 +67,29 @@ func (p *porch) remove(t *Ticket) {
 	}
 }
 
-// hold puts t on the porch.
-func (c *Core) hold(t *Ticket) {
-	t.held = true
+// toPorch puts t on the porch.
+func (c *Core) toPorch(t *Ticket) {
+	t.spot = onPorch
 	t.queue.porch = append(t.queue.porch, t)
-	c.held[t.Request.App]++
+	c.outside[t.Request.App]++
 }
 
-// unhold takes t off the porch.
-func (c *Core) unhold(t *Ticket) {
-	t.held = false
+// offPorch takes t off the porch.
+func (c *Core) offPorch(t *Ticket) {
 	t.queue.porch.remove(t)
-	if c.held[t.Request.App]--; c.held[t.Request.App] == 0 {
-		delete(c.held, t.Request.App)
-	}
+	c.inside(t)
 }
 
-// enqueue puts t in the line, as of its arrival.
+// enqueue puts t in the line, as of its arrival. What it has waited for another
+// engine, or before it was held, counts for its app.
 func (c *Core) enqueue(t *Ticket, now time.Time) {
 	q := t.queue
 	t.app = c.ledger.account(t.Request.App)
 	t.outputs = t.app.outputsOf(t.Request.Key)
 	t.output = c.outputOf(t)
 	c.ledger.arrived(t.app, now) // first, as it may move the app's place in the line
-	if !t.Request.Since.IsZero() {
-		c.ledger.returned(t.app, t.Queued)
+	if held := !t.heldAt.IsZero(); held || !t.Request.Since.IsZero() {
+		c.ledger.returned(t.app, t.waits)
 	}
 	q.line.push(t, t.app)
 }
@@ -114,21 +112,21 @@ func (c *Core) openPorch(q *queue, now time.Time) {
 	wait := c.limits(q).Wait
 	for _, t := range slices.Clone(q.porch) { // by arrival, so that equal runs are equal
 		word := t.Request.Merge
-		if t.held && (!c.merges(q) || texts[word] >= c.settings.MergeTexts || !q.runs(word) || !now.Before(oldest[word].Add(wait))) {
-			c.admitHeld(q, word, now)
+		if t.spot == onPorch && (!c.merges(q) || texts[word] >= c.settings.MergeTexts || !q.runs(word) || !now.Before(oldest[word].Add(wait))) {
+			c.admitTogether(q, word, now)
 		}
 	}
 }
 
-// admitHeld sends those of a word from the porch into the line.
-func (c *Core) admitHeld(q *queue, word string, now time.Time) {
+// admitTogether sends those of a word from the porch into the line.
+func (c *Core) admitTogether(q *queue, word string, now time.Time) {
 	for i := 0; i < len(q.porch); {
 		t := q.porch[i]
 		if t.Request.Merge != word {
 			i++
 			continue
 		}
-		c.unhold(t)
+		c.offPorch(t)
 		c.enqueue(t, now)
 	}
 }
@@ -138,11 +136,14 @@ func (q *queue) next() *Ticket {
 	if len(q.porch) > 0 {
 		return q.porch[0]
 	}
+	if t := q.pen.first(); t != nil {
+		return t
+	}
 	return q.line.head()
 }
 
 // depth is how many wait.
-func (q *queue) depth() int { return q.line.depth + len(q.porch) }
+func (q *queue) depth() int { return q.line.depth + len(q.porch) + q.held }
 
 // company are those that go with t: of its word and class, in the order of their
 // arrival, as many as their texts fit.
@@ -151,7 +152,7 @@ func (c *Core) company(t *Ticket, now time.Time) []*Ticket {
 	if word == "" || !c.merges(q) {
 		return nil
 	}
-	c.admitHeld(q, word, now)
+	c.admitTogether(q, word, now)
 	same := q.line.class[rank(t.Request.Priority)].words[word]
 	if same == nil {
 		return nil

@@ -1,6 +1,7 @@
 package batching_test
 
 import (
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -234,6 +235,7 @@ func TestMergingKeepsTheLaws(t *testing.T) {
 		now := start
 		var waits, runs []*batching.Ticket
 		released, ended, arrived, batches := 0, 0, 0, 0
+		var held holds
 		step := func() {
 			e := c.Step(now)
 			rides := map[*batching.Ride][]*batching.Ticket{}
@@ -241,6 +243,9 @@ func TestMergingKeepsTheLaws(t *testing.T) {
 				i := indexOf(waits, r)
 				if i < 0 {
 					t.Fatal("released one that does not wait")
+				}
+				if held.keep(r) {
+					t.Fatalf("released %+v, which is held", r.Request)
 				}
 				waits = append(waits[:i], waits[i+1:]...)
 				runs = append(runs, r)
@@ -288,7 +293,7 @@ func TestMergingKeepsTheLaws(t *testing.T) {
 					t.Fatalf("%d calls in flight, at most %d, %d are not over", l.InFlight, size, len(calls[l.Key]))
 				}
 				for _, w := range waits {
-					if w.Request.Key != l.Key || l.InFlight == size {
+					if w.Request.Key != l.Key || l.InFlight == size || held.keep(w) {
 						continue
 					}
 					// There is room, so only company is waited for, and not for long.
@@ -300,7 +305,7 @@ func TestMergingKeepsTheLaws(t *testing.T) {
 					}
 				}
 			}
-			if len(waits) > 0 && tot.InFlight == 0 {
+			if tot.InFlight == 0 && slices.ContainsFunc(waits, func(w *batching.Ticket) bool { return !held.keep(w) }) {
 				t.Fatal("requests wait before an idle engine")
 			}
 		}
@@ -347,6 +352,11 @@ func TestMergingKeepsTheLaws(t *testing.T) {
 				now = now.Add(time.Duration(rapid.SampledFrom([]int{1, 5, 30, 50, 80, 70_000}).Draw(t, "ms")) * time.Millisecond)
 				step()
 			},
+			"hold": func(t *rapid.T) {
+				held = drawHolds(t)
+				c.Hold(now, held)
+				step()
+			},
 			"look": func(t *rapid.T) {
 				listed := 0
 				for _, q := range c.Snapshot(now) {
@@ -357,6 +367,8 @@ func TestMergingKeepsTheLaws(t *testing.T) {
 				}
 			},
 		})
+		held = nil
+		c.Hold(now, nil)
 		for len(waits)+len(runs) > 0 {
 			for _, r := range runs {
 				c.End(now, r, batching.Served, batching.Untold())

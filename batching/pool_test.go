@@ -328,6 +328,7 @@ type grouped struct {
 	waits   map[*batching.Ticket]bool
 	taken   map[*batching.Ticket]time.Time // hosts of places; when they are free, zero while they run
 	members map[*batching.Ticket]bool      // released, not ended
+	holds   holds
 	rides   map[*batching.Ride]*trip
 }
 
@@ -376,6 +377,9 @@ func (g *grouped) step() {
 	for _, ticket := range e.Released {
 		if !g.waits[ticket] {
 			g.t.Fatal("released a ticket that does not wait")
+		}
+		if g.holds.keep(ticket) {
+			g.t.Fatalf("released %v, which is held", ticket.Request)
 		}
 		delete(g.waits, ticket)
 		g.members[ticket] = true
@@ -476,6 +480,11 @@ func TestGroupsKeepTheirLimits(t *testing.T) {
 				g.core.SetLimits(k, g.own[k])
 				g.step()
 			},
+			"hold": func(t *rapid.T) {
+				g.holds = drawHolds(t)
+				g.core.Hold(g.now, g.holds)
+				g.step()
+			},
 			"look": func(*rapid.T) {
 				for _, st := range g.core.Snapshot(g.now) {
 					for _, w := range st.Waiting {
@@ -490,6 +499,8 @@ func TestGroupsKeepTheirLimits(t *testing.T) {
 				g.step()
 			},
 		})
+		g.holds = nil
+		g.core.Hold(g.now, nil)
 		for rounds := 0; len(g.waits)+len(g.taken) > 0; rounds++ {
 			if rounds > 1000 {
 				t.Fatalf("%d wait for ever", len(g.waits))

@@ -21,6 +21,7 @@ type model struct {
 	runs    map[*batching.Ticket]bool
 	leaving map[*batching.Ticket]time.Time
 	arrived map[*batching.Ticket]int // the order of arrival
+	holds   holds
 	count   struct{ arrived, released, ended, left, expired, batches int }
 }
 
@@ -77,6 +78,11 @@ func TestCoreKeepsItsLaws(t *testing.T) {
 			"configure": func(t *rapid.T) {
 				m.set = settings(t)
 				m.core.Configure(m.set)
+				m.step()
+			},
+			"hold": func(t *rapid.T) {
+				m.holds = drawHolds(t)
+				m.core.Hold(m.now, m.holds)
 				m.step()
 			},
 			"wait": func(t *rapid.T) {
@@ -163,12 +169,15 @@ func (m *model) step() {
 		if !m.waits[ticket] {
 			m.t.Fatal("released a ticket that does not wait")
 		}
+		if m.holds.keep(ticket) {
+			m.t.Fatalf("released %+v, which is held", ticket.Request)
+		}
 		delete(m.waits, ticket)
 		m.runs[ticket] = true
 		m.count.released++
 		// Those released after it, and those left behind, had to wait for it.
 		for w := range m.waits {
-			if m.set.Order != batching.Arrival || m.set.Mode != batching.Serial && w.Request.Key != ticket.Request.Key {
+			if m.holds.keep(w) || m.set.Order != batching.Arrival || m.set.Mode != batching.Serial && w.Request.Key != ticket.Request.Key {
 				continue
 			}
 			if w.Request.Priority > ticket.Request.Priority {
@@ -217,7 +226,7 @@ func (m *model) check(t *rapid.T) {
 		t.Fatalf("totals %+v, model waits %d, runs %d, leaving %d, released %d", got, len(m.waits), len(m.runs), len(m.leaving), m.count.released)
 	}
 	for w := range m.waits {
-		if got.InFlight == 0 && (m.set.Mode != batching.Static || m.now.Sub(w.Queued) >= m.set.Wait && !m.keepsCompany(w)) {
+		if got.InFlight == 0 && !m.holds.keep(w) && (m.set.Mode != batching.Static || m.now.Sub(w.Queued) >= m.set.Wait && !m.keepsCompany(w)) {
 			t.Fatal("a request waits before an idle engine")
 		}
 	}
@@ -227,7 +236,7 @@ func (m *model) check(t *rapid.T) {
 // that the engine may stay with that model.
 func (m *model) keepsCompany(w *batching.Ticket) bool {
 	for other := range m.waits {
-		if m.set.Order == batching.Fair && other.Request.Key != w.Request.Key && m.now.Sub(other.Queued) < m.set.Wait {
+		if !m.holds.keep(other) && m.set.Order == batching.Fair && other.Request.Key != w.Request.Key && m.now.Sub(other.Queued) < m.set.Wait {
 			return true
 		}
 	}
@@ -236,6 +245,9 @@ func (m *model) keepsCompany(w *batching.Ticket) bool {
 
 // drain ends everything and proves that nobody is left behind.
 func (m *model) drain() {
+	m.holds = nil
+	m.core.Hold(m.now, nil)
+	m.step()
 	for rounds := 0; len(m.waits)+len(m.runs)+len(m.leaving) > 0; rounds++ {
 		if rounds > 1000 {
 			m.t.Fatalf("%d wait for ever", len(m.waits))

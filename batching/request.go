@@ -54,6 +54,7 @@ type Request struct {
 	App          string   // who asks, for display and fairness
 	Priority     Priority // class in the queue
 	PromptTokens int      // estimate; 0 = unknown
+	PromptLeast  int      // tokens that the prompt holds for certain, in the engine's cache, all at once; 0 = unknown
 	MaxTokens    int      // most tokens it may generate; 0 = unknown
 	Prefix       uint64   // hash of the shared prompt prefix; 0 = unknown
 	PrefixTokens int      // estimate of that prefix's length; 0 = unknown

@@ -23,16 +23,17 @@ func (e *engine) residency(m *model) time.Duration {
 	return clamp(4*e.loadOf(m), time.Second, 2*time.Minute)
 }
 
-// claim is the moment from which the wait of q's model counts. An urgent request
-// counts as having waited longer by what a wait is longer than a stay.
+// claim is the moment from which the wait of q's model counts; time held does not.
+// An urgent request counts as having waited longer by what a wait is longer than a
+// stay.
 func (c *Core) claim(q *queue) time.Time {
-	at, _ := q.line.oldest()
+	at := q.line.oldest().waits
 	if u := q.line.urgent(); u != nil {
 		var stay time.Duration
 		for x := range q.engine.rivals(q.model) {
 			stay = max(stay, q.engine.residency(x))
 		}
-		if head := u.Queued.Add(-max(0, c.maxWait(q.engine, q.model)-stay)); head.Before(at) {
+		if head := u.waits.Add(-max(0, c.maxWait(q.engine, q.model)-stay)); head.Before(at) {
 			at = head
 		}
 	}
@@ -164,8 +165,7 @@ func (c *Core) turn(e *engine, now time.Time) turn {
 	if first == nil {
 		return turn{}
 	}
-	oldest, _ := first.line.oldest()
-	return turn{model: first.model, since: oldest}
+	return turn{model: first.model, since: first.line.oldest().waits}
 }
 
 // admits tells whether q's model may be sent something now.

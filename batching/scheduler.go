@@ -61,7 +61,7 @@ func New(s Settings, o Options) *Scheduler {
 
 // Acquire waits until r may run. The lease must be released.
 //
-// It fails with ErrQueueFull, ErrAppQueueFull, ErrQueueTimeout, ErrSuperseded or
+// It fails with ErrTooLarge, ErrQueueFull, ErrAppQueueFull, ErrQueueTimeout, ErrSuperseded or
 // ErrClosed, or with the cause of ctx if that ended while r waited. If r was released first,
 // the lease is returned although ctx has ended, so that every released request
 // has exactly one Release.
@@ -213,6 +213,17 @@ func (s *Scheduler) SetEngine(name string, e EngineState) {
 	s.mu.Lock()
 	now := time.Now()
 	s.core.SetEngine(now, name, e)
+	s.settle(now)
+}
+
+// Hold replaces the holds of all engines, by name; nil ends all of them, and what
+// was held goes on at once. While an engine has one, its waiting and new requests
+// wait, or only the Background ones unless Hold.All, in every mode. What runs is never
+// touched, Settings.MaxWait goes on, and Shutdown ends who is held.
+func (s *Scheduler) Hold(holds map[string]Hold) {
+	s.mu.Lock()
+	now := time.Now()
+	s.core.Hold(now, holds)
 	s.settle(now)
 }
 

@@ -45,7 +45,8 @@ type Waiting struct {
 // Load is how busy a key is.
 type Load struct {
 	Key
-	Waiting  int
+	Waiting  int // held ones included
+	Held     int // by Scheduler.Hold
 	InFlight int // leaving ones included
 }
 
@@ -53,7 +54,7 @@ type Load struct {
 func (c *Core) Loads() []Load {
 	loads := make([]Load, 0, len(c.order))
 	for _, q := range c.order {
-		loads = append(loads, Load{Key: q.key, Waiting: q.depth(), InFlight: len(q.running)})
+		loads = append(loads, Load{Key: q.key, Waiting: q.depth(), Held: q.held, InFlight: len(q.running)})
 	}
 	return loads
 }

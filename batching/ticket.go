@@ -13,7 +13,7 @@ type Ticket struct {
 	Released time.Time // zero while it waits
 
 	state   state
-	held    bool     // waits for company, not yet in the line
+	spot    spot     // where it waits
 	over    bool     // it has ended, its place not yet
 	loads   bool     // it had its model loaded from nothing or in place of another one
 	queue   *queue   // of its key
@@ -25,6 +25,8 @@ type Ticket struct {
 	freeAt  time.Time     // of a leaving ticket: when its place is free
 	number  uint64        // counts up over all keys
 	arrived time.Duration // Queued, from Core.began on
+	waits   time.Time     // Queued, later by the time it was held
+	heldAt  time.Time     // while it is in the pen: since when
 
 	lane  *lane  // where it waits
 	alike *alike // where it waits with others of its prefix; nil without one
@@ -67,6 +69,15 @@ const (
 	running
 	leaving // its client has gone, the engine may still work on it
 	ended
+)
+
+// spot is where a waiting ticket stands.
+type spot uint8
+
+const (
+	inLine  spot = iota
+	onPorch      // it waits for company
+	inPen        // it is held
 )
 
 // group is a batch while it runs.

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// whyHeld says what keeps q's model from being sent anything; "" if nothing does
+// whyKept says what keeps q's model from being sent anything; "" if nothing does
 // but the places.
-func (c *Core) whyHeld(q *queue, now time.Time) string {
+func (c *Core) whyKept(q *queue, now time.Time) string {
 	e, m := q.engine, q.model
 	if !c.ordered() || c.settings.Mode == Serial || c.admits(q, now) {
 		return ""

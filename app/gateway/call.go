@@ -152,6 +152,7 @@ func (c *call) admit() *fault {
 		App:          c.rec.App,
 		Priority:     c.rec.Priority,
 		PromptTokens: int(c.sketch.prompt / bytesPerToken),
+		PromptLeast:  c.promptLeast(),
 		MaxTokens:    c.sketch.maxTokens,
 		Prefix:       c.sketch.prefix,
 		PrefixTokens: int(c.sketch.prefixBytes / bytesPerToken),
@@ -192,8 +193,19 @@ func (c *call) queuedSince() time.Time {
 	return c.arrived
 }
 
-// bytesPerToken is a fair mean for text in many languages.
-const bytesPerToken = 4
+const (
+	bytesPerToken = 4 // a fair mean for text in many languages
+	bytesAtMost   = 6 // more than the mean of any text but one that repeats itself
+)
+
+// promptLeast is what the prompt holds of the engine's cache for certain. The texts
+// of an embedding are read one after the other.
+func (c *call) promptLeast() int {
+	if c.route.embedding {
+		return 0
+	}
+	return int(c.sketch.prompt / bytesAtMost)
+}
 
 // finder is Engines.Resolve, or Engines.Look for calls without a turn.
 type finder func(ctx context.Context, model string, but ...string) (backends.Target, error)
@@ -321,7 +333,7 @@ func (c *call) outcome() Outcome {
 	switch c.fault.kind {
 	case clientGone, slowClient:
 		return Canceled
-	case queueFull, rateLimited, queueTimeout, superseded:
+	case queueFull, rateLimited, queueTimeout, superseded, insufficientMemory:
 		if !c.admitted {
 			return Rejected
 		}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -229,6 +230,48 @@ func TestQueueErrors(t *testing.T) {
 			_ = text(t, <-first)
 		})
 	}
+}
+
+// TestTooLarge asks for more than the GPU can ever have free, in each dialect: the
+// answer says so at once and the engine hears nothing.
+func TestTooLarge(t *testing.T) {
+	const words = "the prompt has 100 tokens or more, and the GPU has memory for 99 with nothing beside it: shorten the prompt"
+	prompt := strings.Repeat("a", 600)
+	for _, tt := range []struct{ path, body, start, kind string }{
+		{"/api/generate", `{"model":"tiny","prompt":"%s"}`, `{"error":"` + words, ""},
+		{"/api/chat", `{"model":"tiny","messages":[{"role":"user","content":"%s"}]}`, `{"error":"` + words, ""},
+		{"/v1/chat/completions", `{"model":"tiny","stream":true,"messages":[{"role":"user","content":"%s"}]}`, `{"error":{"message":"` + words, `"code":"insufficient_memory"`},
+		{"/v1/responses", `{"model":"tiny","input":"%s"}`, `{"error":{"message":"` + words, `"code":"insufficient_memory"`},
+		{"/v1/messages", `{"model":"tiny","max_tokens":8,"messages":[{"role":"user","content":"%s"}]}`,
+			`{"type":"error","error":{"type":"api_error","message":"` + words, ""},
+	} {
+		t.Run(tt.path, func(t *testing.T) {
+			r, engine := scripted(t, Limits{}, batching.Settings{Limits: batching.Limits{Mode: batching.Fixed, Size: 4, Largest: 99}})
+			res := r.post(tt.path, fmt.Sprintf(tt.body, prompt))
+			body := text(t, res)
+			if res.StatusCode != 500 || res.Header.Get("X-Should-Retry") != "false" || res.Header.Get("Retry-After") != "" ||
+				!strings.HasPrefix(body, tt.start) || !strings.Contains(body, tt.kind) {
+				t.Errorf("%d %v %s", res.StatusCode, res.Header, body)
+			}
+			if rec := r.recorded(); rec.Outcome != Rejected || rec.ErrorKind != "insufficient_memory" || rec.Status != 500 || rec.Batch != 0 {
+				t.Errorf("record %+v", rec)
+			}
+			res = r.post(tt.path, fmt.Sprintf(tt.body, prompt[:590]))
+			if body := text(t, res); res.StatusCode != 200 {
+				t.Errorf("one that fits: %d %s", res.StatusCode, body)
+			}
+			if n := engine.Hits(tt.path); n != 1 {
+				t.Errorf("the engine heard of %d", n)
+			}
+		})
+	}
+	t.Run("EmbeddingsAreReadOneByOne", func(t *testing.T) {
+		r, _ := scripted(t, Limits{}, batching.Settings{Limits: batching.Limits{Mode: batching.Fixed, Size: 4, Largest: 99}})
+		res := r.post("/api/embed", `{"model":"tiny","input":["`+prompt+`"]}`)
+		if body := text(t, res); res.StatusCode != 200 {
+			t.Errorf("%d %s", res.StatusCode, body)
+		}
+	})
 }
 
 func TestShutdown(t *testing.T) {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"net"
 	"net/http"
@@ -131,6 +132,8 @@ func faultOfQueue(err error) *fault {
 		return newFault(queueFull, "the queue is full, try again later")
 	case errors.Is(err, batching.ErrAppQueueFull):
 		return newFault(rateLimited, "this app has too many requests waiting, try again later")
+	case errors.Is(err, batching.ErrTooLarge):
+		return faultOfSize(err)
 	case errors.Is(err, batching.ErrQueueTimeout):
 		return newFault(queueTimeout, "the request waited too long in the queue")
 	case errors.Is(err, batching.ErrSuperseded):
@@ -141,6 +144,13 @@ func faultOfQueue(err error) *fault {
 		return newFault(shuttingDown, "carpool is shutting down")
 	}
 	return nil
+}
+
+// faultOfSize tells by how much a request is too large for the GPU's memory.
+func faultOfSize(err error) *fault {
+	size, _ := errors.AsType[batching.TooLargeError](err)
+	return newFault(insufficientMemory, fmt.Sprintf("the prompt has %d tokens or more, and the GPU has memory for %d with nothing "+
+		"beside it: shorten the prompt, or close other programs that use the GPU's memory", size.Need, size.Room))
 }
 
 // faultOfResolve maps the errors of Engines.Resolve and Preferred.

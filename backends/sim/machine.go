@@ -43,6 +43,7 @@ type Machine struct {
 type Use struct {
 	Busy    time.Duration // in steps
 	Spilled time.Duration // in steps that were slow because memory was over full
+	Peak    float64       // most MiB asked for at the start of a step, other programs included
 }
 
 // model is one of Config.Models. A slot beyond limit takes no new run.
@@ -305,6 +306,7 @@ func (m *Machine) startStep() {
 		prompt += n
 	}
 	length := m.profile.step(len(st.decode), context, prompt)
+	m.use.Peak = max(m.use.Peak, m.wanted())
 	if m.spilling() {
 		length = time.Duration(float64(length) * max(1, m.profile.Spill))
 		m.use.Spilled += length

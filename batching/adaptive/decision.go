@@ -6,6 +6,7 @@ import "time"
 type Decision struct {
 	Limit   int    // most requests in flight
 	Tokens  int    // most tokens held in flight, those still to come included; 0 = no bound
+	Largest int    // most tokens that one request can hold with nothing beside it; 0 = not known for certain
 	Reason  string // why, in a short sentence for people
 	Changed bool   // worth a line in the log: the limit, the slots or what bounds the tokens is another
 }

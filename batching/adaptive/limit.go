@@ -77,7 +77,7 @@ func (g *Governor) set(n int, reason string) {
 func (g *Governor) decide(waiting, inFlight int) Decision {
 	tokens, by := g.budget()
 	starved := by != unbound && g.starved >= 0 && g.now-g.starved > 500*time.Millisecond
-	d := Decision{Limit: g.effective(), Tokens: tokens, Reason: g.why(starved, tokens, by)}
+	d := Decision{Limit: g.effective(), Tokens: tokens, Largest: g.largest(), Reason: g.why(starved, tokens, by)}
 	s := shown{limit: d.Limit, slots: g.slots.n, by: g.slots.by, bound: by, starved: starved || g.shown.starved && waiting > 0 && inFlight > 0}
 	d.Changed = g.changed || s != g.shown
 	g.shown, g.changed = s, false

@@ -30,6 +30,8 @@ type memory struct {
 	lastTokens, lastUsed                          float64
 	meanTokens, meanUsed, varTokens, varUsed, cov float64
 
+	given int // falls of the tokens in a row that gave memory back
+
 	utilization float64 // mean of about 10 s; -1 = not known
 	others      float64
 }
@@ -101,6 +103,9 @@ func (m *memory) regress(r Memory, held float64) {
 			m.meanUsed += jump
 		}
 	}
+	if more := held - m.lastTokens; m.samples > 0 && more <= -300 {
+		count(&m.given, r.Used-m.lastUsed < m.beta*more/2)
+	}
 	m.samples++
 	m.lastTokens, m.lastUsed = held, r.Used
 	dt, du := held-m.meanTokens, r.Used-m.meanUsed
@@ -128,11 +133,20 @@ func (m *memory) learnSlope() {
 
 // caution is the factor by which a token may take more than expected.
 func (m *memory) caution() float64 {
-	if m.samples >= 30 && m.varTokens >= 300*300 && m.cov*m.cov > .98*m.varTokens*m.varUsed {
+	if m.samples >= 30 && m.onLine() {
 		return cautionSure
 	}
 	return caution
 }
+
+// onLine means that the readings lie on a line over tokens.
+func (m *memory) onLine() bool {
+	return m.varTokens >= 300*300 && m.cov*m.cov > .98*m.varTokens*m.varUsed
+}
+
+// givesBack means that memory was seen to fall with the tokens. An engine that keeps
+// what it once took has room in it that no reading shows.
+func (m *memory) givesBack() bool { return m.given >= 3 }
 
 // mibPerToken is what one more token will take, and whether that was measured.
 func (g *Governor) mibPerToken() (mib float64, measured bool) {
@@ -180,4 +194,18 @@ func (g *Governor) budget() (tokens int, by bound) {
 		return card, byCard
 	}
 	return tokens, by
+}
+
+// largest is the most tokens that one request can hold with nothing of ours beside
+// it; 0 where that is not certain. Requests are refused by it, so it takes what was
+// measured, only where memory follows the tokens up and down, and the kinder of the
+// last reading and the mean. A cache of the engine's own is the engine's to refuse: it
+// knows its size and what of a prompt it has.
+func (g *Governor) largest() int {
+	m := &g.memory
+	if g.facts.Preallocated || g.facts.KVTokens > 0 || !g.sighted() || m.beta == 0 || !m.onLine() || !m.givesBack() {
+		return 0
+	}
+	base := min(m.last.Used-m.tokens*m.beta, m.meanUsed-m.meanTokens*m.beta)
+	return max(1, int((m.last.Total-g.config.Reserve-base)/m.beta))
 }

@@ -54,5 +54,5 @@ func (g *governed) restarted(now time.Duration) { g.governor.Reset(moment(now), 
 
 func (g *governed) limits(now time.Duration, waiting, inFlight int) batching.Limits {
 	d := g.governor.Tick(moment(now), waiting, inFlight)
-	return batching.Limits{Mode: batching.Fixed, Size: d.Limit, Tokens: d.Tokens, Reason: d.Reason}
+	return batching.Limits{Mode: batching.Fixed, Size: d.Limit, Tokens: d.Tokens, Largest: d.Largest, Reason: d.Reason}
 }

@@ -21,11 +21,14 @@ type Result struct {
 	Swaps           float64       // loads of a model, from the start
 	Evictions       int           // from the start
 	Spilled         time.Duration // from the start
+	Peak            float64       // most MiB of the card asked for, from the start
 	Offered, Served float64       // requests per second
 	Attained        float64       // share of requests with a first token within 3 s and 100 ms per token
 	Saved           float64       // share of prompt tokens that the engine had in its cache
 
 	Requests  int         // ended, from the start
+	Refused   int         // as too large, from the start
+	Least     int         // tokens of the shortest of them
 	Largest   int         // tokens of the longest request that was released
 	Apps      []AppResult // in order of first arrival
 	Finished  []time.Duration
@@ -85,7 +88,7 @@ func (o *observation) result(w *world) Result {
 	span := (o.length - o.warmUp).Seconds()
 	r := Result{
 		Tokens: float64(o.tokens) / span, Gap95: o.gaps.quantile(.95),
-		Limits: o.limits, Swaps: float64(o.swaps), Evictions: o.evictions, Spilled: w.machine.Use().Spilled,
+		Limits: o.limits, Swaps: float64(o.swaps), Evictions: o.evictions, Spilled: w.machine.Use().Spilled, Peak: w.machine.Use().Peak,
 		PerSecond: o.perSecond,
 	}
 	r.Limit, r.LimitChanges, r.LimitMax = o.limitFigures(o.warmUp)
@@ -94,6 +97,13 @@ func (o *observation) result(w *world) Result {
 	for _, q := range w.requests {
 		if q.released >= 0 {
 			r.Largest = max(r.Largest, q.prompt+q.output)
+		}
+		if q.refused {
+			if whole := q.prompt + q.output; r.Refused == 0 || whole < r.Least {
+				r.Least = whole
+			}
+			r.Refused++
+			continue
 		}
 		if q.done >= 0 {
 			r.Requests++

@@ -24,7 +24,12 @@ func summarize(runs []Result) Result {
 		s.Attained += r.Attained / float64(n)
 		s.Saved += r.Saved / float64(n)
 		s.Requests += r.Requests
+		if r.Refused > 0 && (s.Refused == 0 || r.Least < s.Least) {
+			s.Least = r.Least
+		}
+		s.Refused += r.Refused
 		s.Largest = max(s.Largest, r.Largest)
+		s.Peak = max(s.Peak, r.Peak)
 	}
 	for _, app := range runs[0].Apps {
 		s.Apps = append(s.Apps, summarizeApp(app.App, runs))

@@ -1,6 +1,7 @@
 package scheduling
 
 import (
+	"errors"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -50,6 +51,7 @@ type request struct {
 	beside                               int // in flight with it when it was released, itself included
 	seen                                 int // tokens that reached the client
 	cached                               int // prompt tokens the engine had
+	refused                              bool
 }
 
 const (
@@ -151,16 +153,21 @@ func (w *world) send(s *sender) {
 	r := &request{size: s.sizes.draw(), id: uint64(len(w.requests)), sender: s, keyed: k,
 		arrived: w.now, released: -1, first: -1, last: -1, done: -1}
 	w.requests = append(w.requests, r)
+	w.agenda.add(s.pace.sent(w.now), s)
 	t, err := w.core.Arrive(moment(w.now), batching.Request{
 		Key: k.key, ID: strconv.FormatUint(r.id, 10), App: s.app, Priority: s.priority,
-		PromptTokens: r.prompt, MaxTokens: r.told, Prefix: r.prefix, PrefixTokens: r.prefixTokens, Streams: true})
-	if err != nil {
+		PromptTokens: r.prompt, PromptLeast: r.prompt, MaxTokens: r.told, Prefix: r.prefix, PrefixTokens: r.prefixTokens, Streams: true})
+	switch {
+	case errors.Is(err, batching.ErrTooLarge):
+		r.refused = true
+		w.agenda.add(s.pace.answered(w.now), s)
+		return
+	case err != nil:
 		panic(err) // every policy's queue is as good as endless
 	}
 	r.ticket = t
 	w.waiting[t] = r
 	k.waiting++
-	w.agenda.add(s.pace.sent(w.now), s)
 	w.adjust(k)
 	w.settle()
 }
