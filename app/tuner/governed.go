@@ -19,6 +19,7 @@ type governed struct {
 	next     uint64 // id of the next request
 	running  int
 	decision adaptive.Decision
+	bound    bound     // in force beside it
 	decided  time.Time // of the last change
 	slots    int       // as last told
 	used     time.Time // last release
@@ -82,16 +83,24 @@ func (g *governed) look(now time.Time, e backends.Info, restarted bool) {
 	if restarted {
 		g.governor.Reset(now, e.Label+" has restarted")
 	}
-	f := adaptive.Facts{Slots: e.Slots, KVTokens: e.KVTokens, Preallocated: e.Preallocated}
 	g.engine = e
-	i := slices.IndexFunc(e.Models, func(m backends.Model) bool { return m.Name == g.key.Model })
-	if i >= 0 && e.Models[i].Slots > 0 {
-		f.Slots = e.Models[i].Slots // whatever the engine's setting
-	}
-	if f != g.facts {
+	if f := facts(e, g.key.Model); f != g.facts {
 		g.facts = f
 		g.governor.Tell(now, f)
 	}
+}
+
+// facts are what e tells of one of its models.
+func facts(e backends.Info, model string) adaptive.Facts {
+	f := adaptive.Facts{Slots: e.Slots, KVTokens: e.KVTokens, Preallocated: e.Preallocated}
+	i := slices.IndexFunc(e.Models, func(m backends.Model) bool { return m.Name == model })
+	if i < 0 {
+		return f
+	}
+	if slots := e.Models[i].Slots; slots > 0 {
+		f.Slots = slots // whatever the engine's setting
+	}
+	return f
 }
 
 func (g *governed) sample(now time.Time, m adaptive.Memory) {
@@ -106,31 +115,53 @@ func (g *governed) configure(now time.Time, c adaptive.Config) {
 	g.governor.Configure(now, c)
 }
 
-// decide asks the governor. It returns what is to be told if that has changed.
-func (g *governed) decide(now time.Time, l batching.Load) (adaptive.Decision, *Decision) {
+// decide asks the governor. It returns the limits in force from now on, at most b,
+// and what is to be told if they have changed. Requests that wait for b, or are held,
+// say nothing of the governor's own limit.
+func (g *governed) decide(now time.Time, l batching.Load, general batching.Limits, b bound) (batching.Limits, *Decision) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	before := g.decision
-	g.decision = g.governor.Tick(now, l.Waiting, l.InFlight)
-	if l.Waiting > 0 && l.InFlight >= g.decision.Limit {
+	before, _ := g.shown(general)
+	over := g.bound
+	waiting := l.Waiting - l.Held
+	if b.lowers(limited(general, g.decision)) {
+		waiting = 0
+	}
+	g.decision, g.bound = g.governor.Tick(now, waiting, l.InFlight), b
+	if waiting > 0 && l.InFlight >= g.decision.Limit {
 		g.binding = now
 	}
-	if !g.decision.Changed {
-		return g.decision, nil
+	own := limited(general, g.decision)
+	limit, reason := g.shown(general)
+	if limit == before && (!g.decision.Changed || b.lowers(own)) {
+		return b.on(own), nil
+	}
+	if b.size == 0 && over.lowers(own) {
+		reason = "over: " + over.reason
 	}
 	g.decided = now
 	st := g.governor.State()
-	d := Decision{At: now, Key: g.key, Kind: ByBudget, OldLimit: before.Limit, Limit: g.decision.Limit,
-		Slots: st.Slots, SlotsBy: string(st.SlotsBy), TokenBudget: g.decision.Tokens, Reason: g.decision.Reason,
+	d := Decision{At: now, Key: g.key, Kind: ByBudget, OldLimit: before, Limit: limit,
+		Slots: st.Slots, SlotsBy: string(st.SlotsBy), TokenBudget: g.decision.Tokens, Reason: reason,
 		InFlight: l.InFlight, Waiting: l.Waiting}
 	switch {
-	case before.Limit != d.Limit:
+	case before != limit:
 		d.Kind = ByLimit
 	case g.slots != d.Slots:
 		d.Kind = BySlots
 	}
 	g.slots = d.Slots
-	return g.decision, &d
+	return b.on(own), &d
+}
+
+// shown is the limit that people see, with its reason: the bound's where it is less
+// than the governor's. The caller holds mu.
+func (g *governed) shown(general batching.Limits) (int, string) {
+	if l := limited(general, g.decision); g.bound.lowers(l) {
+		l = g.bound.on(l)
+		return l.InFlight(), l.Reason
+	}
+	return g.decision.Limit, g.decision.Reason
 }
 
 // last is the decision in force, and when a request was last released.

@@ -60,6 +60,7 @@ type Tuner struct {
 
 	mu     sync.Mutex
 	config config.Config
+	cap    Cap
 	keys   map[batching.Key]*governed
 	gone   []batching.Key // whose limits the scheduler is to forget
 }
@@ -262,10 +263,13 @@ func (t *Tuner) decide(now time.Time, c config.Config, all []*governed) (busy bo
 		busy = busy || l.Waiting > 0 || l.InFlight > 0
 	}
 	t.forget()
+	t.mu.Lock()
+	capped := t.cap
+	t.mu.Unlock()
 	general := limits(c)
 	for _, g := range all {
-		d, change := g.decide(now, loads[g.key])
-		if l := limited(general, d); t.pushed[g.key] != l {
+		l, change := g.decide(now, loads[g.key], general, capped.of(g.key))
+		if t.pushed[g.key] != l {
 			t.pushed[g.key] = l
 			t.scheduler.SetLimits(g.key, l)
 		}
@@ -296,7 +300,7 @@ func (t *Tuner) forget() {
 func limited(general batching.Limits, d adaptive.Decision) batching.Limits {
 	l := general
 	if l.Mode == batching.Fixed {
-		l.Size, l.Tokens, l.Reason = d.Limit, d.Tokens, d.Reason
+		l.Size, l.Tokens, l.Largest, l.Reason = d.Limit, d.Tokens, d.Largest, d.Reason
 	}
 	return l
 }
@@ -305,7 +309,7 @@ func limited(general batching.Limits, d adaptive.Decision) batching.Limits {
 func (t *Tuner) States() []State {
 	now := time.Now()
 	t.mu.Lock()
-	c, all := t.config, t.all()
+	c, capped, all := t.config, t.cap, t.all()
 	t.mu.Unlock()
 	general := limits(c)
 	states := make([]State, 0, len(all))
@@ -313,7 +317,7 @@ func (t *Tuner) States() []State {
 	for _, g := range all {
 		d, at := g.last()
 		used[g.key] = at
-		states = append(states, g.state(now, limited(general, d)))
+		states = append(states, g.state(now, capped.of(g.key).on(limited(general, d))))
 	}
 	slices.SortStableFunc(states, func(a, b State) int { return used[b.Key].Compare(used[a.Key]) })
 	return states
@@ -322,7 +326,7 @@ func (t *Tuner) States() []State {
 // LimitOf is how many requests of one engine and model may run; 0 = no bound.
 func (t *Tuner) LimitOf(k batching.Key) int {
 	t.mu.Lock()
-	c, g := t.config, t.keys[k]
+	c, capped, g := t.config, t.cap, t.keys[k]
 	t.mu.Unlock()
 	l := limits(c)
 	if g != nil {
@@ -330,19 +334,19 @@ func (t *Tuner) LimitOf(k batching.Key) int {
 			l = limited(l, d)
 		}
 	}
-	return l.InFlight()
+	return capped.of(k).on(l).InFlight()
 }
 
 // Limits are those in force for the model used last, else for one never used.
 func (t *Tuner) Limits() batching.Limits {
 	t.mu.Lock()
-	c, all := t.config, t.all()
+	c, capped, all := t.config, t.cap, t.all()
 	t.mu.Unlock()
 	l := limits(c)
 	var latest time.Time
 	for _, g := range all {
 		if d, at := g.last(); at.After(latest) && d.Limit > 0 {
-			latest, l = at, limited(limits(c), d)
+			latest, l = at, capped.of(g.key).on(limited(limits(c), d))
 		}
 	}
 	return l
