@@ -17,4 +17,5 @@ type State struct {
 	Until   time.Time `json:"until,omitzero"`    // of a manual one; zero = until it is ended by hand
 	Engines []string  `json:"engines,omitempty"` // whose GPU it is about, sorted
 	Size    int       `json:"size,omitempty"`    // most requests in flight for each model; 0 while On = none
+	Kept    []string  `json:"kept,omitempty"`    // models that stay in its memory though they were to leave, and why, for people
 }
