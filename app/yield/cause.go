@@ -30,9 +30,9 @@ var compositors = map[string]bool{
 // it where theirs is not much smaller.
 const compositorsPart = 0.25
 
-// causeOf names who has most of what others have: of the GPU's time, of which they
-// take use, or of its memory.
-func causeOf(s gpus.State, byUse bool, use float64) cause {
+// causeOf names who has most of what others have, which is amount: a share of the
+// GPU's time, or bytes of its memory.
+func causeOf(s gpus.State, byUse bool, amount float64) cause {
 	who, share := biggest(s.Programs, byUse)
 	if who == "" && byUse {
 		who, share = biggest(s.Programs, false) // it rests at this moment
@@ -48,10 +48,9 @@ func causeOf(s gpus.State, byUse bool, use float64) cause {
 		who = "another program"
 	}
 	if byUse {
-		return cause{who, byUse, fmt.Sprintf("%s %s %.0f %% of the GPU", who, has, 100*use*share)}
+		return cause{who, byUse, fmt.Sprintf("%s %s %.0f %% of the GPU", who, has, 100*amount*share)}
 	}
-	held := uint64(float64(*s.Others.Memory) * share)
-	return cause{who, byUse, fmt.Sprintf("%s %s %s of the GPU's memory", who, has, humanize.IBytes(held))}
+	return cause{who, byUse, fmt.Sprintf("%s %s %s of the GPU's memory", who, has, humanize.IBytes(uint64(amount*share)))}
 }
 
 // biggest is the other program with most, and its share of what all others have; ""

@@ -24,6 +24,7 @@ type watch struct {
 
 	memory gauge     // bytes that others hold
 	use    gauge     // 0..1 of its time that they take, smoothed
+	latest float64   // the same as told last, not smoothed
 	idle   time.Time // since when they do nothing with it; zero = they do, or it is not known
 
 	cause cause     // of the latch, while it is on
@@ -57,6 +58,7 @@ func (w *watch) take(now time.Time, s gpus.State) {
 			mean = w.use.value + (*u-w.use.value)*(1-math.Exp(-passed.Seconds()/smoothing.Seconds()))
 		}
 		w.use.tell(now, mean)
+		w.latest = *u
 	}
 	switch {
 	case !w.use.told.Equal(now) || w.use.value >= idleUse:
@@ -78,7 +80,15 @@ func (w *watch) spares(now time.Time, c Settings, s gpus.State) bool {
 
 // explain keeps the cause that it is on for, until another one has lasted.
 func (w *watch) explain(now time.Time, c Settings, s gpus.State, byUse bool) {
-	why := causeOf(s, byUse, w.use.value)
+	if w.on && byUse && w.latest < c.Utilization {
+		w.other = cause{} // what had it is leaving: nobody takes its place
+		return
+	}
+	amount := w.memory.value
+	if byUse {
+		amount = w.use.value
+	}
+	why := causeOf(s, byUse, amount)
 	switch {
 	case !w.on || w.cause.is(why):
 		if !w.on {
