@@ -167,6 +167,7 @@ func TestYieldsToAnotherProgram(t *testing.T) {
 		"ThatTakesTheGPUsTime": {used(0, 1), "blender uses "},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			d := newDesk(t)
 			d.engine.Hold()
 			var answers []<-chan reply
@@ -245,6 +246,7 @@ func TestYieldsToAnotherProgram(t *testing.T) {
 	}
 
 	t.Run("AndHasIdleModelsLeave", func(t *testing.T) {
+		t.Parallel()
 		d := newDesk(t, "yield.mode=unload")
 		d.gpu.Then(used(9, 0.1))
 		d.seen("it makes way", func(s app.Snapshot) bool { return s.Yield.On })
@@ -256,6 +258,7 @@ func TestYieldsToAnotherProgram(t *testing.T) {
 	})
 
 	t.Run("AndTellsOthersWithoutNames", func(t *testing.T) {
+		t.Parallel()
 		d := newDesk(t)
 		d.gpu.Then(used(9, 0.1))
 		s := d.seen("it makes way", func(s app.Snapshot) bool { return s.Yield.On })
@@ -275,6 +278,7 @@ func TestYieldsToAnotherProgram(t *testing.T) {
 
 func TestYield(t *testing.T) {
 	t.Run("LetsWhatRunsEndAndHoldsTheRest", func(t *testing.T) {
+		t.Parallel()
 		d := newDesk(t)
 		d.engine.Hold()
 		running := d.ask()
@@ -319,6 +323,7 @@ func TestYield(t *testing.T) {
 	})
 
 	t.Run("InterruptsWhatRuns", func(t *testing.T) {
+		t.Parallel()
 		d := newDesk(t)
 		d.engine.Hold()
 		running := d.ask()
@@ -339,6 +344,7 @@ func TestYield(t *testing.T) {
 	})
 
 	t.Run("EndsWithItsTime", func(t *testing.T) {
+		t.Parallel()
 		d := newDesk(t)
 		if err := d.Yield(t.Context(), app.YieldOrder{For: time.Second}); err != nil {
 			t.Fatal(err)
@@ -350,6 +356,7 @@ func TestYield(t *testing.T) {
 	})
 
 	t.Run("RefusesATimeOutOfRange", func(t *testing.T) {
+		t.Parallel()
 		d := newDesk(t)
 		for _, wrong := range []time.Duration{-time.Second, time.Millisecond, 25 * time.Hour} {
 			if err := d.Yield(t.Context(), app.YieldOrder{For: wrong}); err == nil || d.Snapshot().Yield.On {
@@ -362,6 +369,7 @@ func TestYield(t *testing.T) {
 	})
 
 	t.Run("EndsWithCarpool", func(t *testing.T) {
+		t.Parallel()
 		d := newDesk(t)
 		if err := d.Yield(t.Context(), app.YieldOrder{}); err != nil {
 			t.Fatal(err)

@@ -25,7 +25,6 @@ import (
 type lane struct {
 	*yielder
 	unloader *unloader
-	end      func()
 
 	mu      sync.Mutex
 	config  config.Config

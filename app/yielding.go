@@ -56,7 +56,8 @@ func (a *App) yielding() yield.State {
 
 // yielded notes that Carpool begins to make way, for another reason, or comes back.
 func (a *App) yielded(was, is yield.State) {
-	s, reason := is, ""
+	s := is
+	var reason string
 	switch {
 	case !is.On:
 		s, reason = was, "comes back after "+time.Since(was.Since).Round(time.Second).String()
