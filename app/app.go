@@ -49,6 +49,7 @@ type Options struct {
 	Listen     string         // overrides gateway.listen; "" = as set
 	Engine     string         // overrides engine.url; "" = as set
 	Version    string         // of the program
+	GPU        gpu.Reader     // reads the GPUs; nil = gpu.Open(); only tests have another
 	Log        *slog.Logger   // nil = none
 	LogFile    string         // where Log writes, for `carpool status`
 	LogLevel   *slog.LevelVar // follows log.level; nil = fixed
@@ -98,6 +99,8 @@ type App struct {
 	tuner        *tuner.Tuner
 	processes    *process.Finder
 	gateway      *gateway.Gateway
+	yielder      *yielder
+	unloader     *unloader
 	control      *control.Socket // nil: it cannot be opened, and the command line cannot steer
 	metrics      *metrics.Metrics
 	recorder     *recorder
@@ -199,7 +202,11 @@ func (a *App) openHistory(ctx context.Context, c config.Config) uint64 {
 func (a *App) openParts(c config.Config, firstBatch uint64) {
 	a.metrics = metrics.New(metrics.Options{Version: a.options.Version, State: a.measured})
 	a.recorder = &recorder{store: a.store, metrics: a.metrics}
-	a.sampler = gpu.NewSampler(gpu.Open(), time.Duration(c.GPU.SampleMS)*time.Millisecond)
+	reader := a.options.GPU
+	if reader == nil {
+		reader = gpu.Open()
+	}
+	a.sampler = gpu.NewSampler(reader, time.Duration(c.GPU.SampleMS)*time.Millisecond)
 	seen := filepath.Join(a.options.StateDir, "engine-seen")
 	_, err := os.Stat(seen)
 	var self []string
@@ -242,6 +249,7 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 		},
 		Log: a.log,
 	}, gatewayLimits(c))
+	a.openYielding()
 }
 
 // decided notes a change of a limit, or of what is known of an engine.

@@ -3,6 +3,7 @@ package app
 import (
 	"slices"
 
+	"carpool/app/yield"
 	"carpool/backends"
 	"carpool/batching"
 	"carpool/gpu"
@@ -19,6 +20,7 @@ type Health struct {
 	Engine   *healthEngine  `json:"engine"` // the preferred one; null while none serves
 	Engines  []healthEngine `json:"engines"`
 	GPU      gpu.Reading    `json:"gpu"`
+	Yield    healthYield    `json:"yield"`
 	History  healthHistory  `json:"history"`
 	Problems []string       `json:"problems"` // without paths; the window and the command line tell more
 }
@@ -61,6 +63,13 @@ type healthEngine struct {
 	Group     string          `json:"gpu_group,omitempty"`
 }
 
+// healthYield names no program: any page of this machine may ask.
+type healthYield struct {
+	On     bool   `json:"on"`     // Carpool makes way for other programs
+	Manual bool   `json:"manual"` // the user gave the GPU away: nothing new runs
+	Reason string `json:"reason"`
+}
+
 type healthHistory struct {
 	OK      bool   `json:"ok"`
 	Dropped uint64 `json:"dropped"` // rows lost
@@ -76,6 +85,7 @@ func (a *App) Health() Health {
 			Limit: s.Limits.InFlight(), Why: s.Limits.Reason, Totals: s.Batching,
 		},
 		GPU:      s.GPU.Reading,
+		Yield:    yieldHealth(s.Yield),
 		History:  healthHistory{OK: s.History.OK, Dropped: s.History.Dropped},
 		Problems: []string{},
 	}
@@ -99,6 +109,17 @@ func (a *App) Health() Health {
 	}
 	if s.Draining {
 		h.Status = "shutting down"
+	}
+	return h
+}
+
+func yieldHealth(y yield.State) healthYield {
+	h := healthYield{On: y.On, Manual: y.Manual}
+	switch {
+	case y.Manual:
+		h.Reason = y.Reason
+	case y.On:
+		h.Reason = "another program has taken the GPU"
 	}
 	return h
 }

@@ -13,6 +13,7 @@ import (
 	"carpool/app/config"
 	"carpool/app/metrics"
 	"carpool/app/tuner"
+	"carpool/app/yield"
 	"carpool/backends"
 	"carpool/backends/backendstest"
 	"carpool/batching"
@@ -32,8 +33,47 @@ func TestSentence(t *testing.T) {
 		{0, 2, 0, false, "0 running, 2 waiting"},
 	} {
 		totals := batching.Totals{InFlight: tt.running, QueueDepth: tt.waiting}
-		if got := sentence(totals, tt.rate, tt.serves); got != tt.want {
+		if got := sentence(totals, tt.rate, yield.State{}, tt.serves); got != tt.want {
 			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+}
+
+func TestSentenceSaysForWhomCarpoolMakesWay(t *testing.T) {
+	blender := yield.State{On: true, For: "blender", Reason: "blender uses 62 % of the GPU", Size: 1}
+	given := yield.State{On: true, Manual: true, Reason: "GPU given away until 15:30"}
+	for _, tt := range []struct {
+		yield            yield.State
+		running, waiting int
+		serves           bool
+		want             string
+	}{
+		{blender, 0, 0, true, "Making way for blender: one at a time"},
+		{blender, 0, 0, false, "No engine is running"},
+		{blender, 1, 2, true, "1 running, 2 waiting, 61 tokens per second; making way for blender: one at a time"},
+		{yield.State{On: true, For: "a game", Size: 3}, 0, 0, true, "Making way for a game: 3 at a time"},
+		{given, 0, 0, true, "GPU given away until 15:30"},
+		{given, 0, 3, false, "GPU given away until 15:30, 3 waiting"},
+		{given, 1, 3, true, "GPU given away until 15:30, 1 still running, 3 waiting"},
+	} {
+		rate := 61.0 * float64(min(tt.running, 1))
+		if got := sentence(batching.Totals{InFlight: tt.running, QueueDepth: tt.waiting}, rate, tt.yield, tt.serves); got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+}
+
+func TestHealthNamesNoProgram(t *testing.T) {
+	for _, tt := range []struct {
+		yield yield.State
+		want  healthYield
+	}{
+		{yield.State{}, healthYield{}},
+		{yield.State{On: true, For: "blender", Reason: "blender uses 62 % of the GPU"}, healthYield{On: true, Reason: "another program has taken the GPU"}},
+		{yield.State{On: true, Manual: true, Reason: "GPU given away"}, healthYield{On: true, Manual: true, Reason: "GPU given away"}},
+	} {
+		if got := yieldHealth(tt.yield); got != tt.want {
+			t.Errorf("got %+v, want %+v", got, tt.want)
 		}
 	}
 }

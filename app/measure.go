@@ -13,6 +13,7 @@ func (a *App) measured() metrics.State {
 	for _, e := range a.engines.Snapshot() {
 		s.Engines = append(s.Engines, metrics.Engine{Name: e.Name, Kind: string(e.Kind), Up: e.Health == backends.Up})
 	}
+	s.Yielding = a.yielder.State().On
 	s.Models = measuredModels(a.tuner.States(), a.scheduler.Loads(), a.tuner.Limits().InFlight())
 	if reading := a.gpu(); reading.Available {
 		s.GPUs = []metrics.GPU{{Device: reading.Name, MemoryUsed: reading.MemoryUsed, MemoryTotal: reading.MemoryTotal,

@@ -7,12 +7,46 @@ import (
 	"strings"
 
 	"carpool/app/tuner"
+	"carpool/app/yield"
 	"carpool/backends"
 	"carpool/batching"
 )
 
 // sentence says the state in one line: "3 running, 2 waiting, 61 tokens per second".
-func sentence(t batching.Totals, tokensPS float64, serves bool) string {
+func sentence(t batching.Totals, tokensPS float64, y yield.State, serves bool) string {
+	idle := t.InFlight == 0 && t.QueueDepth == 0
+	switch {
+	case y.Manual:
+		return givenAway(t, y)
+	case y.On && idle && serves:
+		return "Making way for " + y.For + ": " + atATime(y.Size)
+	case y.On && !idle:
+		return work(t, tokensPS, serves) + "; making way for " + y.For + ": " + atATime(y.Size)
+	}
+	return work(t, tokensPS, serves)
+}
+
+// givenAway says what is left: "GPU given away until 15:30, 1 still running, 3 waiting".
+func givenAway(t batching.Totals, y yield.State) string {
+	s := y.Reason
+	if t.InFlight > 0 {
+		s += fmt.Sprintf(", %d still running", t.InFlight)
+	}
+	if t.QueueDepth > 0 {
+		s += fmt.Sprintf(", %d waiting", t.QueueDepth)
+	}
+	return s
+}
+
+func atATime(n int) string {
+	if n == 1 {
+		return "one at a time"
+	}
+	return fmt.Sprintf("%d at a time", n)
+}
+
+// work says what is going on.
+func work(t batching.Totals, tokensPS float64, serves bool) string {
 	switch {
 	case t.InFlight == 0 && t.QueueDepth == 0 && !serves:
 		return "No engine is running"

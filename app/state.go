@@ -31,6 +31,7 @@ func (a *App) Snapshot() Snapshot {
 
 		GPU:      a.gpu(),
 		GPUs:     a.gpus(),
+		Yield:    a.yielding(),
 		History:  a.history(),
 		Live:     a.live.all(),
 		LogFile:  a.options.LogFile,
@@ -42,7 +43,7 @@ func (a *App) Snapshot() Snapshot {
 	}
 	e, serves := active(s.Engines)
 	s.Simulated = serves && e.Simulated
-	s.Sentence = sentence(s.Batching, s.TokensPS, serves || !a.looked())
+	s.Sentence = sentence(s.Batching, s.TokensPS, s.Yield, serves || !a.looked())
 	s.Basis = basis(s, a.address())
 	s.Problems = a.problems(s, serves)
 	return s

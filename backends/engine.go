@@ -137,12 +137,11 @@ func (l look) study(ctx context.Context, m maker, c *http.Client) *facts {
 
 // client asks the engine with a key; "" = without.
 func (e *engine) client(key string) *http.Client {
-	return &http.Client{
-		Transport: keyed{e.transport, key},
-		CheckRedirect: func(*http.Request, []*http.Request) error {
-			return &unexpected{what: "with a redirect, which is never followed"}
-		},
-	}
+	return &http.Client{Transport: keyed{e.transport, key}, CheckRedirect: refuseRedirect}
+}
+
+func refuseRedirect(*http.Request, []*http.Request) error {
+	return &unexpected{what: "with a redirect, which is never followed"}
 }
 
 // take takes over what a probe found.

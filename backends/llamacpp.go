@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 var llamacpp = maker{
@@ -14,6 +15,7 @@ var llamacpp = maker{
 	places:       func() []string { return []string{"http://127.0.0.1:8080", "http://127.0.0.1:9931"} }, // as long, and of late
 	probe:        probeLlamaCPP,
 	study:        studyLlamaCPP,
+	unload:       unloadLlamaCPP,
 	advice:       "start it with `llama-server -m MODEL`",
 	preallocated: true,
 	parallelHint: "start llama-server with -np N",
@@ -119,4 +121,23 @@ func billions(parameters float64) string {
 		return fmt.Sprintf("%.0fM", parameters/1e6)
 	}
 	return ""
+}
+
+// unloadLlamaCPP has a router end the server of a model.
+func unloadLlamaCPP(ctx context.Context, c *http.Client, base *url.URL, model string) error {
+	var props llamaProps
+	if err := getJSON(ctx, c, base.JoinPath("props"), "llama.cpp", &props); err != nil {
+		return err
+	}
+	if props.Role != "router" {
+		return fmt.Errorf("%w: llama-server keeps its model until it ends", ErrCannotUnload)
+	}
+	answer, err := sendJSON(ctx, c, base.JoinPath("models", "unload"), map[string]any{"model": model})
+	switch {
+	case err != nil:
+		return err
+	case answer.status == http.StatusBadRequest && strings.Contains(string(answer.body), "model is not "): // running, or loaded
+		return nil
+	}
+	return answer.refusal()
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 var lmstudio = maker{
@@ -15,6 +16,7 @@ var lmstudio = maker{
 	places:       func() []string { return []string{"http://127.0.0.1:1234"} },
 	probe:        probeLMStudio,
 	study:        studyLMStudio,
+	unload:       unloadLMStudio,
 	advice:       "start it with `lms server start`",
 	preallocated: true,
 	parallelHint: "set Max Concurrent Predictions where the model is loaded",
@@ -118,4 +120,18 @@ func (l lmOldModels) models() []Model {
 func studyLMStudio(ctx context.Context, c *http.Client, base *url.URL) (facts, error) {
 	apis, err := studyAPIs(ctx, c, base)
 	return facts{apis: apis}, err
+}
+
+// unloadLMStudio has LM Studio give an instance up. It has the route since 0.4.0.
+func unloadLMStudio(ctx context.Context, c *http.Client, base *url.URL, model string) error {
+	answer, err := sendJSON(ctx, c, base.JoinPath("api", "v1", "models", "unload"), map[string]any{"instance_id": model})
+	switch {
+	case err != nil:
+		return err
+	case strings.Contains(string(answer.body), "Unexpected endpoint"):
+		return fmt.Errorf("%w: LM Studio can be told to since 0.4; until then use `lms unload`", ErrCannotUnload)
+	case answer.status == http.StatusNotFound:
+		return nil // it is not loaded
+	}
+	return answer.refusal()
 }

@@ -20,6 +20,10 @@ type maker struct {
 	// runs, and adds it to each later report. It must not cost the engine more
 	// than a probe may. nil = there is nothing more to ask.
 	study func(ctx context.Context, c *http.Client, base *url.URL) (facts, error)
+	// unload has the engine give a model's memory back once no request is in it. A
+	// model that is not loaded is no error. It fails with ErrCannotUnload and the
+	// reason in words where the engine cannot. nil = it never can.
+	unload func(ctx context.Context, c *http.Client, base *url.URL, model string) error
 	// preallocated says that its memory does not grow with the requests in it.
 	preallocated bool
 	// parallelHint says what a person can change for more slots.

@@ -21,6 +21,7 @@ var ollama = maker{
 	label:  "Ollama",
 	places: ollamaPlaces,
 	probe:  probeOllama,
+	unload: unloadOllama,
 	advice: "start it with `ollama serve`",
 
 	preallocated: true,
@@ -116,4 +117,14 @@ func understood(err error) error {
 		return &unexpected{what: "not as Ollama does"}
 	}
 	return err
+}
+
+// unloadOllama asks for nothing, to be kept for no time: what `ollama stop` does.
+// Requests in flight end first.
+func unloadOllama(ctx context.Context, c *http.Client, base *url.URL, model string) error {
+	answer, err := sendJSON(ctx, c, base.JoinPath("api", "generate"), map[string]any{"model": model, "keep_alive": 0})
+	if err != nil {
+		return err
+	}
+	return answer.refusal()
 }

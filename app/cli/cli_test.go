@@ -22,6 +22,7 @@ import (
 	"carpool/app/gateway"
 	"carpool/app/gpus"
 	"carpool/app/tuner"
+	"carpool/app/yield"
 	"carpool/backends"
 	"carpool/backends/launch"
 	"carpool/batching"
@@ -112,6 +113,21 @@ func (f *fake) CheckEngines() []launch.Check {
 	}
 }
 
+func (f *fake) Yield(_ context.Context, o control.YieldOrder) error {
+	f.note(fmt.Sprintf("yield %v %v", o.For, o.Stop))
+	f.snapshot.Sentence = "GPU given away until 13:00, 1 still running, 3 waiting"
+	f.snapshot.Yield = yield.State{On: true, Manual: true, Reason: "GPU given away until 13:00", Since: moment0, Until: moment0.Add(o.For),
+		Engines: []string{"llamacpp", "ollama"}, Kept: []string{"unload a.gguf of llama.cpp: the model cannot be unloaded: llama-server keeps its model until it ends"}}
+	f.snapshot.Batching.InFlight = 1
+	return nil
+}
+
+func (f *fake) Resume(context.Context) error {
+	f.note("resume")
+	f.snapshot.Sentence, f.snapshot.Yield = "1 running, 3 waiting", yield.State{}
+	return nil
+}
+
 func (f *fake) Summary(context.Context, storage.Query) (storage.Summary, error) {
 	return storage.Summary{Requests: 1200, Released: 8, Batches: 1, Outcomes: map[string]int64{"ok": 1199, "error": 1}, PromptTokens: 5, OutputTokens: 40}, nil
 }
@@ -154,6 +170,7 @@ func busy() app.Snapshot {
 			{Name: "demo", Kind: backends.KindDemo, Label: "Demo engine (simulated)", Health: backends.Up, Simulated: true},
 		},
 		GPU:      gpus.State{Reading: gpu.Reading{At: moment0, Available: true, Name: "RTX 4090", MemoryUsed: &used, MemoryTotal: &total, Utilization: &utilization}},
+		Yield:    yield.State{On: true, Reason: "blender uses 62 % of the GPU", For: "blender", Since: moment0, Engines: []string{"ollama"}, Size: 1},
 		History:  storage.State{Path: "/state/history.db", Problem: "history paused: disk full", Dropped: 3},
 		Problems: []string{"history paused: disk full"},
 		LogFile:  "/state/carpool.log", ConfigAt: "/config/carpool.toml",

@@ -114,8 +114,9 @@ func facts(s app.Snapshot) [][]string {
 		rows = append(rows, []string{"Engine", "none"})
 	}
 	t := s.Batching
+	rows = append(rows, []string{"GPU", gpuText(s)})
+	rows = append(rows, yieldRows(s)...)
 	rows = append(rows,
-		[]string{"GPU", gpuText(s)},
 		[]string{"Work", fmt.Sprintf("%s in %s since %s", counted(int64(t.Requests), "request", "requests"), counted(int64(t.Batches), "batch", "batches"), s.Started.Local().Format(time.DateTime))},
 		[]string{"", fmt.Sprintf("mean batch size %.1f, mean concurrency %.1f, mean batch duration %.0f ms", t.AvgBatchSize, t.AvgConcurrency, t.AvgBatchDuration)},
 		[]string{"Tokens", fmt.Sprintf("%s, now %.0f per second", humanize.Comma(int64(t.Tokens)), s.TokensPS)},

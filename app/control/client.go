@@ -115,6 +115,16 @@ func (c *Client) CheckEngines(ctx context.Context) (all []launch.Check, err erro
 	return all, err
 }
 
+// Yield gives the GPU to other programs.
+func (c *Client) Yield(ctx context.Context, o YieldOrder) error {
+	return c.call(ctx, http.MethodPost, "/yield", o, nil)
+}
+
+// Resume takes the GPU back.
+func (c *Client) Resume(ctx context.Context) error {
+	return c.call(ctx, http.MethodPost, "/resume", nil, nil)
+}
+
 // Show brings the window to the front.
 func (c *Client) Show(ctx context.Context) error {
 	return c.call(ctx, http.MethodPost, "/show", nil, nil)

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -40,8 +41,19 @@ func (f *fake) note(what string) {
 }
 
 func (f *fake) Snapshot() state { return state{"3 running"} }
-func (f *fake) Show()           { f.note("show") }
-func (f *fake) Quit()           { f.note("quit") }
+func (f *fake) Yield(_ context.Context, o YieldOrder) error {
+	if o.For < 0 {
+		return errors.New("the GPU can be given away for 1s to 24h, not for -1s")
+	}
+	f.note(fmt.Sprintf("yield %v %v", o.For, o.Stop))
+	return nil
+}
+func (f *fake) Resume(context.Context) error {
+	f.note("resume")
+	return nil
+}
+func (f *fake) Show() { f.note("show") }
+func (f *fake) Quit() { f.note("quit") }
 func (f *fake) Set(_ context.Context, key, value string) error {
 	if value == "bad" {
 		return errors.New("adaptive.max: \"bad\" is not a whole number")
@@ -170,6 +182,19 @@ func TestControl(t *testing.T) {
 		}
 		if all, err := c.CheckEngines(ctx); err != nil || len(all) != 1 || all[0].Guide.Steps[0].Command != "a\nb" {
 			t.Errorf("got %+v, %v", all, err)
+		}
+	})
+	t.Run("GivesTheGPUAwayAndTakesItBack", func(t *testing.T) {
+		for _, err := range []error{c.Yield(ctx, YieldOrder{For: 90 * time.Second, Stop: true}), c.Yield(ctx, YieldOrder{}), c.Resume(ctx)} {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		if want := []string{"yield 1m30s true", "yield 0s false", "resume"}; !slices.Equal(f.asked[len(f.asked)-3:], want) {
+			t.Errorf("asked %v", f.asked)
+		}
+		if err := c.Yield(ctx, YieldOrder{For: -time.Second}); err == nil || !strings.Contains(err.Error(), "not for -1s") {
+			t.Errorf("got %v", err)
 		}
 	})
 	t.Run("TheSocketIsPrivate", func(t *testing.T) {

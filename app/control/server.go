@@ -3,7 +3,7 @@
 //
 // Routes: GET /snapshot, POST /set, GET /requests, /batches and /summary,
 // POST /engines/start and /engines/stop, GET /engines/log and /engines/check,
-// POST /show, POST /quit. Errors are {"error": "…"}.
+// POST /yield and /resume, POST /show, POST /quit. Errors are {"error": "…"}.
 package control
 
 import (
@@ -35,8 +35,16 @@ type Surface[S any] interface {
 	StopEngine(ctx context.Context, name string) error
 	EngineLog(name string) ([]string, error)
 	CheckEngines() []launch.Check
+	Yield(ctx context.Context, o YieldOrder) error
+	Resume(ctx context.Context) error
 	Show() // brings the window to the front
 	Quit() // begins to drain; returns at once
+}
+
+// YieldOrder says how the user gives the GPU to other programs.
+type YieldOrder struct {
+	For  time.Duration `json:"for_ns"` // 1 s to 24 h; 0 = until it is taken back
+	Stop bool          `json:"stop"`   // interrupt what runs; else it may end
 }
 
 const (
@@ -151,6 +159,15 @@ func handler[S any](s Surface[S]) http.Handler {
 		answer(w, struct{}{}, nil)
 	})
 	handleEngines(mux, s)
+	mux.HandleFunc("POST /yield", func(w http.ResponseWriter, r *http.Request) {
+		var o YieldOrder
+		if decode(w, r, &o) {
+			answer(w, struct{}{}, s.Yield(r.Context(), o))
+		}
+	})
+	mux.HandleFunc("POST /resume", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, struct{}{}, s.Resume(r.Context()))
+	})
 	mux.HandleFunc("POST /show", func(w http.ResponseWriter, _ *http.Request) {
 		s.Show()
 		answer(w, struct{}{}, nil)

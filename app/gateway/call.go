@@ -176,6 +176,7 @@ func (c *call) admit() *fault {
 		return c.orGone(f)
 	}
 	c.lease, c.admitted = lease, true
+	c.away.enter(c)
 	if c.leader != nil {
 		c.leader.run.start(time.Now())
 	}
@@ -284,6 +285,7 @@ func (c *call) account() {
 		c.endRun()
 	}
 	if c.lease != nil {
+		c.away.leave(c)
 		c.countTokens()
 		c.detect()
 		c.lease.Report(c.report())
@@ -335,7 +337,7 @@ func (c *call) outcome() Outcome {
 		if !c.admitted {
 			return Rejected
 		}
-	case shuttingDown:
+	case shuttingDown, gpuYielded:
 		if !c.admitted {
 			return Rejected
 		}

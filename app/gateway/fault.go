@@ -33,6 +33,7 @@ const (
 	queueTimeout        kind = "queue_timeout"
 	superseded          kind = "superseded"
 	shuttingDown        kind = "shutting_down"
+	gpuYielded          kind = "gpu_yielded"
 	backendUnavailable  kind = "backend_unavailable"
 	backendDisconnected kind = "backend_disconnected"
 	backendBadResponse  kind = "backend_bad_response"
@@ -92,6 +93,7 @@ var rules = map[kind]rule{
 	queueFull:           {status: 503, openai: unavailableType, anthropic: "overloaded_error", retryAfter: 5},
 	queueTimeout:        {status: 503, openai: unavailableType, anthropic: "overloaded_error", retryAfter: 5},
 	shuttingDown:        {status: 503, openai: unavailableType, anthropic: apiType, retryAfter: 5, hangUp: true},
+	gpuYielded:          {status: 503, openai: unavailableType, anthropic: apiType, hopeless: true},
 	backendUnavailable:  {status: 503, openai: unavailableType, anthropic: apiType, retryAfter: 5},
 	backendTimeout:      {status: 504, openai: apiType, anthropic: "timeout_error"},
 }
@@ -169,6 +171,9 @@ func faultOfResolve(err error) *fault {
 // faultOfTransport maps what a RoundTripper returns when there is no answer, or
 // an answer's body when it breaks off.
 func faultOfTransport(err error) *fault {
+	if f := faultOfAway(err); f != nil {
+		return f
+	}
 	var f *fault
 	var timeout net.Error
 	switch {

@@ -114,6 +114,7 @@ type Gateway struct {
 	typing   typing
 	runs     runs
 	reloads  detective
+	away     away
 
 	shared, superseded, moved, again atomic.Uint64
 

@@ -103,6 +103,7 @@ func (c *call) watchEngine(cancel context.CancelCauseFunc) (stop func()) {
 // giveBack ends the call's stay with an engine that could not serve it.
 func (c *call) giveBack() {
 	if c.lease != nil {
+		c.away.leave(c)
 		c.again.Add(1)
 		c.lease.Release(batching.Failed)
 	}

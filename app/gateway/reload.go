@@ -131,6 +131,14 @@ func (d *detective) unloaded(k batching.Key, app string, at time.Time) {
 	}
 }
 
+// forget drops a model that was unloaded for no app's sake: that it is loaded again
+// is nobody's doing.
+func (d *detective) forget(k batching.Key) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.residents, k)
+}
+
 // move takes in a model that was not known, or of which nothing is known any more.
 func (d *detective) move(u use) {
 	if d.residents == nil {

@@ -42,6 +42,10 @@ func (c *call) serveStraight() {
 		c.client.refuse(c.dialect, newFault(notFound, "404 page not found"))
 		return
 	}
+	if f := c.away.takes(c, target); f != nil {
+		c.client.refuse(c.dialect, f)
+		return
+	}
 	if changesModels[c.in.URL.Path] {
 		c.cache.forget()
 		defer c.cache.forget() // and what was computed meanwhile

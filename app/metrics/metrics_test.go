@@ -32,7 +32,7 @@ func full() metrics.State {
 		},
 		GPUs:       []metrics.GPU{{Device: "RTX 4090", MemoryUsed: ptr(uint64(6 << 30)), MemoryTotal: ptr(uint64(24 << 30)), Utilization: ptr(0.45)}},
 		Embeddings: metrics.Embeddings{Calls: 64, EngineCalls: 3, CacheHits: 5, CacheMisses: 7, CacheBytes: 4096},
-		Superseded: 2, Shared: 1, Moved: 2,
+		Superseded: 2, Shared: 1, Moved: 2, Yielding: true,
 	}
 }
 
@@ -120,6 +120,7 @@ func TestMetrics(t *testing.T) {
 			"carpool_superseded_total":             {nil, 2},
 			"carpool_shared_total":                 {nil, 1},
 			"carpool_moved_total":                  {nil, 2},
+			"carpool_yielding":                     {nil, 1},
 			"carpool_gpu_memory_bytes":             {[]string{"device=RTX 4090", "kind=used"}, 6 << 30},
 			"carpool_gpu_utilization_ratio":        {[]string{"device=RTX 4090"}, 0.45},
 			"carpool_engine_up":                    {[]string{"engine=llamacpp", "kind=llamacpp"}, 0},

@@ -12,6 +12,7 @@ type State struct {
 	Models     []Model
 	GPUs       []GPU
 	Embeddings Embeddings
+	Yielding   bool   // Carpool makes way for other programs on the GPU
 	Superseded uint64 // waiting requests that a newer one replaced
 	Shared     uint64 // requests answered by the run of an identical one
 	Moved      uint64 // requests that went on at another engine, as theirs went away
@@ -65,12 +66,13 @@ var (
 	superseded  = describe("superseded_total", "Waiting requests that a newer one of the same app replaced.")
 	shared      = describe("shared_total", "Requests that were answered by the run of an identical one.")
 	moved       = describe("moved_total", "Requests that went on at another engine because theirs went away.")
+	yielding    = describe("yielding", "1 while Carpool makes way for other programs on the GPU.")
 	gpuMemory   = describe("gpu_memory_bytes", "Memory of the GPU.", "device", "kind")
 	gpuBusy     = describe("gpu_utilization_ratio", "Share of the time in which the GPU ran anything, 0 to 1.", "device")
 )
 
 var described = []*prometheus.Desc{buildInfo, engineUp, limit, slots, budget, queueDepth, inFlight, merged, merges,
-	cacheHits, cacheMisses, cacheSize, superseded, shared, moved, gpuMemory, gpuBusy}
+	cacheHits, cacheMisses, cacheSize, superseded, shared, moved, yielding, gpuMemory, gpuBusy}
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("carpool_"+name, help, labels, nil)
@@ -120,6 +122,11 @@ func (n *now) Collect(out chan<- prometheus.Metric) {
 			gauge(gpuBusy, *g.Utilization, device)
 		}
 	}
+	makesWay := 0.0
+	if s.Yielding {
+		makesWay = 1
+	}
+	gauge(yielding, makesWay)
 	count(merged, s.Embeddings.Calls)
 	count(merges, s.Embeddings.EngineCalls)
 	count(cacheHits, s.Embeddings.CacheHits)

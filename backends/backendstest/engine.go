@@ -62,6 +62,7 @@ type kind struct {
 	routes func(*Engine)
 	guard  func(*Engine, http.ResponseWriter, *http.Request) bool // answers what may not come in, and says that it did; nil = all may
 	line   func(*Engine, Request) string                          // requests of one line share slots; nil = one line
+	aside  func(*Engine, Request) (answer string, ok bool)        // answers an inference request that is none; nil = all are
 }
 
 // New returns an engine like Ollama on a free port of 127.0.0.1. It is closed at

@@ -1,12 +1,14 @@
 package backendstest
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
+	"strings"
 )
 
 // ollama is an engine like Ollama.
-var ollama = kind{name: "Ollama", models: Models, keep: 1 << 20, native: true, routes: ollamaRoutes}
+var ollama = kind{name: "Ollama", models: Models, keep: 1 << 20, native: true, routes: ollamaRoutes, aside: ollamaUnload}
 
 func ollamaRoutes(e *Engine) {
 	for path, answer := range answers {
@@ -37,6 +39,24 @@ func ollamaRoutes(e *Engine) {
 		e.mux.HandleFunc(managed, e.manage)
 	}
 	e.otherwise(http.NotFound)
+}
+
+// ollamaUnload answers a request for nothing that is to be kept for no time, and
+// takes the model out of memory.
+func ollamaUnload(e *Engine, q Request) (answer string, ok bool) {
+	var body struct {
+		Prompt    string
+		KeepAlive *int `json:"keep_alive"`
+	}
+	if q.Path != "/api/generate" || json.Unmarshal(q.Body, &body) != nil || body.Prompt != "" || body.KeepAlive == nil || *body.KeepAlive != 0 || !e.has(q.Model) {
+		return "", false
+	}
+	for _, m := range e.Loaded() {
+		if strings.TrimSuffix(m, ":latest") == strings.TrimSuffix(q.Model, ":latest") {
+			e.unload(m)
+		}
+	}
+	return `{"model":` + quote(q.Model) + `,"created_at":"` + stamp + `","response":"","done":true,"done_reason":"unload"}`, true
 }
 
 // serve adds an inference route.
@@ -73,6 +93,13 @@ func (e *Engine) infer(w http.ResponseWriter, r *http.Request, answer answerer) 
 		return
 	}
 	q := e.seen(r, true)
+	if e.kind.aside != nil && !scripted {
+		if answer, ok := e.kind.aside(e, q); ok {
+			w.Header().Set("Content-Type", "application/json; charset=utf-8")
+			_, _ = io.WriteString(w, answer) // the client may have gone
+			return
+		}
+	}
 	if !scripted {
 		e.mu.Lock()
 		choose := e.choose
