@@ -25,7 +25,6 @@ import (
 	"carpool/app/config"
 	"carpool/app/control"
 	"carpool/app/gateway"
-	"carpool/app/gpus"
 	"carpool/app/metrics"
 	"carpool/app/process"
 	"carpool/app/tuner"
@@ -89,6 +88,7 @@ type App struct {
 	store        *storage.Store // nil: off, or it cannot be opened
 	storeProblem string
 	sampler      *gpu.Sampler
+	owned        *owned // what the sampler reads
 	engines      *backends.Registry
 	launcher     *launch.Supervisor // of the engines that Carpool runs
 	programs     programs
@@ -198,8 +198,9 @@ func (a *App) openHistory(ctx context.Context, c config.Config) uint64 {
 
 func (a *App) openParts(c config.Config, firstBatch uint64) {
 	a.metrics = metrics.New(metrics.Options{Version: a.options.Version, State: a.measured})
-	a.recorder = &recorder{store: a.store, metrics: a.metrics}
-	a.sampler = gpu.NewSampler(gpu.Open(), time.Duration(c.GPU.SampleMS)*time.Millisecond)
+	a.recorder = &recorder{store: a.store, metrics: a.metrics, device: func() string { return a.config.Load().GPU.Device }}
+	a.owned = newOwned(gpu.Open(), process.NewFamily(), a.families)
+	a.sampler = gpu.NewSampler(a.owned, time.Duration(c.GPU.SampleMS)*time.Millisecond)
 	seen := filepath.Join(a.options.StateDir, "engine-seen")
 	_, err := os.Stat(seen)
 	var self []string
@@ -217,12 +218,12 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 	a.launcher = a.newLauncher()
 	a.tuner = tuner.New(c, tuner.Options{
 		Engines: a.engines.Snapshot,
-		GPU:     func(string) gpus.State { return a.gpu() },
+		GPU:     a.gpuOf,
 		Decided: a.decided,
 	})
 	a.scheduler = batching.New(tuner.Settings(c), batching.Options{
 		FirstBatch: firstBatch,
-		Mark:       func() any { return a.gpu() },
+		Mark:       func() any { return a.gpus() },
 		Ended:      a.recorder.batch,
 		Switched:   a.switched,
 		Observer:   newLoads(a.tuner, func(k batching.Key) { a.metrics.Loaded(k.Engine, k.Model) }),
