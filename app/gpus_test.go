@@ -57,7 +57,10 @@ func TestOwned(t *testing.T) {
 		go func() { ended <- sampler.Run(ctx) }()
 		eventually(t, func() bool { return o.of(sampler.Last())[0].Ours.Memory != nil })
 		release := reader.Hang()
-		eventually(t, func() bool { s := o.of(sampler.Last())[0]; return !s.Available && s.Ours.Memory == nil && s.Reason != "" })
+		eventually(t, func() bool {
+			s := o.of(sampler.Last())[0]
+			return !s.Available && s.Ours.Memory == nil && s.Reason != ""
+		})
 		release()
 		cancel()
 		if err := <-ended; err != nil {
