@@ -197,6 +197,12 @@ func (f *Family) relative(pid int) *relative {
 // any name; of names the uppermost counts, since Ollama and LM Studio run
 // programs of llama.cpp.
 func (f *Family) engineOf(pid int32) (name string) {
+	unseen := map[string]string{} // the first engine of each kind that only a name can tell
+	for i, e := range f.engines {
+		if p := f.ports[i]; p.number != 0 && p.owner.pid == 0 && e.PID == 0 && unseen[e.Kind] == "" {
+			unseen[e.Kind] = e.Name
+		}
+	}
 	kind := ""
 	found := f.climb(pid, func(l life) bool {
 		for i, e := range f.engines {
@@ -206,20 +212,18 @@ func (f *Family) engineOf(pid int32) (name string) {
 				return true
 			}
 		}
+		if len(unseen) == 0 {
+			return false
+		}
 		if k := kindOf(f.kin.facts(context.Background(), l.pid)); k != "" {
 			kind = k
 		}
 		return false
 	})
-	if found || kind == "" {
+	if found {
 		return name
 	}
-	for i, e := range f.engines {
-		if p := f.ports[i]; e.Kind == kind && p.number != 0 && p.owner.pid == 0 && e.PID == 0 {
-			return e.Name
-		}
-	}
-	return ""
+	return unseen[kind]
 }
 
 // maxAncestors bounds the way up.
