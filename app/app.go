@@ -25,7 +25,6 @@ import (
 	"carpool/app/config"
 	"carpool/app/control"
 	"carpool/app/gateway"
-	"carpool/app/gpus"
 	"carpool/app/metrics"
 	"carpool/app/process"
 	"carpool/app/tuner"
@@ -90,6 +89,7 @@ type App struct {
 	store        *storage.Store // nil: off, or it cannot be opened
 	storeProblem string
 	sampler      *gpu.Sampler
+	owned        *owned // what the sampler reads
 	engines      *backends.Registry
 	launcher     *launch.Supervisor // of the engines that Carpool runs
 	programs     programs
@@ -201,12 +201,13 @@ func (a *App) openHistory(ctx context.Context, c config.Config) uint64 {
 
 func (a *App) openParts(c config.Config, firstBatch uint64) {
 	a.metrics = metrics.New(metrics.Options{Version: a.options.Version, State: a.measured})
-	a.recorder = &recorder{store: a.store, metrics: a.metrics}
+	a.recorder = &recorder{store: a.store, metrics: a.metrics, device: func() string { return a.config.Load().GPU.Device }}
 	reader := a.options.GPU
 	if reader == nil {
 		reader = gpu.Open()
 	}
-	a.sampler = gpu.NewSampler(reader, time.Duration(c.GPU.SampleMS)*time.Millisecond)
+	a.owned = newOwned(reader, process.NewFamily(), a.families)
+	a.sampler = gpu.NewSampler(a.owned, time.Duration(c.GPU.SampleMS)*time.Millisecond)
 	seen := filepath.Join(a.options.StateDir, "engine-seen")
 	_, err := os.Stat(seen)
 	var self []string
@@ -224,12 +225,12 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 	a.launcher = a.newLauncher()
 	a.tuner = tuner.New(c, tuner.Options{
 		Engines: a.engines.Snapshot,
-		GPU:     func(string) gpus.State { return a.gpu() },
+		GPU:     a.gpuOf,
 		Decided: a.decided,
 	})
 	a.scheduler = batching.New(tuner.Settings(c), batching.Options{
 		FirstBatch: firstBatch,
-		Mark:       func() any { return a.gpu() },
+		Mark:       func() any { return a.gpus() },
 		Ended:      a.recorder.batch,
 		Switched:   a.switched,
 		Observer:   newLoads(a.tuner, func(k batching.Key) { a.metrics.Loaded(k.Engine, k.Model) }),

@@ -89,7 +89,6 @@ func (a *App) Health() Health {
 		History:  healthHistory{OK: s.History.OK, Dropped: s.History.Dropped},
 		Problems: []string{},
 	}
-	h.GPU.Processes = nil
 	h.Models = healthModels(s)
 	h.Engines = make([]healthEngine, len(s.Engines))
 	for i, e := range s.Engines {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"carpool/app/gpus"
 	"carpool/app/metrics"
 	"carpool/app/tuner"
 	"carpool/backends"
@@ -15,9 +16,10 @@ func (a *App) measured() metrics.State {
 	}
 	s.Yielding = a.yielder.State().On
 	s.Models = measuredModels(a.tuner.States(), a.scheduler.Loads(), a.tuner.Limits().InFlight())
-	if reading := a.gpu(); reading.Available {
-		s.GPUs = []metrics.GPU{{Device: reading.Name, MemoryUsed: reading.MemoryUsed, MemoryTotal: reading.MemoryTotal,
-			Utilization: reading.Utilization}}
+	for _, g := range a.gpus() {
+		if g.Available {
+			s.GPUs = append(s.GPUs, measuredGPU(g))
+		}
 	}
 	stats := a.gateway.Stats()
 	m := stats.Merge
@@ -25,6 +27,16 @@ func (a *App) measured() metrics.State {
 		CacheHits: stats.Cache.Hits, CacheMisses: stats.Cache.Misses, CacheBytes: uint64(stats.Cache.Bytes)}
 	s.Superseded, s.Shared, s.Moved = stats.Superseded, stats.Shared, stats.Moved
 	return s
+}
+
+func measuredGPU(g gpus.State) metrics.GPU {
+	m := metrics.GPU{Device: g.Name, Index: g.Index, UUID: g.UUID,
+		MemoryUsed: g.MemoryUsed, MemoryTotal: g.MemoryTotal, MemoryOurs: g.Ours.Memory, MemoryOthers: g.Others.Memory,
+		Utilization: g.Utilization, Power: g.Power, Energy: g.Energy, Temperature: g.Temperature}
+	if free, ok := g.Free(); ok {
+		m.MemoryFree = &free
+	}
+	return m
 }
 
 // measuredModels joins what is known of each engine and model with how busy it

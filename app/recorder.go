@@ -17,6 +17,7 @@ import (
 type recorder struct {
 	store   *storage.Store // nil: the history is off or cannot be opened
 	metrics *metrics.Metrics
+	device  func() string // the setting gpu.device
 
 	mu     sync.Mutex
 	firsts []firstToken // oldest first
@@ -85,7 +86,8 @@ func (r *recorder) batch(b batching.Batch) {
 		MeanWaitMS: milliseconds(b.MeanWait), MaxWaitMS: milliseconds(b.MaxWait),
 		DurationMS: milliseconds(b.Duration), Tokens: int64(b.Tokens),
 	}
-	if reading, ok := b.Mark.(gpus.State); ok {
+	if states, ok := b.Mark.([]gpus.State); ok {
+		reading := gpus.Of(states, b.Engine, r.device())
 		row.GPUMemoryUsed = signed(reading.MemoryUsed)
 		row.GPUMemoryTotal = signed(reading.MemoryTotal)
 		row.GPUUtilization = reading.Utilization

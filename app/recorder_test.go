@@ -7,9 +7,11 @@ import (
 	"time"
 
 	"carpool/app/gateway"
+	"carpool/app/gpus"
 	"carpool/app/metrics"
 	"carpool/app/tuner"
 	"carpool/batching"
+	"carpool/gpu/gputest"
 	"carpool/storage"
 )
 
@@ -45,5 +47,37 @@ func TestRecorderKeepsEveryKindOfDecision(t *testing.T) {
 	want := []string{"limit: engine runs 1 at once", "merge: off for a while: slower", "model: in the place of a: it has waited 8 s", "reload: Editor asked for more"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestRecorderTakesTheGPUThatTheEngineRunsOn(t *testing.T) {
+	store, err := storage.Open(t.Context(), storage.Options{Path: filepath.Join(t.TempDir(), "history.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	device := ""
+	r := &recorder{store: store, metrics: metrics.New(metrics.Options{}), device: func() string { return device }}
+	states := []gpus.State{{Reading: gputest.Busy(1<<30, 24<<30, 0.1)}, {Reading: gputest.Busy(7<<30, 8<<30, 0.9), Engines: []string{"ollama"}}}
+	states[1].Index = 1
+	r.batch(batching.Batch{ID: 1, Started: time.Now(), Key: batching.Key{Engine: "ollama", Model: "m"}, Mark: states})
+	device = "0"
+	r.batch(batching.Batch{ID: 2, Started: time.Now(), Key: batching.Key{Engine: "ollama", Model: "m"}, Mark: states})
+	if err := store.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+
+	store, err = storage.Open(t.Context(), storage.Options{Path: store.State().Path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = store.Close(t.Context()) }()
+	rows, err := store.Batches(t.Context(), storage.Query{})
+	if err != nil || len(rows) != 2 {
+		t.Fatal(rows, err)
+	}
+	for _, b := range rows {
+		if want := map[uint64]int64{1: 7 << 30, 2: 1 << 30}[b.ID]; b.GPUMemoryUsed == nil || *b.GPUMemoryUsed != want {
+			t.Errorf("batch %d: %v, want %d", b.ID, b.GPUMemoryUsed, want)
+		}
 	}
 }

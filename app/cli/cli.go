@@ -68,6 +68,7 @@ runs.`,
   OLLAMA_HOST=127.0.0.1:11435 ollama run llama3.2
                                    let Ollama's own command go through Carpool
   carpool status                   what is running and waiting now
+  carpool gpu                      whose the GPU is: memory, time, power, programs
   carpool off                      one request at a time, as without Carpool
   carpool set max_batch_size=16    change a setting at once`,
 		SilenceUsage:      true,
@@ -90,6 +91,7 @@ runs.`,
 		c.offCommand(),
 		c.yieldCommand(),
 		c.engineCommand(),
+		c.gpuCommand(),
 		c.setCommand(),
 		c.configCommand(),
 		c.historyCommand(),

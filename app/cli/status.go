@@ -151,8 +151,9 @@ func gpuText(s app.Snapshot) string {
 	if s.GPU.MemoryUsed != nil && s.GPU.MemoryTotal != nil {
 		text = fmt.Sprintf("%s, %s of %s used", s.GPU.Name, humanize.IBytes(*s.GPU.MemoryUsed), humanize.IBytes(*s.GPU.MemoryTotal))
 	}
+	text += parenthesis(memoryShares(s.GPU))
 	if s.GPU.Utilization != nil {
-		text += fmt.Sprintf(", %.0f %% busy", *s.GPU.Utilization*100)
+		text += fmt.Sprintf(", %.0f %% busy", *s.GPU.Utilization*100) + parenthesis(timeShares(s.GPU))
 	}
 	return text
 }

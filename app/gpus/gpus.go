@@ -4,13 +4,14 @@ package gpus
 
 import "carpool/gpu"
 
-// State is a reading of a GPU and whose it is. It is never changed.
+// State is a reading of a GPU and whose it is. It is never changed. Its Processes
+// are in Programs.
 type State struct {
 	gpu.Reading
-	Engines  []string  `json:"engines,omitempty"`  // names of those that run on it
-	Ours     Part      `json:"ours"`               // engines and their children
-	Others   Part      `json:"others"`             // all other programs
-	Programs []Program `json:"programs,omitempty"` // the largest first; nil where the driver does not tell
+	Engines  []string  `json:"engines,omitempty"` // names of those that run on it
+	Ours     Part      `json:"ours"`              // engines and their children
+	Others   Part      `json:"others"`            // all other programs, and what no program accounts for
+	Programs []Program `json:"programs,omitzero"` // the largest first; nil where the driver does not tell
 }
 
 // Part is a share of a GPU; nil = not known.

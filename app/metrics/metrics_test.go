@@ -30,7 +30,11 @@ func full() metrics.State {
 			{Engine: "ollama", Name: "tiny:latest", Limit: 4, Slots: 4, TokenBudget: 16384, Waiting: 9, InFlight: 3},
 			{Engine: "ollama", Name: "free"},
 		},
-		GPUs:       []metrics.GPU{{Device: "RTX 4090", MemoryUsed: ptr(uint64(6 << 30)), MemoryTotal: ptr(uint64(24 << 30)), Utilization: ptr(0.45)}},
+		GPUs: []metrics.GPU{
+			{Device: "RTX 4090", UUID: "GPU-a", MemoryUsed: ptr(uint64(6 << 30)), MemoryFree: ptr(uint64(17 << 30)), MemoryTotal: ptr(uint64(24 << 30)),
+				MemoryOurs: ptr(uint64(4 << 30)), MemoryOthers: ptr(uint64(2 << 30)), Utilization: ptr(0.45), Power: ptr(120.5), Energy: ptr(98765.0), Temperature: ptr(61.0)},
+			{Device: "RTX 4090", Index: 1, Power: ptr(20.0)}, // the same name twice
+		},
 		Embeddings: metrics.Embeddings{Calls: 64, EngineCalls: 3, CacheHits: 5, CacheMisses: 7, CacheBytes: 4096},
 		Superseded: 2, Shared: 1, Moved: 2, Yielding: true,
 	}
@@ -93,6 +97,12 @@ func TestMetrics(t *testing.T) {
 	t.Run("TellsAll", func(t *testing.T) {
 		families, text := scrape(t, busy())
 		at := []string{"engine=ollama", "model=tiny"}
+		gpu := []string{"device=RTX 4090", "index=0"}
+		for kind, want := range map[string]float64{"used": 6, "free": 17, "total": 24, "ours": 4, "others": 2} {
+			if got := value(families, "carpool_gpu_memory_bytes", gpu[0], gpu[1], "kind="+kind, "uuid=GPU-a"); got != want*(1<<30) {
+				t.Errorf("%s memory is %v", kind, got)
+			}
+		}
 		for name, c := range map[string]struct {
 			labels []string
 			want   float64
@@ -121,8 +131,11 @@ func TestMetrics(t *testing.T) {
 			"carpool_shared_total":                 {nil, 1},
 			"carpool_moved_total":                  {nil, 2},
 			"carpool_yielding":                     {nil, 1},
-			"carpool_gpu_memory_bytes":             {[]string{"device=RTX 4090", "kind=used"}, 6 << 30},
-			"carpool_gpu_utilization_ratio":        {[]string{"device=RTX 4090"}, 0.45},
+			"carpool_gpu_memory_bytes":             {append(gpu, "kind=others", "uuid=GPU-a"), 2 << 30},
+			"carpool_gpu_utilization_ratio":        {append(gpu, "uuid=GPU-a"), 0.45},
+			"carpool_gpu_power_watts":              {[]string{"device=RTX 4090", "index=1", "uuid=unknown"}, 20},
+			"carpool_gpu_energy_joules_total":      {append(gpu, "uuid=GPU-a"), 98765},
+			"carpool_gpu_temperature_celsius":      {append(gpu, "uuid=GPU-a"), 61},
 			"carpool_engine_up":                    {[]string{"engine=llamacpp", "kind=llamacpp"}, 0},
 			"carpool_build_info":                   {[]string{"version=1.2.3"}, 1},
 		} {

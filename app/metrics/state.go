@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"math"
+	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -36,9 +37,16 @@ type Model struct {
 
 // GPU is one reading of one GPU; nil = not told.
 type GPU struct {
-	Device                  string
-	MemoryUsed, MemoryTotal *uint64  // bytes
-	Utilization             *float64 // 0..1
+	Device string // its name, which several may have
+	Index  int    // among the GPUs of the machine
+	UUID   string // "" = not told
+
+	MemoryUsed, MemoryFree, MemoryTotal *uint64  // bytes
+	MemoryOurs, MemoryOthers            *uint64  // bytes of MemoryUsed: the engines', and all other
+	Utilization                         *float64 // 0..1
+	Power                               *float64 // watts
+	Energy                              *float64 // joules since the driver was loaded
+	Temperature                         *float64 // °C
 }
 
 // Embeddings is what merging and the cache saved.
@@ -67,12 +75,15 @@ var (
 	shared      = describe("shared_total", "Requests that were answered by the run of an identical one.")
 	moved       = describe("moved_total", "Requests that went on at another engine because theirs went away.")
 	yielding    = describe("yielding", "1 while Carpool makes way for other programs on the GPU.")
-	gpuMemory   = describe("gpu_memory_bytes", "Memory of the GPU.", "device", "kind")
-	gpuBusy     = describe("gpu_utilization_ratio", "Share of the time in which the GPU ran anything, 0 to 1.", "device")
+	gpuMemory   = describe("gpu_memory_bytes", "Memory of the GPU: used, free and total; ours (engines) and others are parts of used.", "device", "index", "uuid", "kind")
+	gpuBusy     = describe("gpu_utilization_ratio", "Share of the time in which the GPU ran anything, 0 to 1.", "device", "index", "uuid")
+	gpuPower    = describe("gpu_power_watts", "Power that the GPU draws.", "device", "index", "uuid")
+	gpuEnergy   = describe("gpu_energy_joules_total", "Energy that the GPU has drawn since its driver was loaded.", "device", "index", "uuid")
+	gpuHeat     = describe("gpu_temperature_celsius", "Temperature of the GPU.", "device", "index", "uuid")
 )
 
 var described = []*prometheus.Desc{buildInfo, engineUp, limit, slots, budget, queueDepth, inFlight, merged, merges,
-	cacheHits, cacheMisses, cacheSize, superseded, shared, moved, yielding, gpuMemory, gpuBusy}
+	cacheHits, cacheMisses, cacheSize, superseded, shared, moved, yielding, gpuMemory, gpuBusy, gpuPower, gpuEnergy, gpuHeat}
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("carpool_"+name, help, labels, nil)
@@ -111,16 +122,7 @@ func (n *now) Collect(out chan<- prometheus.Metric) {
 	}
 	n.collectModels(s.Models, gauge)
 	for _, g := range s.GPUs {
-		device := clean(g.Device)
-		if g.MemoryUsed != nil {
-			gauge(gpuMemory, float64(*g.MemoryUsed), device, "used")
-		}
-		if g.MemoryTotal != nil {
-			gauge(gpuMemory, float64(*g.MemoryTotal), device, "total")
-		}
-		if g.Utilization != nil {
-			gauge(gpuBusy, *g.Utilization, device)
-		}
+		g.collect(out)
 	}
 	makesWay := 0.0
 	if s.Yielding {
@@ -135,6 +137,30 @@ func (n *now) Collect(out chan<- prometheus.Metric) {
 	count(superseded, s.Superseded)
 	count(shared, s.Shared)
 	count(moved, s.Moved)
+}
+
+// collect tells what is known of a GPU.
+func (g GPU) collect(out chan<- prometheus.Metric) {
+	labels := []string{clean(g.Device), strconv.Itoa(g.Index), clean(g.UUID)}
+	for kind, bytes := range map[string]*uint64{"used": g.MemoryUsed, "free": g.MemoryFree, "total": g.MemoryTotal, "ours": g.MemoryOurs, "others": g.MemoryOthers} {
+		if bytes != nil {
+			out <- prometheus.MustNewConstMetric(gpuMemory, prometheus.GaugeValue, float64(*bytes), append(labels, kind)...)
+		}
+	}
+	for _, f := range []struct {
+		desc  *prometheus.Desc
+		kind  prometheus.ValueType
+		value *float64
+	}{
+		{gpuBusy, prometheus.GaugeValue, g.Utilization},
+		{gpuPower, prometheus.GaugeValue, g.Power},
+		{gpuEnergy, prometheus.CounterValue, g.Energy},
+		{gpuHeat, prometheus.GaugeValue, g.Temperature},
+	} {
+		if f.value != nil {
+			out <- prometheus.MustNewConstMetric(f.desc, f.kind, *f.value, labels...)
+		}
+	}
 }
 
 // collectModels adds up what models without a label of their own have waiting

@@ -19,8 +19,8 @@ import (
 
 const dialVariable = "CARPOOL_TEST_DIAL"
 
-// TestMain is also the program that a test starts under another name: it
-// connects, and stays until its input ends.
+// TestMain is also the programs that tests start under other names: one connects
+// and stays until its input ends, one is an engine.
 func TestMain(m *testing.M) {
 	if address := os.Getenv(dialVariable); address != "" {
 		if _, err := net.Dial("tcp", address); err != nil {
@@ -29,6 +29,9 @@ func TestMain(m *testing.M) {
 		}
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
+	}
+	if below := os.Getenv(familyVariable); below != "" {
+		os.Exit(playEngine(below))
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -104,6 +104,30 @@ func connections(ctx context.Context, wanted []Ends) map[Ends]int32 {
 	return found
 }
 
+// listening finds the process that listens on a port of this machine in the same
+// list; 0 = none can be seen.
+func listening(ctx context.Context, port uint16) int32 {
+	all, err := net.ConnectionsWithContext(ctx, "tcp")
+	if err != nil {
+		return 0
+	}
+	for _, c := range all {
+		if c.Status != "LISTEN" || c.Laddr.Port != uint32(port) || c.Pid <= 0 {
+			continue
+		}
+		ip, err := netip.ParseAddr(c.Laddr.IP)
+		if err != nil || ip.Unmap().IsLoopback() || ip.IsUnspecified() { // "*" is no address
+			return c.Pid
+		}
+	}
+	return 0
+}
+
+// readFacts are those of a process, as far as they can be read.
+func readFacts(ctx context.Context, pid int32) facts {
+	return factsOf(ctx, &process.Process{Pid: pid})
+}
+
 func addrPort(a net.Addr) netip.AddrPort {
 	ip, err := netip.ParseAddr(a.IP)
 	if err != nil {
