@@ -20,6 +20,9 @@ type maker struct {
 	// runs, and adds it to each later report. It must not cost the engine more
 	// than a probe may. nil = there is nothing more to ask.
 	study func(ctx context.Context, c *http.Client, base *url.URL) (facts, error)
+	// inspect reads the metadata of a model that the engine lists, once. It must not
+	// load it. nil = the probe tells all that can be known.
+	inspect func(ctx context.Context, c *http.Client, base *url.URL, m Model) (ModelMemory, error)
 	// preallocated says that its memory does not grow with the requests in it.
 	preallocated bool
 	// parallelHint says what a person can change for more slots.
