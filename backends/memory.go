@@ -53,6 +53,7 @@ const (
 	stateElement = 4       // bytes of f32, which engines keep states in
 	mostLayers   = 1 << 12 // of a model that is believed
 	mostWidth    = 1 << 24 // numbers of a token in all layers, the same
+	mostState    = 1 << 40 // bytes of a request's states, the same
 )
 
 // tensor is the name and the shape of one, the size of its input first.
@@ -104,7 +105,7 @@ func newModelMemory(kv metadata, tensors []tensor) ModelMemory {
 	for _, denser := range []string{"attention.kv_lora_rank", "attention.shared_kv_layers", "nextn_predict_layers"} {
 		m.AtMost = m.AtMost || kv.number(m.key(denser)) > 0
 	}
-	m.Known = m.Width+m.WindowWidth <= mostWidth && (m.Width+m.WindowWidth > 0 || m.StateBytes > 0)
+	m.Known = m.Width+m.WindowWidth <= mostWidth && m.StateBytes <= mostState && (m.Width+m.WindowWidth > 0 || m.StateBytes > 0)
 	return m
 }
 
@@ -298,7 +299,7 @@ func (kv metadata) has(prefix string) bool {
 
 // natural is a number from 0 to one that no model exceeds.
 func natural(v any) (int, bool) {
-	const most = 1 << 40
+	const most = 1 << 24
 	var f float64
 	switch v := v.(type) {
 	case float64: // of JSON
