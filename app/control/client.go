@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"carpool/app/fit"
 	"carpool/backends/launch"
 	"carpool/storage"
 )
@@ -112,6 +113,18 @@ func (c *Client) EngineLog(ctx context.Context, name string) (lines []string, er
 // CheckEngines says what each engine runs at once, and how to change that.
 func (c *Client) CheckEngines(ctx context.Context) (all []launch.Check, err error) {
 	err = c.call(ctx, http.MethodGet, "/engines/check", nil, &all)
+	return all, err
+}
+
+// EngineMemory says what models would take of the GPU, and whether that fits.
+func (c *Client) EngineMemory(ctx context.Context, q fit.Question) (all []fit.Table, err error) {
+	v := url.Values{"engine": {q.Engine}, "model": {q.Model}}
+	for name, n := range map[string]int{"slots": q.Slots, "context": q.Context} {
+		if n != 0 {
+			v.Set(name, strconv.Itoa(n))
+		}
+	}
+	err = c.call(ctx, http.MethodGet, "/engines/memory?"+v.Encode(), nil, &all)
 	return all, err
 }
 

@@ -2,8 +2,8 @@
 // Unix socket in the state folder, for the user who started it and nobody else.
 //
 // Routes: GET /snapshot, POST /set, GET /requests, /batches and /summary,
-// POST /engines/start and /engines/stop, GET /engines/log and /engines/check,
-// POST /show, POST /quit. Errors are {"error": "…"}.
+// POST /engines/start and /engines/stop, GET /engines/log, /engines/check and
+// /engines/memory, POST /show, POST /quit. Errors are {"error": "…"}.
 package control
 
 import (
@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"time"
 
+	"carpool/app/fit"
 	"carpool/backends/launch"
 	"carpool/storage"
 )
@@ -35,6 +36,7 @@ type Surface[S any] interface {
 	StopEngine(ctx context.Context, name string) error
 	EngineLog(name string) ([]string, error)
 	CheckEngines() []launch.Check
+	EngineMemory(q fit.Question) ([]fit.Table, error)
 	Show() // brings the window to the front
 	Quit() // begins to drain; returns at once
 }
@@ -182,6 +184,20 @@ func handleEngines[S any](mux *http.ServeMux, s Surface[S]) {
 		answer(w, lines, err)
 	})
 	mux.HandleFunc("GET /engines/check", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.CheckEngines(), nil) })
+	mux.HandleFunc("GET /engines/memory", func(w http.ResponseWriter, r *http.Request) {
+		q := fit.Question{Engine: r.FormValue("engine"), Model: r.FormValue("model")}
+		for name, n := range map[string]*int{"slots": &q.Slots, "context": &q.Context} {
+			var err error
+			if v := r.FormValue(name); v != "" {
+				if *n, err = strconv.Atoi(v); err != nil || *n < 1 {
+					refuse(w, http.StatusBadRequest, fmt.Errorf("%s: %q is not a number from 1", name, v))
+					return
+				}
+			}
+		}
+		tables, err := s.EngineMemory(q)
+		answer(w, tables, err)
+	})
 }
 
 // decode reads the body into v, or refuses it.

@@ -80,6 +80,23 @@ type Fit struct {
 	Advice string `json:"advice,omitempty"` // what would make it fit; "" = nothing to say
 }
 
+// Reason is what it says, and what would be better.
+func (f Fit) Reason() string {
+	if f.Advice == "" {
+		return f.Words
+	}
+	return f.Words + "; " + f.Advice
+}
+
+// Question asks of a model with other slots or another context than it has. The
+// zero value asks of all models, as they are.
+type Question struct {
+	Engine  string // "" = any
+	Model   string // "" = those that are loaded or were used
+	Slots   int    // 0 = as the engine has
+	Context int    // tokens; 0 = as the engine has
+}
+
 // Free is a GPU's memory that a model can have; the zero value is not known.
 type Free struct {
 	Bytes uint64
@@ -120,3 +137,7 @@ func Loaded(m Model, n Need, free Free, all, onGPU uint64) Fit {
 	}
 	return f
 }
+
+// Taken is the fit of a model that is loaded by an engine that does not say where:
+// there is nothing left to judge.
+func Taken(n Need) Fit { return Fit{Need: n, Loaded: true, Words: "loaded: " + takes(n)} }

@@ -97,7 +97,7 @@ func TestJudge(t *testing.T) {
 			"the weights take 4.0 GiB; what a slot takes is not told; 30.0 GiB are free", ""},
 		{"NoGPU", qwen7B, 1, 4096, fit.Free{}, false, false,
 			"1 slot of 4k takes 0.2 GiB on top of 4.4 GiB of weights and 0.7 GiB to work in; how much memory is free is not known", ""},
-		{"NothingTold", fit.Model{}, 1, 4096, fit.Free{Bytes: gib, Known: true}, false, false, "it is not told how large it is", ""},
+		{"NothingTold", fit.Model{}, 1, 4096, fit.Free{Bytes: gib, Known: true}, false, false, "how large it is is not told", ""},
 		{"AFullGPU", nomic, 1, 2000, fit.Free{Known: true}, true, false,
 			"1 slot of 2000 tokens takes 0 GiB on top of 0.3 GiB of weights and 0.7 GiB to work in; 0 GiB are free: 1.0 GiB too much, part of it will run on the CPU, several times slower",
 			"a smaller model or quantization would fit"},
@@ -122,6 +122,13 @@ func TestLoaded(t *testing.T) {
 	// What the engine says goes before an estimate that says otherwise.
 	if f := fit.Loaded(llama8B, need, fit.Free{}, 9*gib, 9*gib); !f.Fits || f.Spill != 0 || f.Advice != "" ||
 		f.Words != "loaded with 8 slots of 8k: 9.0 GiB, all of it on the GPU" {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestTaken(t *testing.T) {
+	if f := fit.Taken(fit.NewNeed(qwen7B, 4, 8192)); f.Judged || f.Fits || !f.Loaded ||
+		f.Words != "loaded: 4 slots of 8k take 1.8 GiB on top of 4.4 GiB of weights and 0.7 GiB to work in" {
 		t.Errorf("%+v", f)
 	}
 }

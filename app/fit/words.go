@@ -11,31 +11,42 @@ const (
 const slower = "on the CPU, several times slower"
 
 func words(f Fit, free Free) string {
-	takes := fmt.Sprintf("%s take %s%s on top of %s of weights and %s to work in",
-		slotsText(f.Slots, f.Context), atMost(f.AtMost), Bytes(f.KV), Bytes(f.Weights), Bytes(f.Overhead))
-	if f.Slots == 1 {
-		takes = fmt.Sprintf("%s takes %s%s on top of %s of weights and %s to work in",
-			slotsText(f.Slots, f.Context), atMost(f.AtMost), Bytes(f.KV), Bytes(f.Weights), Bytes(f.Overhead))
-	}
-	switch {
-	case f.Weights == 0:
-		return "it is not told how large it is"
-	case !f.Need.Known:
-		takes = fmt.Sprintf("the weights take %s; what a slot takes is not told", Bytes(f.Weights))
+	says := takes(f.Need)
+	if f.Weights == 0 {
+		return says
 	}
 	if !free.Known {
-		return takes + "; how much memory is free is not known"
+		return says + "; how much memory is free is not known"
 	}
-	takes += fmt.Sprintf("; %s are free", Bytes(free.Bytes))
+	says += fmt.Sprintf("; %s are free", Bytes(free.Bytes))
 	switch {
 	case f.Fits:
-		return takes + ": fits"
+		return says + ": fits"
 	case f.Judged:
-		return takes + fmt.Sprintf(": %s too much, part of it will run %s", Bytes(f.Spill), slower)
+		return says + fmt.Sprintf(": %s too much, part of it will run %s", Bytes(f.Spill), slower)
 	case f.Need.Known && f.AtMost:
-		return takes + fmt.Sprintf(": up to %s too much, part of it may run %s", Bytes(f.Spill), slower)
+		return says + fmt.Sprintf(": up to %s too much, part of it may run %s", Bytes(f.Spill), slower)
 	}
-	return takes
+	return says
+}
+
+// takes says what a model needs.
+func takes(n Need) string {
+	switch {
+	case n.Weights == 0:
+		return "how large it is is not told"
+	case !n.Known:
+		return fmt.Sprintf("the weights take %s; what a slot takes is not told", Bytes(n.Weights))
+	}
+	take := "take"
+	if n.Slots == 1 {
+		take = "takes"
+	}
+	if n.AtMost {
+		take += " at most"
+	}
+	return fmt.Sprintf("%s %s %s on top of %s of weights and %s to work in",
+		slotsText(n.Slots, n.Context), take, Bytes(n.KV), Bytes(n.Weights), Bytes(n.Overhead))
 }
 
 func loadedWords(f Fit, all uint64) string {
@@ -66,13 +77,6 @@ func advice(m Model, n Need, free Free) string {
 	}
 	if m.Weights > free.Bytes {
 		return "a smaller model or quantization would fit"
-	}
-	return ""
-}
-
-func atMost(bound bool) string {
-	if bound {
-		return "at most "
 	}
 	return ""
 }

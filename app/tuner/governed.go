@@ -88,6 +88,10 @@ func (g *governed) look(now time.Time, e backends.Info, restarted bool) {
 	if i >= 0 && e.Models[i].Slots > 0 {
 		f.Slots = e.Models[i].Slots // whatever the engine's setting
 	}
+	if i >= 0 && !e.Preallocated && e.Models[i].Memory.Known {
+		kv := e.Models[i].Memory
+		f.MiBPerToken = float64(kv.KVPerToken()+kv.WindowPerToken()) / mebibyte // as within a window
+	}
 	if f != g.facts {
 		g.facts = f
 		g.governor.Tell(now, f)

@@ -38,10 +38,10 @@ func (m Memory) fit(context int, model uint64) (slots int, why string) {
 		counted(slots), context, float64(each)/gib, float64(m.Free)/gib, float64(m.Total)/gib, whose)
 }
 
-// ollamaContext is the context, in tokens, that Ollama gives a request that asks
+// OllamaContext is the context, in tokens, that Ollama gives a request that asks
 // for none: it goes by the GPU's memory. Its largest, 262,144, is more than
 // models are trained for.
-func (m Memory) ollamaContext() int {
+func (m Memory) OllamaContext() int {
 	switch {
 	case m.Total >= 47*gib:
 		return 131072

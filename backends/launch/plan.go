@@ -109,7 +109,7 @@ func (g Given) ollamaSlot() int {
 			return n
 		}
 	}
-	return g.Memory.ollamaContext()
+	return g.Memory.OllamaContext()
 }
 
 // llamaCPP gives llama-server its slots, which split the context among them.
