@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -19,6 +20,7 @@ import (
 	"carpool/app"
 	"carpool/app/config"
 	"carpool/app/control"
+	"carpool/app/fit"
 	"carpool/app/gateway"
 	"carpool/app/gpus"
 	"carpool/app/tuner"
@@ -110,6 +112,19 @@ func (f *fake) CheckEngines() []launch.Check {
 			Slots: 1, SlotsBy: "engine wait", Found: launch.Found{Service: launch.Systemd, Unit: "ollama.service"}}),
 		launch.NewCheck(launch.Seen{Name: "openai", Label: "vLLM", Kind: "other", URL: "http://gpu:8000"}),
 	}
+}
+
+// EngineMemory knows Llama 3.1 8B, on a GPU with 11 GiB to give.
+func (f *fake) EngineMemory(q fit.Question) ([]fit.Table, error) {
+	f.note(fmt.Sprintf("memory %+v", q))
+	if q.Model == "nope" {
+		return nil, errors.New("no engine on this machine has the model nope")
+	}
+	llama := fit.Model{Known: true, Weights: 4920738944, KVPerToken: 128 << 10}
+	free := fit.Free{Bytes: 11 << 30, Known: true}
+	now := fit.Judge(llama, fit.NewNeed(llama, cmp.Or(q.Slots, 4), cmp.Or(q.Context, 8192)), free)
+	now.Engine, now.Model = "ollama", "llama3.1:8b"
+	return []fit.Table{fit.NewTable(now, llama, free, 0)}, nil
 }
 
 func (f *fake) Summary(context.Context, storage.Query) (storage.Summary, error) {
