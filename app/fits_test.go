@@ -33,7 +33,9 @@ func loaded(m backends.Model, context int, all, onGPU int64) backends.Model {
 func seen(free uint64, models ...backends.Model) memorySeen {
 	total := uint64(24 * testGiB)
 	return memorySeen{config: config.Default(), loads: map[batching.Key]batching.Load{},
-		gpu:     func(string) gpus.State { return gpus.State{Reading: gpu.Reading{Available: true, MemoryFree: &free, MemoryTotal: &total}} },
+		gpu: func(string) gpus.State {
+			return gpus.State{Reading: gpu.Reading{Available: true, MemoryFree: &free, MemoryTotal: &total}}
+		},
 		engines: []backends.Info{{Name: "ollama", Kind: backends.KindOllama, URL: "http://127.0.0.1:11434", Health: backends.Up, Models: models}}}
 }
 

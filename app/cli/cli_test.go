@@ -259,6 +259,16 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
+func TestStatus_HintsAtModelsThatSpill(t *testing.T) {
+	spills := app.ModelFit{Model: "big", Loaded: true, Judged: true, Words: "2.0 GiB of it run on the CPU", Advice: "1 slot of 8k would fit"}
+	fits, estimated, unknown := spills, spills, spills
+	fits.Fits, estimated.Loaded, unknown.Judged = true, false, false
+	rows := hintRows(app.Snapshot{Fits: []app.ModelFit{fits, estimated, unknown, spills}})
+	if len(rows) != 1 || rows[0][0] != "Hint: 2.0 GiB of it run on the CPU; 1 slot of 8k would fit (big)" {
+		t.Errorf("%q", rows)
+	}
+}
+
 func TestStatus(t *testing.T) {
 	i := newInstance(t)
 	i.serve(&fake{snapshot: busy()})
