@@ -118,6 +118,9 @@ func (a *App) plan(ctx context.Context, w launch.Wanted) (launch.Plan, error) {
 		}
 		if path != "" {
 			w.Model, g.ModelBytes = path, size
+			if m, err := backends.ReadModelFile(path); err == nil && m.Known { // else the engine says what is wrong with it
+				g.TokenBytes = m.KVPerToken() + m.WindowPerToken()
+			}
 		}
 		g.Router = w.Model == "" && launch.HasRouter(ctx, program)
 	}

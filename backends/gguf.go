@@ -11,10 +11,10 @@ import (
 	"strings"
 )
 
-// readModelFile reads what the head of a GGUF file tells of a model. It is own
+// ReadModelFile reads what the head of a GGUF file tells of a model. It is own
 // code, because readers that are kept take as much memory as a broken file asks
 // for, or pull in an engine.
-func readModelFile(path string) (ModelMemory, error) {
+func ReadModelFile(path string) (ModelMemory, error) {
 	f, err := os.Open(path) //nolint:gosec // the file that a local engine has loaded
 	if err != nil {
 		return ModelMemory{}, fmt.Errorf("model file: %w", err)

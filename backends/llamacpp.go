@@ -110,7 +110,7 @@ func inspectLlamaCPP(_ context.Context, _ *http.Client, base *url.URL, m Model) 
 	if m.file == "" || !parsePlace(base.String()).local() {
 		return ModelMemory{}, nil
 	}
-	return readModelFile(m.file)
+	return ReadModelFile(m.file)
 }
 
 // pool is how many tokens the KV memory holds. The server does not tell whether

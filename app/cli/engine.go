@@ -50,7 +50,8 @@ the end of Carpool. What no flag says comes from the settings engines.slots,
 engines.context and engines.llamacpp_model.
 
 Without a number of slots there are as many as the GPU's memory carries: half of
-it is kept for the model, and each slot takes one context, at 128 KiB per token.
+it is kept for the model, and each slot takes one context, at 128 KiB per token,
+or as the file of llama.cpp's model tells.
 Where the memory is not known there are 4. Ollama keeps its environment, such as
 OLLAMA_MODELS; if that has OLLAMA_NUM_PARALLEL, it counts. LM Studio is asked to
 serve; it takes its slots for each model as it is loaded.`,

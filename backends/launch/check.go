@@ -92,7 +92,7 @@ func (r Seen) suggested() int {
 	if context == 0 {
 		context = r.Memory.OllamaContext()
 	}
-	slots, _ := r.Memory.fit(context, 0)
+	slots, _ := r.Memory.fit(context, 0, 0)
 	return slots
 }
 
