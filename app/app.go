@@ -24,6 +24,7 @@ import (
 
 	"carpool/app/config"
 	"carpool/app/control"
+	"carpool/app/fit"
 	"carpool/app/gateway"
 	"carpool/app/metrics"
 	"carpool/app/process"
@@ -76,6 +77,8 @@ type (
 	EngineCheck = launch.Check
 	// EngineGuide is the steps to do so.
 	EngineGuide = launch.Guide
+	// ModelFit is what a model takes of the GPU, and whether that fits.
+	ModelFit = fit.Fit
 )
 
 // App is a running Carpool. Its methods may be called from any goroutine.
@@ -105,6 +108,8 @@ type App struct {
 	metrics      *metrics.Metrics
 	recorder     *recorder
 	live         live
+	fitting      fitting                   // the tick's alone
+	fits         atomic.Pointer[[]fit.Fit] // of the last second; nil = not looked yet
 
 	settings    sync.Mutex                    // held from verifying a change to its end
 	saved       config.Config                 // without overrides; guarded by settings

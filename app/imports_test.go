@@ -17,9 +17,9 @@ import (
 // unless it has a line of its own.
 var mayImport = map[string][]string{
 	".":                     {"app/cli", "ui/desktop"},
-	"app/cli":               {"app", "app/bench", "app/config", "app/control", "backends/launch", "storage"},
+	"app/cli":               {"app", "app/bench", "app/config", "app/control", "app/fit", "backends/launch", "storage"},
 	"app":                   {"app/config", "app/control", "app/energy", "app/fit", "app/gateway", "app/gpus", "app/metrics", "app/process", "app/tuner", "app/yield", "batching", "gpu", "backends", "backends/launch", "storage"},
-	"app/control":           {"app/config", "backends/launch", "storage"},
+	"app/control":           {"app/config", "app/fit", "backends/launch", "storage"},
 	"app/gateway":           {"app/gateway/translate", "batching", "backends"},
 	"app/gateway/translate": {},
 	"app/energy":            {},

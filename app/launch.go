@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"carpool/app/gpus"
 	"carpool/app/tuner"
 	"carpool/backends"
 	"carpool/backends/launch"
@@ -117,6 +118,9 @@ func (a *App) plan(ctx context.Context, w launch.Wanted) (launch.Plan, error) {
 		}
 		if path != "" {
 			w.Model, g.ModelBytes = path, size
+			if m, err := backends.ReadModelFile(path); err == nil && m.Known { // else the engine says what is wrong with it
+				g.TokenBytes = m.KVPerToken() + m.WindowPerToken()
+			}
 		}
 		g.Router = w.Model == "" && launch.HasRouter(ctx, program)
 	}
@@ -125,8 +129,9 @@ func (a *App) plan(ctx context.Context, w launch.Wanted) (launch.Plan, error) {
 }
 
 // gpuMemory is what the GPU was last seen to have.
-func (a *App) gpuMemory() launch.Memory {
-	r := a.gpu()
+func (a *App) gpuMemory() launch.Memory { return memoryOf(a.gpu()) }
+
+func memoryOf(r gpus.State) launch.Memory {
 	free, ok := r.Free()
 	if !ok || r.MemoryTotal == nil {
 		return launch.Memory{}

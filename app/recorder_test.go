@@ -26,6 +26,7 @@ func TestRecorderKeepsEveryKindOfDecision(t *testing.T) {
 	r.switched(batching.Switch{Engine: "ollama", From: "a", To: "m", Reason: "it has waited 8 s"})
 	r.unmerged(gateway.Unmerged{Key: key, Reason: "slower"})
 	r.reloaded(gateway.Reload{Key: key, Cause: gateway.ByOptions, Parameter: "num_ctx", Text: "Editor asked for more"})
+	r.plain("memory", "ollama", "m", "2.0 GiB too much")
 	if err := store.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +45,7 @@ func TestRecorderKeepsEveryKindOfDecision(t *testing.T) {
 		got = append(got, d.Kind+": "+d.Reason)
 	}
 	slices.Sort(got)
-	want := []string{"limit: engine runs 1 at once", "merge: off for a while: slower", "model: in the place of a: it has waited 8 s", "reload: Editor asked for more"}
+	want := []string{"limit: engine runs 1 at once", "memory: 2.0 GiB too much", "merge: off for a while: slower", "model: in the place of a: it has waited 8 s", "reload: Editor asked for more"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

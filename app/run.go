@@ -79,6 +79,7 @@ func (a *App) tick(ctx context.Context) {
 		case now := <-second.C:
 			a.live.add(a.sample(now))
 			a.regroup()
+			a.refit()
 		case <-a.refresh:
 		}
 		if a.watchers.watched() {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"carpool/app"
+	"carpool/app/fit"
 	"carpool/backends/backendstest"
 )
 
@@ -70,4 +71,35 @@ func TestEnginesOfOneGPU(t *testing.T) {
 	ollama.Release()
 	lmstudio.Release()
 	clients.Wait()
+}
+
+// TestModelsThatAreLookedAtBeforeTheyAreLoaded has an Ollama tell what a model is
+// made of: Llama 3.1 8B, 128 KiB per token.
+func TestModelsThatAreLookedAtBeforeTheyAreLoaded(t *testing.T) {
+	e := backendstest.New(t)
+	e.SetModels("llama3.1:8b", "tiny:latest")
+	e.Show("llama3.1:8b", `{"details":{},"model_info":{"general.architecture":"llama","llama.block_count":32,"llama.embedding_length":4096,"llama.attention.head_count":32,"llama.attention.head_count_kv":8,"llama.context_length":131072}}`)
+	o := options(t)
+	o.Engine = e.URL
+	a := start(t, o)
+	s := until(t, a, "the model is known", func(s app.Snapshot) bool { return len(s.Fits) == 2 && s.Fits[0].Known })
+	if f := s.Fits[0]; f.Model != "llama3.1:8b" || f.KVPerToken != 128<<10 || f.Weights != 1048576 || f.Loaded || f.Slots != 1 || f.Words == "" {
+		t.Errorf("%+v", f)
+	}
+	tables, err := a.EngineMemory(fit.Question{Model: "llama3.1:8b", Slots: 8, Context: 32768})
+	if err != nil || len(tables) != 1 || tables[0].Now.KV != 32<<30 || len(tables[0].Rows) != 5 {
+		t.Errorf("%+v, %v", tables, err)
+	}
+	if tables, err := a.EngineMemory(fit.Question{Model: "tiny"}); err != nil || len(tables) != 1 || tables[0].Now.Known || len(tables[0].Rows) != 0 {
+		t.Errorf("without metadata %+v, %v", tables, err)
+	}
+	if tables, err := a.EngineMemory(fit.Question{}); err != nil || len(tables) != 0 {
+		t.Errorf("none is loaded, nor was used, but %+v, %v", tables, err)
+	}
+	if _, err := a.EngineMemory(fit.Question{Model: "nope"}); err == nil || !strings.Contains(err.Error(), "nope") {
+		t.Errorf("%v", err)
+	}
+	if n := e.Hits("/api/show"); n != 2 {
+		t.Errorf("%d questions for 2 models", n)
+	}
 }

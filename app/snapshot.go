@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"carpool/app/config"
+	"carpool/app/fit"
 	"carpool/app/gateway"
 	"carpool/app/gpus"
 	"carpool/app/tuner"
@@ -40,6 +41,7 @@ type Snapshot struct {
 
 	GPU       gpus.State    `json:"gpu"`  // the one that the preferred engine runs on, or that is set
 	GPUs      []gpus.State  `json:"gpus"` // all of this machine, at least one
+	Fits      []fit.Fit     `json:"fits"` // what models of this machine's engines take of it, at most 64; as of the last second
 	Yield     yield.State   `json:"yield"`
 	History   storage.State `json:"history"`
 	Problems  []string      `json:"problems"`       // what the user should know, worst first

@@ -32,6 +32,7 @@ func (a *App) Snapshot() Snapshot {
 		GPU:      a.gpu(),
 		GPUs:     a.gpus(),
 		Yield:    a.yielding(),
+		Fits:     a.lastFits(),
 		History:  a.history(),
 		Live:     a.live.all(),
 		LogFile:  a.options.LogFile,

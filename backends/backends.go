@@ -60,6 +60,10 @@ type Model struct {
 	Context   int    `json:"context"`          // tokens that one request may hold as it is loaded, else at most; 0 = not told
 	Vision    bool   `json:"vision"`           // it takes images; false = it does not, or not told
 	Tools     bool   `json:"tools"`            // it was trained to call tools; false = it was not, or not told
+
+	Memory ModelMemory `json:"memory"`
+
+	file string // of its weights, on the engine's machine; "" = not told
 }
 
 // Info is a copy of what is known of an engine. It may be stale.

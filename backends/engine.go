@@ -28,6 +28,7 @@ type engine struct {
 	strange  bool  // what answers there is no engine
 	loading  bool  // it is there, and will serve once its model is loaded
 	facts    facts // of its last study
+	memories memories
 	breaker  breaker
 	info     Info
 	probing  bool
@@ -74,6 +75,7 @@ type probed struct {
 	maker   maker
 	report  report
 	studied *facts // nil = it was not asked
+	read    memories
 	err     error
 	at      time.Time
 }
@@ -81,7 +83,8 @@ type probed struct {
 // look is what one probe is to find out.
 type look struct {
 	*engine
-	stranger bool    // not known to be an engine
+	stranger bool // not known to be an engine
+	known    memories
 	makers   []maker // what it may be, the likeliest first
 	key      func(Kind) string
 }
@@ -100,6 +103,9 @@ func (l look) probe(ctx context.Context) probed {
 	}
 	if p.err == nil {
 		l.identify(ctx, &p)
+	}
+	if p.err == nil && !l.stranger && p.maker.inspect != nil {
+		p.read = l.inspect(ctx, p.maker, p.report.models)
 	}
 	p.at = time.Now()
 	return p
@@ -200,6 +206,7 @@ func (e *engine) takeReport(p probed) {
 	if r.apis == nil {
 		r.apis = e.facts.apis
 	}
+	e.memories = e.memories.with(p.read, r.models)
 	i := &e.info
 	if i.Health != Up || i.Version != r.version || i.Slots != r.slots || i.KVTokens != r.kvTokens {
 		i.Epoch++

@@ -16,6 +16,7 @@ var llamacpp = maker{
 	probe:        probeLlamaCPP,
 	study:        studyLlamaCPP,
 	unload:       unloadLlamaCPP,
+	inspect:      inspectLlamaCPP,
 	advice:       "start it with `llama-server -m MODEL`",
 	preallocated: true,
 	parallelHint: "start llama-server with -np N",
@@ -32,6 +33,7 @@ type llamaProps struct {
 		Context int `json:"n_ctx"` // of one slot, in tokens
 	} `json:"default_generation_settings"`
 	Build    string `json:"build_info"`
+	File     string `json:"model_path"`
 	Role     string `json:"role"` // "router"
 	Quant    string `json:"model_ftype"`
 	Sleeping bool   `json:"is_sleeping"`
@@ -48,6 +50,7 @@ type llamaModels struct {
 		Meta *struct {
 			Size       int64   `json:"size"`
 			Parameters float64 `json:"n_params"`
+			Trained    int     `json:"n_ctx_train"`
 		} `json:"meta"`
 		Status *struct {
 			Value string `json:"value"`
@@ -81,9 +84,12 @@ func probeLlamaCPP(ctx context.Context, c *http.Client, base *url.URL) (report, 
 			Context: max(props.Defaults.Context, 0), Vision: props.Modalities.Vision}
 		if m.Status != nil {
 			model.Loaded = m.Status.Value == "loaded"
+		} else {
+			model.file = props.File
 		}
 		if m.Meta != nil {
 			model.Size, model.Parameter = m.Meta.Size, billions(m.Meta.Parameters)
+			model.Memory.ContextMax = max(m.Meta.Trained, 0)
 		}
 		r.models = append(r.models, model)
 	}
@@ -98,6 +104,15 @@ func studyLlamaCPP(ctx context.Context, c *http.Client, base *url.URL) (facts, e
 	}
 	apis, err := studyAPIs(ctx, c, base)
 	return facts{apis: apis}, err
+}
+
+// inspectLlamaCPP reads the file of the model that a server on this machine runs,
+// which is the user's own. The server itself tells nothing of its layers.
+func inspectLlamaCPP(_ context.Context, _ *http.Client, base *url.URL, m Model) (ModelMemory, error) {
+	if m.file == "" || !parsePlace(base.String()).local() {
+		return ModelMemory{}, nil
+	}
+	return ReadModelFile(m.file)
 }
 
 // pool is how many tokens the KV memory holds. The server does not tell whether

@@ -100,7 +100,8 @@ func TestLlamaCPP(t *testing.T) {
 				i.Slots != 4 || i.KVTokens != 8192 || !i.Preallocated || i.ParallelHint != "start llama-server with -np N" || i.Epoch != 1 {
 				t.Errorf("info %+v", i)
 			}
-			if want := (Model{Name: "tiny", Loaded: true, Size: 4912898304, Parameter: "8.0B", Quant: "Q4_K - Medium", Context: 8192}); len(i.Models) != 1 || i.Models[0] != want {
+			if want := (Model{Name: "tiny", Loaded: true, Size: 4912898304, Parameter: "8.0B", Quant: "Q4_K - Medium", Context: 8192, file: "/m/tiny.gguf",
+				Memory: ModelMemory{WeightBytes: 4912898304, ContextMax: 131072}}); len(i.Models) != 1 || i.Models[0] != want {
 				t.Errorf("models %+v", i.Models)
 			}
 			began := time.Now()

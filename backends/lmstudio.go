@@ -91,7 +91,8 @@ func (l lmModels) models() []Model {
 	var all []Model
 	for _, m := range l.Models {
 		model := Model{Name: m.Key, Size: m.Size, Family: m.Architecture, Parameter: m.Parameters, Quant: m.Quantization.Name,
-			Embedding: m.Type == "embedding", Context: m.Context, Vision: m.Capabilities.Vision, Tools: m.Capabilities.Tools}
+			Embedding: m.Type == "embedding", Context: m.Context, Vision: m.Capabilities.Vision, Tools: m.Capabilities.Tools,
+			Memory: ModelMemory{ContextMax: m.Context}}
 		for _, i := range m.Instances {
 			loaded := model
 			loaded.Name, loaded.Loaded = i.ID, true
@@ -112,7 +113,7 @@ func (l lmOldModels) models() []Model {
 	for _, m := range l.Data {
 		all = append(all, Model{Name: m.ID, Loaded: m.State == "loaded", Family: m.Architecture, Quant: m.Quantization,
 			Embedding: m.Type == "embeddings", Context: cmp.Or(m.LoadedContext, m.Context), Vision: m.Type == "vlm",
-			Tools: len(m.Capabilities) > 0})
+			Tools: len(m.Capabilities) > 0, Memory: ModelMemory{ContextMax: m.Context}})
 	}
 	return all
 }

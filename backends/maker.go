@@ -24,6 +24,9 @@ type maker struct {
 	// model that is not loaded is no error. It fails with ErrCannotUnload and the
 	// reason in words where the engine cannot. nil = it never can.
 	unload func(ctx context.Context, c *http.Client, base *url.URL, model string) error
+	// inspect reads the metadata of a model that the engine lists, once. It must not
+	// load it. nil = the probe tells all that can be known.
+	inspect func(ctx context.Context, c *http.Client, base *url.URL, m Model) (ModelMemory, error)
 	// preallocated says that its memory does not grow with the requests in it.
 	preallocated bool
 	// parallelHint says what a person can change for more slots.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/ollama/ollama/api"
@@ -23,6 +24,8 @@ var ollama = maker{
 	probe:  probeOllama,
 	unload: unloadOllama,
 	advice: "start it with `ollama serve`",
+
+	inspect: inspectOllama,
 
 	preallocated: true,
 	parallelHint: "set OLLAMA_NUM_PARALLEL",
@@ -67,10 +70,53 @@ func probeOllama(ctx context.Context, c *http.Client, base *url.URL) (report, er
 			Name: m.Name, Loaded: loaded, Size: m.Size, VRAM: on.SizeVRAM, Context: on.ContextLength,
 			Family: family, Parameter: m.Details.ParameterSize, Quant: m.Details.QuantizationLevel,
 			Embedding: strings.Contains(family, "bert"), Slots: ollamaSlots(family),
-			Digest: m.Digest,
+			Digest: m.Digest, Memory: ModelMemory{LoadedBytes: uint64(max(on.Size, 0))},
 		})
 	}
 	return r, nil
+}
+
+// inspectOllama asks for a model's metadata, for which Ollama reads the head of
+// its file.
+func inspectOllama(ctx context.Context, c *http.Client, base *url.URL, m Model) (ModelMemory, error) {
+	shown, err := api.NewClient(base, c).Show(ctx, &api.ShowRequest{Model: m.Name})
+	if err != nil {
+		return ModelMemory{}, err
+	}
+	tensors := make([]tensor, len(shown.Tensors))
+	for i, t := range shown.Tensors {
+		tensors[i] = tensor{t.Name, t.Shape}
+	}
+	memory := newModelMemory(shown.ModelInfo, tensors)
+	memory.ContextSet = ollamaParameter(shown.Parameters, "num_ctx")
+	memory.asOllama()
+	return memory, nil
+}
+
+// ollamaParameter is a number among the parameters of a model, a line each; 0 =
+// it sets none.
+func ollamaParameter(parameters, name string) int {
+	for line := range strings.Lines(parameters) {
+		if fields := strings.Fields(line); len(fields) == 2 && fields[0] == name {
+			n, _ := strconv.Atoi(fields[1])
+			return max(n, 0)
+		}
+	}
+	return 0
+}
+
+// asOllama adds what its own runner keeps beyond what a model needs: for gpt-oss
+// 4096 tokens instead of a window, and of states 24 older copies for each request
+// (kvcache, model/models/gptoss in 0.17.4), not all of them at once.
+func (m *ModelMemory) asOllama() {
+	const keptTokens, keptStates = 4096, 24
+	if m.Window > 0 && strings.HasPrefix(strings.ReplaceAll(m.Architecture, "-", ""), "gptoss") {
+		m.Window = max(m.Window, keptTokens)
+	}
+	if m.StateBytes > 0 {
+		m.StateBytes *= 1 + keptStates
+		m.AtMost = true
+	}
 }
 
 // ollamaSince are the versions from which on Ollama serves a newer API.

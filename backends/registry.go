@@ -319,7 +319,7 @@ func (r *Registry) due(now time.Time) (all []look, wake time.Duration) {
 // look says what to ask an engine: one that is up only as what it is, any other
 // as that first.
 func (r *Registry) look(e *engine) look {
-	l := look{engine: e, stranger: e.info.Health != Up, makers: []maker{e.maker}}
+	l := look{engine: e, stranger: e.info.Health != Up, known: e.memories, makers: []maker{e.maker}}
 	if l.stranger {
 		for _, m := range e.makers {
 			if m.kind != e.maker.kind {

@@ -56,7 +56,11 @@ func (r *engineRow) set(l engineLine, doing map[order]bool) {
 	if l.short {
 		r.remark.most = 1
 	}
-	r.remark.set(l.name)
+	tone := colorMuted
+	if l.warns {
+		tone = colorOrange
+	}
+	r.remark.setColored(l.name, tone)
 	r.aside.set(l.aside)
 	r.detail.set(l.detail)
 	loaded := ""

@@ -6,9 +6,10 @@ import (
 )
 
 // fit leaves out lines until all fit in room: first models that are not loaded,
-// then all but the beginning of remarks, loaded models, remarks that tell of no
-// trouble, those that do, and engines; of each the last ones first. A remark with
-// a button stays with its engine, and one engine stays.
+// then all but the beginning of remarks, what models take if they fit the GPU,
+// loaded models, remarks that tell of no trouble, what models take, remarks that
+// tell of trouble, and engines; of each the last ones first. A remark with a button
+// stays with its engine, and one engine stays.
 func fit(blocks []engineBlock, room float32, height func(engineLine) float32) []engineLine {
 	blocks = slices.Clone(blocks)
 	var out leftOut
@@ -51,11 +52,23 @@ func (o *leftOut) shorten(blocks *[]engineBlock) bool {
 		b.detail.short = true
 		return true
 	}
+	if b := last(func(b engineBlock) bool { return b.memory.name != "" && !b.memory.short }); b != nil {
+		b.memory.short = true
+		return true
+	}
+	if b := last(func(b engineBlock) bool { return b.memory.name != "" && !b.memory.warns }); b != nil {
+		b.memory.name = ""
+		return true
+	}
 	if b := last(func(b engineBlock) bool { return len(b.models) > 0 }); b != nil {
 		o.cutModel(b)
 		return true
 	}
 	for _, keep := range []bool{false, true} {
+		if b := last(func(b engineBlock) bool { return keep && b.memory.name != "" }); b != nil {
+			b.memory.name = ""
+			return true
+		}
 		idle := func(b engineBlock) bool { return b.detail.name != "" && b.detail.action == action{} && b.keep == keep }
 		if b := last(idle); b != nil {
 			b.detail.name = ""
@@ -87,6 +100,9 @@ func joined(blocks []engineBlock, out leftOut) []engineLine {
 			lines = append(lines, b.detail)
 		}
 		lines = append(lines, b.models...)
+		if b.memory.name != "" {
+			lines = append(lines, b.memory)
+		}
 	}
 	var more []string
 	if out.engines > 0 {

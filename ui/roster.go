@@ -33,6 +33,7 @@ type engineLine struct {
 	mark         fyne.ThemeColorName // of an engine; "" = no dot
 	loaded       bool
 	short        bool // a detail is cut after its first line
+	warns        bool // a detail tells of what slows answers
 	action       action
 }
 
@@ -41,6 +42,7 @@ type engineBlock struct {
 	head   engineLine
 	detail engineLine // name "" = nothing to say
 	keep   bool       // the detail, longer than others: it tells of trouble
+	memory engineLine // what the model that matters takes of the GPU; name "" = nothing to say
 	models []engineLine
 	loaded int // of them, the first ones
 }
@@ -84,6 +86,7 @@ func engineBlocks(s app.Snapshot) []engineBlock {
 		b.describe(remarks, l)
 		if e.Health == "up" {
 			b.listModels(s, i)
+			b.weigh(s, e.Name)
 		}
 		all = append(all, b)
 	}
@@ -160,6 +163,40 @@ func (b *engineBlock) listModels(s app.Snapshot, i int) {
 	if len(e.Models) == 0 && e.Active {
 		b.models = []engineLine{{kind: ofRest, id: "no model", name: "No model yet; one that the engine pulls appears here."}}
 		b.loaded = 1
+	}
+}
+
+// weigh says what a model of the engine takes of the GPU: one that does not fit,
+// else the first that is loaded, else the one used last.
+func (b *engineBlock) weigh(s app.Snapshot, engine string) {
+	var last string
+	for _, t := range s.Tuning {
+		if t.Engine == engine {
+			last = t.Model
+			break
+		}
+	}
+	var shown *app.ModelFit
+	rank := 0
+	for i, f := range s.Fits {
+		if f.Engine != engine {
+			continue
+		}
+		of := 0
+		switch {
+		case f.Loaded && f.Judged && !f.Fits:
+			of = 3
+		case f.Loaded:
+			of = 2
+		case f.Model == last:
+			of = 1
+		}
+		if of > rank {
+			shown, rank = &s.Fits[i], of
+		}
+	}
+	if shown != nil {
+		b.memory = engineLine{kind: ofDetail, id: b.head.id + " memory", name: short(shown.Model) + ": " + shown.Reason(), warns: shown.Judged && !shown.Fits}
 	}
 }
 

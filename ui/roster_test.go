@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"fyne.io/fyne/v2"
+
 	"carpool/app"
 	"carpool/backends"
 )
@@ -19,6 +21,9 @@ func told(lines []engineLine) string {
 		}
 		if l.loaded {
 			b.WriteString("loaded")
+		}
+		if l.warns {
+			b.WriteString("warns")
 		}
 		b.WriteString("\n")
 	}
@@ -79,6 +84,59 @@ func TestEngineBlocks(t *testing.T) {
 			}
 		})
 	}
+}
+
+// weighed is busy with what its models take of the GPU.
+func weighed(fits ...app.ModelFit) app.Snapshot {
+	s := busy()
+	s.Fits = fits
+	return s
+}
+
+func TestEngineBlocks_SayWhatTheModelThatMattersTakes(t *testing.T) {
+	fitting := func(model string, loaded, judged, fits bool) app.ModelFit {
+		return app.ModelFit{Engine: "ollama", Model: model, Loaded: loaded, Judged: judged, Fits: fits, Words: "takes some"}
+	}
+	elsewhere := fitting("qwen3:8b", true, true, false)
+	elsewhere.Engine = "lmstudio"
+	advised := fitting("gemma3:4b", true, true, false)
+	advised.Advice = "2 slots of 32k would fit"
+	for _, tt := range []struct {
+		name string
+		fits []app.ModelFit
+		want string
+	}{
+		{"TheLoadedOne", []app.ModelFit{fitting("gemma3:4b", true, true, true), fitting("qwen3:8b", false, true, true)}, "\ngemma3:4b: takes some | \n"},
+		{"ButOneThatSpillsFirst", []app.ModelFit{fitting("qwen3:8b", true, true, true), advised}, "\ngemma3:4b: takes some; 2 slots of 32k would fit | warns\n"},
+		{"ElseTheOneUsedLast", []app.ModelFit{fitting("gemma3:4b", false, true, true), fitting("qwen3:8b:latest", false, true, true), fitting("qwen3:8b", false, true, false)}, "\nqwen3:8b: takes some | warns\n"},
+		{"WhatIsNotKnownIsNoWarning", []app.ModelFit{fitting("qwen3:8b", true, false, false)}, "\nqwen3:8b: takes some | \n"},
+		{"ElseNothing", []app.ModelFit{fitting("gemma3:4b", false, true, false), elsewhere}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := told(fit(engineBlocks(weighed(tt.fits...)), 100, one))
+			if !strings.Contains(got, tt.want) || strings.Count(got, "takes some") != min(1, len(tt.want)) {
+				t.Errorf("want %q in\n%s", tt.want, got)
+			}
+		})
+	}
+	t.Run("OneThatFitsGoesBeforeLoadedModels", func(t *testing.T) {
+		calm := told(fit(engineBlocks(weighed(fitting("qwen3:8b", true, true, true))), 3, one))
+		warn := told(fit(engineBlocks(weighed(fitting("qwen3:8b", true, true, false))), 3, one))
+		if strings.Contains(calm, "takes some") || !strings.Contains(calm, "5.2 GB") || !strings.Contains(warn, "takes some") || strings.Contains(warn, "5.2 GB") {
+			t.Errorf("calm\n%s\nwarning\n%s", calm, warn)
+		}
+	})
+	t.Run("IsOrangeOnlyWhereItSpills", func(t *testing.T) {
+		r := newEngineRow(func(order) {})
+		for _, c := range []struct {
+			warns bool
+			want  fyne.ThemeColorName
+		}{{true, colorOrange}, {false, colorMuted}} {
+			if r.set(engineLine{kind: ofDetail, id: "x", name: "qwen3:8b: takes some", warns: c.warns}, nil); r.remark.color != c.want {
+				t.Errorf("warns %v: %s", c.warns, r.remark.color)
+			}
+		}
+	})
 }
 
 func TestFit_LeavesOutWhatMattersLeast(t *testing.T) {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -19,6 +20,7 @@ import (
 	"carpool/app"
 	"carpool/app/config"
 	"carpool/app/control"
+	"carpool/app/fit"
 	"carpool/app/gateway"
 	"carpool/app/gpus"
 	"carpool/app/tuner"
@@ -126,6 +128,19 @@ func (f *fake) Resume(context.Context) error {
 	f.note("resume")
 	f.snapshot.Sentence, f.snapshot.Yield = "1 running, 3 waiting", yield.State{}
 	return nil
+}
+
+// EngineMemory knows Llama 3.1 8B, on a GPU with 11 GiB to give.
+func (f *fake) EngineMemory(q fit.Question) ([]fit.Table, error) {
+	f.note(fmt.Sprintf("memory %+v", q))
+	if q.Model == "nope" {
+		return nil, errors.New("no engine on this machine has the model nope")
+	}
+	llama := fit.Model{Known: true, Weights: 4920738944, KVPerToken: 128 << 10}
+	free := fit.Free{Bytes: 11 << 30, Known: true}
+	now := fit.Judge(llama, fit.NewNeed(llama, cmp.Or(q.Slots, 4), cmp.Or(q.Context, 8192)), free)
+	now.Engine, now.Model = "ollama", "llama3.1:8b"
+	return []fit.Table{fit.NewTable(now, llama, free, 0)}, nil
 }
 
 func (f *fake) Summary(context.Context, storage.Query) (storage.Summary, error) {
@@ -258,6 +273,16 @@ func golden(t *testing.T, name, got string) {
 	}
 	if got != string(want) {
 		t.Errorf("%s:\n%s\nwant\n%s", name, got, want)
+	}
+}
+
+func TestStatus_HintsAtModelsThatSpill(t *testing.T) {
+	spills := app.ModelFit{Model: "big", Loaded: true, Judged: true, Words: "2.0 GiB of it run on the CPU", Advice: "1 slot of 8k would fit"}
+	fits, estimated, unknown := spills, spills, spills
+	fits.Fits, estimated.Loaded, unknown.Judged = true, false, false
+	rows := hintRows(app.Snapshot{Fits: []app.ModelFit{fits, estimated, unknown, spills}})
+	if len(rows) != 1 || rows[0][0] != "Hint: 2.0 GiB of it run on the CPU; 1 slot of 8k would fit (big)" {
+		t.Errorf("%q", rows)
 	}
 }
 

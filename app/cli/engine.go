@@ -29,8 +29,8 @@ folder.`,
   carpool engine start ollama             run Ollama, with slots by memory
   carpool engine start llamacpp --model ggml-org/gemma-3-4b-it-GGUF --slots 4 --context 8192
   carpool engine log ollama               the end of its log
-  carpool engine check                    how many requests each runs at once, and
-                                          how to change that where others run it
+  carpool engine check                    how many requests each runs at once, what
+                                          that takes of the GPU, and how to change it
   carpool set engines.start=ollama        start it with Carpool from now on`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.showEngines(cmd.Context(), asJSON) },
@@ -50,7 +50,8 @@ the end of Carpool. What no flag says comes from the settings engines.slots,
 engines.context and engines.llamacpp_model.
 
 Without a number of slots there are as many as the GPU's memory carries: half of
-it is kept for the model, and each slot takes one context, at 128 KiB per token.
+it is kept for the model, and each slot takes one context, at 128 KiB per token,
+or as the file of llama.cpp's model tells.
 Where the memory is not known there are 4. Ollama keeps its environment, such as
 OLLAMA_MODELS; if that has OLLAMA_NUM_PARALLEL, it counts. LM Studio is asked to
 serve; it takes its slots for each model as it is loaded.`,
@@ -97,21 +98,6 @@ func (c *cli) engineLogCommand() *cobra.Command {
 			return c.print(strings.Join(lines, "\n") + "\n")
 		},
 	}
-}
-
-func (c *cli) engineCheckCommand() *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "check",
-		Short: "Tell how many requests each engine runs at once, and how to change that",
-		Long: `Tell of each engine that runs how many requests it runs at once and by what that
-is known, and the exact steps to change it for whatever runs it: systemd, the
-macOS or Windows app, Homebrew, Docker, a shell, or Carpool.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return c.checkEngines(cmd.Context(), asJSON) },
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return cmd
 }
 
 // startEngine is `carpool engine start`.
@@ -254,38 +240,4 @@ func runs(s app.Snapshot, k launch.Kind) bool {
 		}
 	}
 	return false
-}
-
-func (c *cli) checkEngines(ctx context.Context, asJSON bool) error {
-	all, err := c.running().CheckEngines(ctx)
-	if err != nil {
-		return err
-	}
-	if asJSON {
-		return c.printJSON(all)
-	}
-	if len(all) == 0 {
-		return c.print("No engine is running. \"carpool engine\" shows which can be started.\n")
-	}
-	texts := make([]string, len(all))
-	for i, check := range all {
-		texts[i] = checkText(check)
-	}
-	return c.print(strings.Join(texts, "\n"))
-}
-
-func checkText(k launch.Check) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s at %s\n%s.\n", k.Name, k.URL, k.Says)
-	if len(k.Guide.Steps) == 0 {
-		return b.String()
-	}
-	b.WriteString("\n" + k.Guide.Title + ":\n")
-	for i, s := range k.Guide.Steps {
-		fmt.Fprintf(&b, "%d. %s\n", i+1, s.Text)
-		if s.Command != "" {
-			b.WriteString("       " + strings.ReplaceAll(s.Command, "\n", "\n       ") + "\n")
-		}
-	}
-	return b.String()
 }

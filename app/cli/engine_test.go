@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"carpool/app"
+	"carpool/app/fit"
 	"carpool/backends"
 	"carpool/backends/launch"
 )
@@ -60,6 +61,10 @@ func TestEngine(t *testing.T) {
 			{"engine start", "accepts 1 arg"},
 			{"engine start ollama --slots 65", "--slots is a number from 1 to 64"},
 			{"engine start ollama --port 70000", "--port is a number"},
+			{"engine check --slots 4", "need a --model"},
+			{"engine check --model a --slots 0", "--slots is a number from 1 to 64"},
+			{"engine check --model a --context -1", "--context a number of tokens"},
+			{"engine check --model nope", "no engine on this machine has the model nope"},
 		} {
 			status, out, errs := i.carpool(strings.Fields(tt.args)...)
 			if status != 1 || out != "" || !strings.Contains(errs, tt.says) {
@@ -79,9 +84,34 @@ func TestEngine(t *testing.T) {
 		_, out, _ := i.carpool("engine", "check")
 		golden(t, "engine-check.txt", out)
 		_, out, _ = i.carpool("engine", "check", "--json")
-		var all []launch.Check
+		var all []engineCheck
 		if err := json.Unmarshal([]byte(out), &all); err != nil || len(all) != 2 || all[0].Service != launch.Systemd || len(all[0].Guide.Steps) == 0 {
 			t.Errorf("%+v, %v", all, err)
+		}
+		if len(all[0].Memory) != 1 || all[0].Memory[0].Largest != 4 || all[1].Memory == nil || len(all[1].Memory) != 0 {
+			t.Errorf("memory %+v, %+v", all[0].Memory, all[1].Memory)
+		}
+	})
+	t.Run("ChecksAModelForSlotsThatItDoesNotHave", func(t *testing.T) {
+		_, out, _ := i.carpool("engine", "check", "--model", "llama3.1:8b", "--slots", "8", "--context", "32768")
+		golden(t, "engine-check-model.txt", out)
+		if got := f.asked[len(f.asked)-1]; got != "memory {Engine: Model:llama3.1:8b Slots:8 Context:32768}" {
+			t.Errorf("asked for %s", got)
+		}
+		_, out, _ = i.carpool("engine", "check", "--model", "llama3.1:8b", "--slots", "8", "--context", "32768", "--json")
+		var all []fit.Table
+		if err := json.Unmarshal([]byte(out), &all); err != nil || len(all) != 1 || all[0].Now.Slots != 8 || all[0].Now.KV != 32<<30 || all[0].Now.Fits || len(all[0].Rows) != 5 {
+			t.Errorf("%+v, %v", all, err)
+		}
+	})
+	t.Run("MarksBoundsAndWhatIsNotKnown", func(t *testing.T) {
+		some := fit.Model{Known: true, AtMost: true, Weights: 8 << 30, KVPerToken: 128 << 10}
+		for want, free := range map[string]fit.Free{"4      ≤ 4.0 GiB   ≤ 12.7 GiB  up to 2.7 GiB too much\n": {Bytes: 10 << 30, Known: true},
+			"4      ≤ 4.0 GiB   ≤ 12.7 GiB  not known\n": {}, "1      ≤ 1.0 GiB   ≤ 9.7 GiB   fits, the most of these\n": {Bytes: 10 << 30, Known: true}} {
+			table := fit.NewTable(fit.Judge(some, fit.NewNeed(some, 4, 8192), free), some, free, 0)
+			if got := memoryText(table); !strings.Contains(strings.ReplaceAll(got, "            ", "      "), want) {
+				t.Errorf("no %q in\n%s", want, got)
+			}
 		}
 	})
 	t.Run("WithNothingThere", func(t *testing.T) {

@@ -213,11 +213,17 @@ func modelRows(s app.Snapshot) [][]string {
 	return rows
 }
 
-// hintRows tell what would let an engine run more at once, or load less.
+// hintRows tell what would let an engine run more at once, or load less, and
+// which models do not fit the GPU.
 func hintRows(s app.Snapshot) (rows [][]string) {
 	for _, t := range s.Tuning {
 		if t.Advice != "" {
 			rows = append(rows, []string{"Hint: " + t.Advice + " (" + t.Model + ")"})
+		}
+	}
+	for _, f := range s.Fits {
+		if f.Loaded && f.Judged && !f.Fits {
+			rows = append(rows, []string{"Hint: " + f.Reason() + " (" + f.Model + ")"})
 		}
 	}
 	for _, a := range s.Reloads.Advice {

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"carpool/app/fit"
 	"carpool/backends/launch"
 	"carpool/storage"
 )
@@ -123,6 +124,18 @@ func (c *Client) Yield(ctx context.Context, o YieldOrder) error {
 // Resume takes the GPU back.
 func (c *Client) Resume(ctx context.Context) error {
 	return c.call(ctx, http.MethodPost, "/resume", nil, nil)
+}
+
+// EngineMemory says what models would take of the GPU, and whether that fits.
+func (c *Client) EngineMemory(ctx context.Context, q fit.Question) (all []fit.Table, err error) {
+	v := url.Values{"engine": {q.Engine}, "model": {q.Model}}
+	for name, n := range map[string]int{"slots": q.Slots, "context": q.Context} {
+		if n != 0 {
+			v.Set(name, strconv.Itoa(n))
+		}
+	}
+	err = c.call(ctx, http.MethodGet, "/engines/memory?"+v.Encode(), nil, &all)
+	return all, err
 }
 
 // Show brings the window to the front.

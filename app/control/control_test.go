@@ -17,6 +17,7 @@ import (
 	"github.com/adrg/xdg"
 	"go.uber.org/goleak"
 
+	"carpool/app/fit"
 	"carpool/backends/launch"
 	"carpool/storage"
 )
@@ -84,6 +85,12 @@ func (f *fake) StopEngine(_ context.Context, name string) error {
 func (f *fake) EngineLog(name string) ([]string, error) { return []string{"log of " + name}, nil }
 func (f *fake) CheckEngines() []launch.Check {
 	return []launch.Check{{Name: "ollama", Guide: launch.Guide{Steps: []launch.Step{{Text: "do", Command: "a\nb"}}}}}
+}
+func (f *fake) EngineMemory(q fit.Question) ([]fit.Table, error) {
+	if q.Model == "nope" {
+		return nil, errors.New("no engine has it")
+	}
+	return []fit.Table{{Engine: q.Engine, Model: q.Model, Largest: q.Slots, Now: fit.Fit{Need: fit.Need{Context: q.Context}}}}, nil
 }
 func (f *fake) Summary(context.Context, storage.Query) (storage.Summary, error) {
 	return storage.Summary{Requests: 7, Outcomes: map[string]int64{"ok": 7}}, nil
@@ -182,6 +189,15 @@ func TestControl(t *testing.T) {
 		}
 		if all, err := c.CheckEngines(ctx); err != nil || len(all) != 1 || all[0].Guide.Steps[0].Command != "a\nb" {
 			t.Errorf("got %+v, %v", all, err)
+		}
+		all, err := c.EngineMemory(ctx, fit.Question{Engine: "a&b", Model: "m", Slots: 8, Context: 32768})
+		if err != nil || len(all) != 1 || all[0].Engine != "a&b" || all[0].Model != "m" || all[0].Largest != 8 || all[0].Now.Context != 32768 {
+			t.Errorf("got %+v, %v", all, err)
+		}
+		for _, q := range []fit.Question{{Model: "nope"}, {Slots: -1}} {
+			if all, err := c.EngineMemory(ctx, q); err == nil {
+				t.Errorf("%+v: got %+v", q, all)
+			}
 		}
 	})
 	t.Run("GivesTheGPUAwayAndTakesItBack", func(t *testing.T) {

@@ -2,8 +2,9 @@
 // Unix socket in the state folder, for the user who started it and nobody else.
 //
 // Routes: GET /snapshot, POST /set, GET /requests, /batches and /summary,
-// POST /engines/start and /engines/stop, GET /engines/log and /engines/check,
-// POST /yield and /resume, POST /show, POST /quit. Errors are {"error": "…"}.
+// POST /engines/start and /engines/stop, GET /engines/log, /engines/check and
+// /engines/memory, POST /yield and /resume, POST /show, POST /quit. Errors are
+// {"error": "…"}.
 package control
 
 import (
@@ -18,6 +19,7 @@ import (
 	"strconv"
 	"time"
 
+	"carpool/app/fit"
 	"carpool/backends/launch"
 	"carpool/storage"
 )
@@ -37,6 +39,7 @@ type Surface[S any] interface {
 	CheckEngines() []launch.Check
 	Yield(ctx context.Context, o YieldOrder) error
 	Resume(ctx context.Context) error
+	EngineMemory(q fit.Question) ([]fit.Table, error)
 	Show() // brings the window to the front
 	Quit() // begins to drain; returns at once
 }
@@ -199,6 +202,20 @@ func handleEngines[S any](mux *http.ServeMux, s Surface[S]) {
 		answer(w, lines, err)
 	})
 	mux.HandleFunc("GET /engines/check", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.CheckEngines(), nil) })
+	mux.HandleFunc("GET /engines/memory", func(w http.ResponseWriter, r *http.Request) {
+		q := fit.Question{Engine: r.FormValue("engine"), Model: r.FormValue("model")}
+		for name, n := range map[string]*int{"slots": &q.Slots, "context": &q.Context} {
+			var err error
+			if v := r.FormValue(name); v != "" {
+				if *n, err = strconv.Atoi(v); err != nil || *n < 1 {
+					refuse(w, http.StatusBadRequest, fmt.Errorf("%s: %q is not a number from 1", name, v))
+					return
+				}
+			}
+		}
+		tables, err := s.EngineMemory(q)
+		answer(w, tables, err)
+	})
 }
 
 // decode reads the body into v, or refuses it.

@@ -100,6 +100,9 @@ func facts(e backends.Info, model string) adaptive.Facts {
 	if slots := e.Models[i].Slots; slots > 0 {
 		f.Slots = slots // whatever the engine's setting
 	}
+	if kv := e.Models[i].Memory; kv.Known && !e.Preallocated {
+		f.MiBPerToken = float64(kv.KVPerToken()+kv.WindowPerToken()) / mebibyte // as within a window
+	}
 	return f
 }
 

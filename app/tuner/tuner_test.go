@@ -125,6 +125,39 @@ func after(d time.Duration) {
 }
 
 func TestTuner(t *testing.T) {
+	t.Run("TakesWhatATokenTakesFromTheModelsMetadata", func(t *testing.T) {
+		total, used := uint64(24<<30), uint64(8<<30)
+		known := backends.ModelMemory{Known: true, Width: 32 * 8 * 256, KVBytesPerElement: 2} // 128 KiB
+		windowed := known
+		windowed.WindowWidth = known.Width
+		for _, c := range []struct {
+			name         string
+			memory       backends.ModelMemory
+			preallocated bool
+			want         float64
+		}{
+			{"Known", known, false, .125},
+			{"KnownWithinAWindow", windowed, false, .25},
+			{"NotKnown", backends.ModelMemory{}, false, .5}, // as is assumed of any
+			{"Preallocated", known, true, 0},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				during(t, config.Default(), func(r *rig) {
+					r.change(func() {
+						r.engine.Preallocated = c.preallocated
+						r.engine.Models = []backends.Model{{Name: "llama", Memory: c.memory}}
+						r.reading = gpus.State{Reading: gpu.Reading{At: time.Now(), Available: true, MemoryUsed: &used, MemoryTotal: &total}}
+					})
+					after(100 * time.Millisecond)
+					r.run(llama, 0, 1)
+					after(2 * time.Second)
+					if s := r.States()[0]; s.MiBPerToken != c.want {
+						t.Errorf("%v MiB per token, want %v", s.MiBPerToken, c.want)
+					}
+				})
+			})
+		}
+	})
 	t.Run("GivesANewModelTheStartAtTheNextTick", func(t *testing.T) {
 		during(t, config.Default(), func(r *rig) {
 			after(3 * time.Second)

@@ -23,6 +23,8 @@ type Model struct {
 // Engine.mu guards them.
 type facts struct {
 	details    map[string]Model
+	shows      map[string]string
+	memory     [2]int64
 	quirks     map[Quirk]bool
 	slots      int
 	context    int
@@ -36,7 +38,7 @@ type facts struct {
 }
 
 func newFacts(k kind) facts {
-	f := facts{details: make(map[string]Model), quirks: make(map[Quirk]bool), slots: k.slots, context: 4096, responses: true, messages: true}
+	f := facts{details: make(map[string]Model), shows: make(map[string]string), memory: [2]int64{2 << 20, 2 << 20}, quirks: make(map[Quirk]bool), slots: k.slots, context: 4096, responses: true, messages: true}
 	for _, q := range Quirks {
 		if q.Engine == k.name {
 			f.quirks[q.Quirk] = q.Default
@@ -48,6 +50,13 @@ func newFacts(k kind) facts {
 // Describe changes what is told of a model. It does not list the model: that is
 // SetModels.
 func (e *Engine) Describe(m Model) { e.set(func() { e.details[m.Name] = m }) }
+
+// Show sets the JSON that Ollama answers when it is asked for a model's metadata.
+func (e *Engine) Show(model, body string) { e.set(func() { e.shows[model] = body }) }
+
+// SetMemory sets the bytes that Ollama says a loaded model takes, all of them and
+// those on the GPU. The default is 2 MiB each.
+func (e *Engine) SetMemory(all, onGPU int64) { e.set(func() { e.memory = [2]int64{all, onGPU} }) }
 
 // SetContext changes how many tokens (here: words) the prompt of one request may
 // have: the context of a loaded model or of a slot. The default is 4096.

@@ -51,6 +51,9 @@ func (e *Engine) show(w http.ResponseWriter, r *http.Request) {
 	q := e.seen(r, true)
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	body := `{"details":{"format":"gguf","family":"test"},"model_info":{},"capabilities":["completion"]}`
+	if own := get(e, func() string { return e.shows[q.Model] }); own != "" {
+		body = own
+	}
 	if !e.has(q.Model) {
 		w.WriteHeader(http.StatusNotFound)
 		body = `{"error":` + quote(notFound(q.Model)) + `}`
@@ -74,7 +77,7 @@ func (e *Engine) ps() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return `{"models":[` + join(e.loaded, func(m string) string {
-		return fmt.Sprintf(`{"name":%s,"model":%s,"size":2097152,"digest":"00",%s,"expires_at":"%s","size_vram":2097152,"context_length":4096}`, quote(m), quote(m), details, stamp)
+		return fmt.Sprintf(`{"name":%s,"model":%s,"size":%d,"digest":"00",%s,"expires_at":"%s","size_vram":%d,"context_length":4096}`, quote(m), quote(m), e.memory[0], details, stamp, e.memory[1])
 	}) + `]}`
 }
 

@@ -90,9 +90,9 @@ func (r Seen) suggested() int {
 	}
 	context := r.Context
 	if context == 0 {
-		context = r.Memory.ollamaContext()
+		context = r.Memory.OllamaContext()
 	}
-	slots, _ := r.Memory.fit(context, 0)
+	slots, _ := r.Memory.fit(context, 0, 0)
 	return slots
 }
 

@@ -1,6 +1,9 @@
 package launch
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // Memory is that of the GPU, in bytes; 0 = not known.
 type Memory struct {
@@ -21,9 +24,9 @@ const (
 )
 
 // fit is how many slots of so many tokens the GPU's memory carries beside a
-// model of so many bytes (0 = not known: half of the GPU is kept for it), from 1
-// to 16, and why.
-func (m Memory) fit(context int, model uint64) (slots int, why string) {
+// model of so many bytes (0 = not known: half of the GPU is kept for it) of which
+// a token takes so many bytes (0 = not known: as usual), from 1 to 16, and why.
+func (m Memory) fit(context int, model, token uint64) (slots int, why string) {
 	if m.Total == 0 || m.Free == 0 {
 		return usualSlots, counted(usualSlots) + ", since the GPU's memory is not known"
 	}
@@ -31,17 +34,17 @@ func (m Memory) fit(context int, model uint64) (slots int, why string) {
 	if model > 0 {
 		reserved, whose = model+m.Total/10, "less the model's"
 	}
-	each := uint64(context) * tokenBytes
+	each := uint64(context) * cmp.Or(token, tokenBytes)
 	rest := m.Free - min(m.Free, reserved)
 	slots = int(min(max(rest/each, 1), mostSlots))
 	return slots, fmt.Sprintf("%s of %d tokens: about %.1f GiB each, and %.1f GiB of the GPU's %.1f are free, %s",
 		counted(slots), context, float64(each)/gib, float64(m.Free)/gib, float64(m.Total)/gib, whose)
 }
 
-// ollamaContext is the context, in tokens, that Ollama gives a request that asks
+// OllamaContext is the context, in tokens, that Ollama gives a request that asks
 // for none: it goes by the GPU's memory. Its largest, 262,144, is more than
 // models are trained for.
-func (m Memory) ollamaContext() int {
+func (m Memory) OllamaContext() int {
 	switch {
 	case m.Total >= 47*gib:
 		return 131072

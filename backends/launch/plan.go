@@ -28,6 +28,7 @@ type Given struct {
 	Memory     Memory
 	Router     bool     // llama.cpp: this build runs without a model and loads what is asked for
 	ModelBytes uint64   // size of the model's file; 0 = not known
+	TokenBytes uint64   // that a token of context takes, at most; 0 = not known
 	Environ    []string // of Carpool, as os.Environ gives it
 }
 
@@ -87,7 +88,7 @@ func (p Plan) ollama(g Given) Plan {
 	case set && err == nil && number > 0:
 		p.Slots, p.Why = number, counted(number)+", as OLLAMA_NUM_PARALLEL says in Carpool's environment"
 	default:
-		p.Slots, p.Why = g.Memory.fit(g.ollamaSlot(), 0)
+		p.Slots, p.Why = g.Memory.fit(g.ollamaSlot(), 0, 0)
 	}
 	p.Args = []string{"serve"}
 	p.Env = with(p.Env, "OLLAMA_HOST", p.Address)
@@ -109,7 +110,7 @@ func (g Given) ollamaSlot() int {
 			return n
 		}
 	}
-	return g.Memory.ollamaContext()
+	return g.Memory.OllamaContext()
 }
 
 // llamaCPP gives llama-server its slots, which split the context among them.
@@ -133,7 +134,7 @@ func (p Plan) llamaCPP(g Given) (Plan, error) {
 	case g.Wanted.Slots > 0:
 		p.Slots, p.Why = g.Wanted.Slots, counted(g.Wanted.Slots)+", as asked for"
 	case g.Wanted.Context > 0:
-		p.Slots, p.Why = g.Memory.fit(g.Wanted.Context, g.ModelBytes)
+		p.Slots, p.Why = g.Memory.fit(g.Wanted.Context, g.ModelBytes, g.TokenBytes)
 	default:
 		p.Slots, p.Why = usualSlots, counted(usualSlots)+", which share the model's own context"
 	}

@@ -39,6 +39,8 @@ func TestNewPlan(t *testing.T) {
 			[]string{"OLLAMA_NUM_PARALLEL=1"}, 1, "1 slot of 32768 tokens: about 4.0 GiB each, and 1.0 GiB of the GPU's 24.0 are free, half of it for the model"},
 		{"LlamaServerWithAFile", Given{Program: server, Wanted: Wanted{Model: "/m/llama.gguf", Context: 4096}, Memory: gpu(11, 12), ModelBytes: 5 << 30},
 			"--model /m/llama.gguf --host 127.0.0.1 --port 8080 --parallel 9 --ctx-size 36864", nil, 9, ""},
+		{"LlamaServerWithAFileThatTellsWhatATokenTakes", Given{Program: server, Wanted: Wanted{Model: "/m/llama.gguf", Context: 4096}, Memory: gpu(11, 12), ModelBytes: 5 << 30, TokenBytes: 512 << 10},
+			"--model /m/llama.gguf --host 127.0.0.1 --port 8080 --parallel 2 --ctx-size 8192", nil, 2, "2 slots of 4096 tokens: about 2.0 GiB each, and 11.0 GiB of the GPU's 12.0 are free, less the model's"},
 		{"LlamaServerWithARepository", Given{Program: server, Wanted: Wanted{Model: "ggml-org/gemma-3-4b-it-GGUF:Q4_K_M", Slots: 2, Port: 9000}},
 			"--hf-repo ggml-org/gemma-3-4b-it-GGUF:Q4_K_M --host 127.0.0.1 --port 9000 --parallel 2", nil, 2, "2 slots, as asked for"},
 		{"LlamaServerAsRouter", Given{Program: server, Router: true, Environ: []string{"LLAMA_ARG_LOG_VERBOSITY=5", "LLAMA_CACHE=/c"}},
