@@ -100,6 +100,7 @@ type App struct {
 	gateway      *gateway.Gateway
 	control      *control.Socket // nil: it cannot be opened, and the command line cannot steer
 	metrics      *metrics.Metrics
+	meter        *meter
 	recorder     *recorder
 	live         live
 
@@ -220,12 +221,14 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 		GPU:     func(string) gpus.State { return a.gpu() },
 		Decided: a.decided,
 	})
+	a.meter = newMeter(newLoads(a.tuner, func(k batching.Key) { a.metrics.Loaded(k.Engine, k.Model) }),
+		a.metered, func(k batching.Key, joules float64) { a.metrics.Spent(k.Engine, k.Model, joules) })
 	a.scheduler = batching.New(tuner.Settings(c), batching.Options{
 		FirstBatch: firstBatch,
 		Mark:       func() any { return a.gpu() },
 		Ended:      a.recorder.batch,
 		Switched:   a.switched,
-		Observer:   newLoads(a.tuner, func(k batching.Key) { a.metrics.Loaded(k.Engine, k.Model) }),
+		Observer:   a.meter,
 	})
 	a.processes = process.New()
 	a.gateway = gateway.New(gateway.Options{

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"carpool/app/config"
+	"carpool/app/energy"
 	"carpool/app/gateway"
 	"carpool/app/gpus"
 	"carpool/app/tuner"
@@ -41,6 +42,7 @@ type Snapshot struct {
 	GPU       gpus.State    `json:"gpu"`  // the one that the preferred engine runs on, or that is set
 	GPUs      []gpus.State  `json:"gpus"` // all of this machine, at least one
 	Yield     yield.State   `json:"yield"`
+	Energy    energy.State  `json:"energy"`
 	History   storage.State `json:"history"`
 	Problems  []string      `json:"problems"`       // what the user should know, worst first
 	Simulated bool          `json:"simulated"`      // the demo engine serves

@@ -31,6 +31,7 @@ func (a *App) Snapshot() Snapshot {
 
 		GPU:      a.gpu(),
 		GPUs:     a.gpus(),
+		Energy:   a.meter.state(a.gpu().Reading, c.Energy),
 		History:  a.history(),
 		Live:     a.live.all(),
 		LogFile:  a.options.LogFile,

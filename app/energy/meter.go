@@ -81,17 +81,27 @@ func (m *Meter) Read(now time.Time, every time.Duration, readings []Reading) {
 	}
 }
 
-// Totals are the joules drawn since the start, by GPUs on which a request has run:
-// for requests, and while none ran. nil = nothing is known yet.
-func (m *Meter) Totals() (requests, idle *float64) {
+// Totals are the joules drawn since the start; nil = nothing is known yet.
+type Totals struct {
+	Requests *float64 // for requests
+	Idle     *float64 // while none ran, by GPUs on which one has run
+	Dark     uint64   // times in which a request ran and the draw was not known
+}
+
+// Totals are those of all GPUs.
+func (m *Meter) Totals() (t Totals) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, l := range m.lines {
-		if l.used && l.told {
-			requests, idle = plus(requests, l.given), plus(idle, l.idle)
+		t.Dark += l.dark
+		if l.told {
+			t.Requests = plus(t.Requests, l.given)
+		}
+		if l.told && l.used {
+			t.Idle = plus(t.Idle, l.idle)
 		}
 	}
-	return requests, idle
+	return t
 }
 
 func plus(sum *float64, v float64) *float64 {

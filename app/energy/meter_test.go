@@ -69,13 +69,13 @@ func (h history) doesNotKnow(r *energy.Run) {
 
 func (h history) totals(requests, idle float64) {
 	h.t.Helper()
-	gotRequests, gotIdle := h.Totals()
-	if gotRequests == nil || gotIdle == nil {
-		h.t.Errorf("totals %v %v, want %v %v", gotRequests, gotIdle, requests, idle)
+	got := h.Totals()
+	if got.Requests == nil || got.Idle == nil {
+		h.t.Errorf("totals %+v, want %v %v", got, requests, idle)
 		return
 	}
-	if math.Abs(*gotRequests-requests) > 1e-6 || math.Abs(*gotIdle-idle) > 1e-6 {
-		h.t.Errorf("totals %v %v, want %v %v", *gotRequests, *gotIdle, requests, idle)
+	if math.Abs(*got.Requests-requests) > 1e-6 || math.Abs(*got.Idle-idle) > 1e-6 {
+		h.t.Errorf("totals %v %v, want %v %v", *got.Requests, *got.Idle, requests, idle)
 	}
 }
 
@@ -234,8 +234,8 @@ func TestMeter(t *testing.T) {
 		r := h.run(0, 1)
 		h.read(energy.Reading{GPU: gpu, At: at(0)}, energy.Reading{GPU: gpu, At: at(1)})
 		h.doesNotKnow(r)
-		if requests, idle := h.Totals(); requests != nil || idle != nil {
-			t.Errorf("totals %v %v", requests, idle)
+		if got := h.Totals(); got.Requests != nil || got.Idle != nil {
+			t.Errorf("totals %+v", got)
 		}
 	})
 	t.Run("KnowsNothingOfAnEngineElsewhere", func(t *testing.T) {
@@ -248,8 +248,8 @@ func TestMeter(t *testing.T) {
 			t.Error("it is on a GPU")
 		}
 		h.read(drawn(1, 100))
-		if requests, _ := h.Totals(); requests != nil {
-			t.Errorf("requests %v", *requests)
+		if got := h.Totals(); *got.Requests != 0 || got.Idle != nil {
+			t.Errorf("totals %v %v", *got.Requests, got.Idle)
 		}
 	})
 	t.Run("KeepsGPUsApart", func(t *testing.T) {
@@ -296,9 +296,9 @@ func TestMeterLosesNothing(t *testing.T) {
 			sum += *got
 		}
 		drew := *readings[len(readings)-1].Joules - *readings[0].Joules
-		requests, idle := h.Totals()
-		if *idle < 0 || math.Abs(*requests-sum) > 1e-3 || math.Abs(sum+*idle-drew) > 1e-3 {
-			t.Fatalf("seed %d: requests %v (sum %v) and idle %v, drew %v", seed, *requests, sum, *idle, drew)
+		got := h.Totals()
+		if *got.Idle < 0 || math.Abs(*got.Requests-sum) > 1e-3 || math.Abs(sum+*got.Idle-drew) > 1e-3 {
+			t.Fatalf("seed %d: requests %v (sum %v) and idle %v, drew %v", seed, *got.Requests, sum, *got.Idle, drew)
 		}
 	}
 }
@@ -371,7 +371,8 @@ func shares(runs []span, readings []energy.Reading) []float64 {
 }
 
 func TestWindow(t *testing.T) {
-	joules := func(v float64) *float64 { return &v }
+	joules := func(v float64) energy.Totals { return energy.Totals{Requests: &v} }
+	want := func(v float64) *float64 { return &v }
 	for name, tt := range map[string]struct {
 		add  func(w *energy.Window)
 		want *float64
@@ -380,21 +381,30 @@ func TestWindow(t *testing.T) {
 		"DividesWhatCameInIt": {func(w *energy.Window) {
 			w.Add(at(0), joules(100), 500)
 			w.Add(at(30), joules(400), 1500)
-		}, joules(300)},
+		}, want(300)},
 		"ForgetsAfterAMinute": {func(w *energy.Window) {
 			w.Add(at(0), joules(0), 0)
 			w.Add(at(10), joules(1000), 1000)
 			w.Add(at(65), joules(1200), 3000)
-		}, joules(100)},
+		}, want(100)},
 		"TellsNothingWithoutTokens": {func(w *energy.Window) {
 			w.Add(at(0), joules(0), 7)
 			w.Add(at(10), joules(1000), 7)
 		}, nil},
 		"BeginsAnewAfterTheUnknown": {func(w *energy.Window) {
 			w.Add(at(0), joules(0), 0)
-			w.Add(at(1), nil, 500)
+			w.Add(at(1), energy.Totals{}, 500)
 			w.Add(at(2), joules(1000), 1000)
 		}, nil},
+		"BeginsAnewAfterADarkTime": {func(w *energy.Window) {
+			w.Add(at(0), joules(0), 0)
+			dark := joules(50)
+			dark.Dark = 1
+			w.Add(at(1), dark, 5000)
+			more := joules(60)
+			more.Dark = 1
+			w.Add(at(2), more, 5100)
+		}, want(100)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var w energy.Window

@@ -4,7 +4,10 @@ import "time"
 
 // Window is what the last minute took. The zero value is ready. It is for one
 // goroutine at a time.
-type Window struct{ marks []mark }
+type Window struct {
+	marks []mark
+	dark  uint64 // as of the last one
+}
 
 type mark struct {
 	at     time.Time
@@ -15,17 +18,20 @@ type mark struct {
 // reach is how far a window goes back.
 const reach = time.Minute
 
-// Add notes the totals of a moment; nil joules = not known.
-func (w *Window) Add(now time.Time, joules *float64, tokens int64) {
-	if joules == nil {
-		w.marks = nil
+// Add notes the totals of a moment, and the tokens written until then. After a time
+// of which the draw is not known it begins anew.
+func (w *Window) Add(now time.Time, t Totals, tokens int64) {
+	if t.Requests == nil || t.Dark != w.dark {
+		w.marks, w.dark = nil, t.Dark
+	}
+	if t.Requests == nil {
 		return
 	}
 	old := 0
 	for old < len(w.marks) && now.Sub(w.marks[old].at) > reach {
 		old++
 	}
-	w.marks = append(append(w.marks[:0], w.marks[old:]...), mark{now, *joules, tokens})
+	w.marks = append(append(w.marks[:0], w.marks[old:]...), mark{now, *t.Requests, tokens})
 }
 
 // Per1000 is joules for each 1,000 tokens of the window; nil if none was written.
