@@ -106,6 +106,7 @@ type App struct {
 	unloader     *unloader
 	control      *control.Socket // nil: it cannot be opened, and the command line cannot steer
 	metrics      *metrics.Metrics
+	meter        *meter
 	recorder     *recorder
 	live         live
 	fitting      fitting                   // the tick's alone
@@ -233,12 +234,14 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 		GPU:     a.gpuOf,
 		Decided: a.decided,
 	})
+	a.meter = newMeter(newLoads(a.tuner, func(k batching.Key) { a.metrics.Loaded(k.Engine, k.Model) }),
+		a.metered, func(k batching.Key, joules float64) { a.metrics.Spent(k.Engine, k.Model, joules) })
 	a.scheduler = batching.New(tuner.Settings(c), batching.Options{
 		FirstBatch: firstBatch,
 		Mark:       func() any { return a.gpus() },
 		Ended:      a.recorder.batch,
 		Switched:   a.switched,
-		Observer:   newLoads(a.tuner, func(k batching.Key) { a.metrics.Loaded(k.Engine, k.Model) }),
+		Observer:   a.meter,
 	})
 	a.processes = process.New()
 	a.gateway = gateway.New(gateway.Options{

@@ -31,6 +31,15 @@ func (a *App) Decisions(ctx context.Context, q storage.Query) ([]storage.Decisio
 	return a.store.Decisions(ctx, q)
 }
 
+// EnergyUse adds up a range of the history by model and how many ran at once. A
+// request's joules are known at the GPU reading after its end.
+func (a *App) EnergyUse(ctx context.Context, q storage.Query) ([]storage.EnergyUse, error) {
+	if err := a.settle(ctx); err != nil {
+		return nil, err
+	}
+	return a.store.EnergyUse(ctx, q)
+}
+
 // Summary adds up a range of the history, rows of this moment included.
 func (a *App) Summary(ctx context.Context, q storage.Query) (storage.Summary, error) {
 	if err := a.settle(ctx); err != nil {

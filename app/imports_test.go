@@ -17,7 +17,7 @@ import (
 // unless it has a line of its own.
 var mayImport = map[string][]string{
 	".":                     {"app/cli", "ui/desktop"},
-	"app/cli":               {"app", "app/bench", "app/config", "app/control", "app/fit", "backends/launch", "storage"},
+	"app/cli":               {"app", "app/bench", "app/bench/gpu", "app/config", "app/control", "app/energy", "app/fit", "backends/launch", "storage"},
 	"app":                   {"app/config", "app/control", "app/energy", "app/fit", "app/gateway", "app/gpus", "app/metrics", "app/process", "app/tuner", "app/yield", "batching", "gpu", "backends", "backends/launch", "storage"},
 	"app/control":           {"app/config", "app/fit", "backends/launch", "storage"},
 	"app/gateway":           {"app/gateway/translate", "batching", "backends"},
@@ -28,6 +28,7 @@ var mayImport = map[string][]string{
 	"app/yield":             {"app/gpus"},
 	"app/tuner":             {"app/config", "app/gpus", "batching", "batching/adaptive", "backends", "gpu"},
 	"app/bench":             {"app/config", "app/gateway", "app/tuner", "batching", "batching/adaptive", "backends"},
+	"app/bench/gpu":         {"app/energy", "app/gateway", "backends", "batching", "gpu"},
 	"app/e2e":               {"app", "app/e2e", "storage"},
 	"app/config":            {},
 	"app/metrics":           {},
@@ -46,7 +47,7 @@ var mayImport = map[string][]string{
 
 // reasons say why a folder is kept apart, for whoever meets the failure.
 var reasons = map[string]string{
-	"app/cli":               "the command line knows the surface of app, not its parts",
+	"app/cli":               "the command line knows the surface of app, not its parts; of energy only its arithmetic",
 	"app/control":           "app starts it, so it cannot know app",
 	"app/gateway":           "HTTP must live without window, GPU and history",
 	"app/gateway/translate": "pure: bytes of one dialect in, bytes of another out",
@@ -55,6 +56,7 @@ var reasons = map[string]string{
 	"app/fit":               "a leaf: sizes come in as plain values",
 	"app/gpus":              "whose a GPU is follows from readings and process ids alone",
 	"app/yield":             "a decision: values in, a state with its reason out",
+	"app/bench/gpu":         "it measures the gateway on a real engine; the simulated suites next door need no GPU",
 	"app/config":            "a leaf: settings know no part",
 	"app/metrics":           "a leaf: figures come in as plain values",
 	"app/process":           "a leaf: a connection's other end has nothing to do with what it asks",

@@ -71,6 +71,9 @@ func (r *recorder) request(rec gateway.Record) {
 		row.LoadMS = &ms
 	}
 	r.store.AddRequest(row)
+	if s, ok := rec.Observed.(*meterStream); ok {
+		s.then(func(joules float64) { r.store.AddEnergy(rec.Batch, rec.ID, joules/float64(rec.Aboard)) })
+	}
 }
 
 // batch writes one row. The scheduler calls it for each batch that ended.

@@ -77,6 +77,7 @@ func (a *App) tick(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-second.C:
+			a.meter.read(now, time.Duration(a.config.Load().GPU.SampleMS)*time.Millisecond, a.sampler.Last())
 			a.live.add(a.sample(now))
 			a.regroup()
 			a.refit()

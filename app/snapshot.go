@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"carpool/app/config"
+	"carpool/app/energy"
 	"carpool/app/fit"
 	"carpool/app/gateway"
 	"carpool/app/gpus"
@@ -43,6 +44,7 @@ type Snapshot struct {
 	GPUs      []gpus.State  `json:"gpus"` // all of this machine, at least one
 	Fits      []fit.Fit     `json:"fits"` // what models of this machine's engines take of it, at most 64; as of the last second
 	Yield     yield.State   `json:"yield"`
+	Energy    energy.State  `json:"energy"`
 	History   storage.State `json:"history"`
 	Problems  []string      `json:"problems"`       // what the user should know, worst first
 	Simulated bool          `json:"simulated"`      // the demo engine serves

@@ -33,6 +33,7 @@ func (a *App) Snapshot() Snapshot {
 		GPUs:     a.gpus(),
 		Yield:    a.yielding(),
 		Fits:     a.lastFits(),
+		Energy:   a.meter.state(a.gpu().Reading, c.Energy),
 		History:  a.history(),
 		Live:     a.live.all(),
 		LogFile:  a.options.LogFile,

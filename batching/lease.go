@@ -22,6 +22,17 @@ func (l *Lease) Batch() Batch { return l.ticket.group.Batch }
 // nil if it goes alone.
 func (l *Lease) Ride() (r *Ride, seat int) { return l.ticket.ride, l.ticket.seat }
 
+// Stream is what the Observer hears of this request by; for a call that several go
+// with it is that of all of them. nil = there is no observer.
+func (l *Lease) Stream() Stream {
+	l.scheduler.mu.Lock()
+	defer l.scheduler.mu.Unlock()
+	if r := l.ticket.ride; r != nil {
+		return r.host.stream
+	}
+	return l.ticket.stream
+}
+
 // Waited is how long the request was queued.
 func (l *Lease) Waited() time.Duration { return l.ticket.Released.Sub(l.ticket.Queued) }
 

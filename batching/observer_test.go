@@ -51,6 +51,31 @@ func TestSchedulerTellsWhatHappens(t *testing.T) {
 			}
 		})
 	})
+	t.Run("ByOneStreamForACall", func(t *testing.T) {
+		n := &notes{}
+		settings := fixed(1)
+		settings.MergeTexts = 8
+		bubble(t, settings, batching.Options{Observer: n}, func(t *testing.T, s *batching.Scheduler) {
+			first, _ := s.Acquire(t.Context(), request)
+			leases := make(chan *batching.Lease)
+			for _, id := range []string{"a", "b"} {
+				go func() {
+					r := request
+					r.ID, r.Merge = id, "word"
+					l, _ := s.Acquire(t.Context(), r)
+					leases <- l
+				}()
+			}
+			synctest.Wait()
+			first.Release(batching.Served)
+			a, b := <-leases, <-leases
+			if ride, _ := a.Ride(); ride == nil || a.Stream() == nil || a.Stream() != b.Stream() || a.Stream() == first.Stream() {
+				t.Errorf("streams %v and %v", a.Stream(), b.Stream())
+			}
+			a.Release(batching.Served)
+			b.Release(batching.Served)
+		})
+	})
 	t.Run("AboutModelsThatTakeAnothersPlace", func(t *testing.T) {
 		var got []batching.Switch
 		o := batching.Options{Switched: func(w batching.Switch) { got = append(got, w) }}

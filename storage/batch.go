@@ -25,6 +25,10 @@ type Batch struct {
 	GPUMemoryUsed  *int64    `json:"gpu_memory_used_bytes"` // at the start
 	GPUMemoryTotal *int64    `json:"gpu_memory_total_bytes"`
 	GPUUtilization *float64  `json:"gpu_utilization"` // 0..1
+
+	// EnergyJ is the joules of its requests, added up when it is read: nil unless
+	// those of all are known. AddBatch does not look at it.
+	EnergyJ *float64 `json:"energy_j"`
 }
 
 const batchColumns = `id, started, engine, model, mode, why, released, running, in_flight_limit,
@@ -33,7 +37,9 @@ const batchColumns = `id, started, engine, model, mode, why, released, running, 
 const insertBatch = `INSERT OR IGNORE INTO batch (` + batchColumns + `)
 	VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
 
-const selectBatches = `SELECT ` + batchColumns + ` FROM batch
+const selectBatches = `SELECT ` + batchColumns + `,
+	(SELECT CASE count(energy_j) WHEN released THEN sum(energy_j) END FROM request WHERE request.batch = batch.id)
+	FROM batch
 	WHERE started >= ? AND started < ? ORDER BY started DESC, id DESC LIMIT ?`
 
 func (b Batch) insert(in *inserts) (sql.Result, error) {
@@ -51,7 +57,7 @@ func scanBatch(rows *sql.Rows) (b Batch, err error) {
 	var id, started int64
 	err = rows.Scan(
 		&id, &started, &b.Engine, &b.Model, &b.Mode, &b.Why, &b.Released, &b.Running, &b.Limit,
-		&b.MeanWaitMS, &b.MaxWaitMS, &b.DurationMS, &b.Tokens, &b.GPUMemoryUsed, &b.GPUMemoryTotal, &b.GPUUtilization)
+		&b.MeanWaitMS, &b.MaxWaitMS, &b.DurationMS, &b.Tokens, &b.GPUMemoryUsed, &b.GPUMemoryTotal, &b.GPUUtilization, &b.EnergyJ)
 	b.ID, b.Started = uint64(id), time.UnixMilli(started).UTC()
 	return b, err
 }

@@ -41,6 +41,7 @@ var requestCSV = []column[Request]{
 	{"simulated", func(r Request) string { return strconv.FormatBool(r.Simulated) }},
 	{"load_ms", func(r Request) string { return optional(r.LoadMS, number) }},
 	{"reload", func(r Request) string { return text(r.Reload) }},
+	{"energy_j", func(r Request) string { return optional(r.EnergyJ, number) }},
 }
 
 var batchCSV = []column[Batch]{
@@ -60,6 +61,7 @@ var batchCSV = []column[Batch]{
 	{"gpu_memory_used_bytes", func(b Batch) string { return optional(b.GPUMemoryUsed, whole) }},
 	{"gpu_memory_total_bytes", func(b Batch) string { return optional(b.GPUMemoryTotal, whole) }},
 	{"gpu_utilization", func(b Batch) string { return optional(b.GPUUtilization, number) }},
+	{"energy_j", func(b Batch) string { return optional(b.EnergyJ, number) }},
 }
 
 var decisionCSV = []column[Decision]{

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"testing"
@@ -9,8 +10,9 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// versionOne makes the file that the first version of the schema had, with rows.
-func versionOne(t *testing.T) string {
+// olderFile makes a file with rows of the first version of the schema, brought up
+// to a later one.
+func olderFile(t *testing.T, version int64) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "history.db")
 	if _, err := createPrivate(path); err != nil {
@@ -41,6 +43,9 @@ func versionOne(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
+	if _, err := p.UpTo(t.Context(), version); err != nil {
+		t.Fatal(err)
+	}
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +53,12 @@ func versionOne(t *testing.T) string {
 }
 
 func TestOpenBringsAnOlderFileUpToDate(t *testing.T) {
-	path := versionOne(t)
+	for version := int64(1); version < schemaVersion; version++ {
+		t.Run(fmt.Sprintf("From%d", version), func(t *testing.T) { bringsUpToDate(t, olderFile(t, version)) })
+	}
+}
+
+func bringsUpToDate(t *testing.T, path string) {
 	s := openStore(t, Options{Path: path})
 	if st := s.State(); !st.OK || st.Problem != "" || len(movedAside(t, path)) > 0 {
 		t.Errorf("state %+v", st)
@@ -57,15 +67,16 @@ func TestOpenBringsAnOlderFileUpToDate(t *testing.T) {
 	later := fullRequest()
 	later.Started = noon.Add(time.Second)
 	s.AddRequest(later)
+	s.AddEnergy(7, "r-1", 9.5)
 	flush(t, s)
 	closeStore(t, s)
 
 	s = openStore(t, Options{Path: path})
-	if got := requests(t, s, Query{}); len(got) != 2 || got[0].Reload != later.Reload || *got[0].LoadMS != *later.LoadMS {
+	if got := requests(t, s, Query{}); len(got) != 2 || got[0].Reload != later.Reload || *got[0].LoadMS != *later.LoadMS || *got[0].EnergyJ != *later.EnergyJ {
 		t.Errorf("requests %+v", got)
 	}
 	if got := requests(t, s, Query{Until: later.Started}); len(got) != 1 || got[0].ID != "r-1" || !got[0].Started.Equal(noon) || *got[0].OutputTokens != 6 ||
-		got[0].LoadMS != nil || got[0].Reload != "" {
+		got[0].LoadMS != nil || got[0].Reload != "" || got[0].EnergyJ == nil || *got[0].EnergyJ != 9.5 {
 		t.Errorf("requests %+v", got)
 	}
 	if got := batches(t, s, Query{}); len(got) != 1 || got[0].ID != 7 || got[0].Why != "free slot" {

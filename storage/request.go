@@ -31,18 +31,19 @@ type Request struct {
 	FirstTokenMS    *float64  `json:"first_token_ms"` // from arrival at the gateway
 	TotalMS         float64   `json:"total_ms"`
 	Simulated       bool      `json:"simulated"`
-	LoadMS          *float64  `json:"load_ms"` // until the model was loaded; nil: it was, or the engine does not tell
-	Reload          string    `json:"reload"`  // what made the engine load it again: num_ctx, keep_alive, eviction, …; "" = it did not
+	LoadMS          *float64  `json:"load_ms"`  // until the model was loaded; nil: it was, or the engine does not tell
+	Reload          string    `json:"reload"`   // what made the engine load it again: num_ctx, keep_alive, eviction, …; "" = it did not
+	EnergyJ         *float64  `json:"energy_j"` // joules that the GPU drew for it; nil: not known, or not yet
 }
 
 const requestColumns = `id, batch, started, app, engine, model, route, dialect, stream, priority,
 	outcome, error_kind, status, engine_status, prompt_bytes, answer_bytes, prompt_tokens,
-	output_tokens, tokens_estimated, queue_ms, first_token_ms, total_ms, simulated, load_ms, reload`
+	output_tokens, tokens_estimated, queue_ms, first_token_ms, total_ms, simulated, load_ms, reload, energy_j`
 
 // A row that breaks a rule of its table is left out rather than allowed to fail
 // its transaction for ever.
 const insertRequest = `INSERT OR IGNORE INTO request (` + requestColumns + `)
-	VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+	VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
 
 const selectRequests = `SELECT ` + requestColumns + ` FROM request
 	WHERE started >= ? AND started < ? ORDER BY started DESC, seq DESC LIMIT ?`
@@ -56,7 +57,7 @@ func (r Request) insert(in *inserts) (sql.Result, error) {
 	return in.request.Exec( //nolint:noctx // see writer.insert
 		r.ID, batch, r.Started.UnixMilli(), r.App, r.Engine, r.Model, r.Route, r.Dialect, r.Stream, r.Priority,
 		r.Outcome, r.ErrorKind, r.Status, r.EngineStatus, r.PromptBytes, r.AnswerBytes, r.PromptTokens,
-		r.OutputTokens, r.TokensEstimated, r.QueueMS, r.FirstTokenMS, r.TotalMS, r.Simulated, r.LoadMS, r.Reload)
+		r.OutputTokens, r.TokensEstimated, r.QueueMS, r.FirstTokenMS, r.TotalMS, r.Simulated, r.LoadMS, r.Reload, r.EnergyJ)
 }
 
 // Requests reads request rows that are on disk.
@@ -70,7 +71,7 @@ func scanRequest(rows *sql.Rows) (r Request, err error) {
 	err = rows.Scan(
 		&r.ID, &batch, &started, &r.App, &r.Engine, &r.Model, &r.Route, &r.Dialect, &r.Stream, &r.Priority,
 		&r.Outcome, &r.ErrorKind, &r.Status, &r.EngineStatus, &r.PromptBytes, &r.AnswerBytes, &r.PromptTokens,
-		&r.OutputTokens, &r.TokensEstimated, &r.QueueMS, &r.FirstTokenMS, &r.TotalMS, &r.Simulated, &r.LoadMS, &r.Reload)
+		&r.OutputTokens, &r.TokensEstimated, &r.QueueMS, &r.FirstTokenMS, &r.TotalMS, &r.Simulated, &r.LoadMS, &r.Reload, &r.EnergyJ)
 	r.Started = time.UnixMilli(started).UTC()
 	if batch != nil {
 		id := uint64(*batch)

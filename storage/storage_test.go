@@ -26,7 +26,7 @@ func fullRequest() Request {
 		ErrorKind: "backend_timeout", Status: 504, EngineStatus: 200, PromptBytes: 1234, AnswerBytes: 5678,
 		PromptTokens: ptr(int64(11)), OutputTokens: ptr(int64(22)), TokensEstimated: true,
 		QueueMS: 1.25, FirstTokenMS: ptr(33.5), TotalMS: 44.75, Simulated: true,
-		LoadMS: ptr(20.5), Reload: "num_ctx",
+		LoadMS: ptr(20.5), Reload: "num_ctx", EnergyJ: ptr(123.5),
 	}
 }
 
@@ -34,7 +34,7 @@ func fullBatch() Batch {
 	return Batch{
 		ID: 7, Started: noon, Engine: "ollama", Model: "llama3:8b", Mode: "fixed", Why: "free slot",
 		Released: 3, Running: 8, Limit: 9, MeanWaitMS: 1.5, MaxWaitMS: 2.5, DurationMS: 333.25, Tokens: 444,
-		GPUMemoryUsed: ptr(int64(5 << 30)), GPUMemoryTotal: ptr(int64(24 << 30)), GPUUtilization: ptr(0.87),
+		GPUMemoryUsed: ptr(int64(5 << 30)), GPUMemoryTotal: ptr(int64(24 << 30)), GPUUtilization: ptr(0.87), EnergyJ: ptr(370.5),
 	}
 }
 
@@ -143,6 +143,9 @@ func TestStore(t *testing.T) {
 		bare := Batch{ID: 6, Started: noon.Add(-time.Second)}
 		s.AddBatch(fullBatch())
 		s.AddBatch(bare)
+		for range fullBatch().Released {
+			s.AddRequest(fullRequest())
+		}
 		flush(t, s)
 		if got, want := batches(t, s, Query{}), []Batch{fullBatch(), bare}; !reflect.DeepEqual(got, want) {
 			t.Fatalf("got  %+v\nwant %+v", got, want)

@@ -27,7 +27,7 @@ type writer struct {
 }
 
 // inserts are the prepared statements.
-type inserts struct{ request, batch, decision *sql.Stmt }
+type inserts struct{ request, batch, decision, energy *sql.Stmt }
 
 func startWriter(ctx context.Context, db *sql.DB, retention time.Duration, dropped *atomic.Uint64) (*writer, error) {
 	w := &writer{
@@ -45,6 +45,9 @@ func startWriter(ctx context.Context, db *sql.DB, retention time.Duration, dropp
 		return nil, err
 	}
 	if w.in.decision, err = db.PrepareContext(ctx, insertDecision); err != nil {
+		return nil, err
+	}
+	if w.in.energy, err = db.PrepareContext(ctx, updateEnergy); err != nil {
 		return nil, err
 	}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -138,7 +141,12 @@ func (w *writer) insert(ctx context.Context, rows []row) (refused uint64, err er
 	if err != nil {
 		return 0, err
 	}
-	in := inserts{tx.StmtContext(ctx, w.in.request), tx.StmtContext(ctx, w.in.batch), tx.StmtContext(ctx, w.in.decision)}
+	in := inserts{
+		request:  tx.StmtContext(ctx, w.in.request),
+		batch:    tx.StmtContext(ctx, w.in.batch),
+		decision: tx.StmtContext(ctx, w.in.decision),
+		energy:   tx.StmtContext(ctx, w.in.energy),
+	}
 	for _, r := range rows {
 		// Only the beginning waits for other programs, so only it listens to
 		// ctx: that costs the driver a goroutine a statement.

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"carpool/app/bench"
+	gpubench "carpool/app/bench/gpu"
 )
 
 // benchOptions are the flags of `carpool bench`.
@@ -15,11 +16,13 @@ type benchOptions struct {
 	bench.Options
 	sizes  []int
 	asJSON bool
+	write  string // file for a Markdown report; "" = none
 	suite  suiteOptions
+	gpu    gpuOptions
 }
 
 func (c *cli) benchCommand() *cobra.Command {
-	o := benchOptions{Options: bench.Default()}
+	o := benchOptions{Options: bench.Default(), gpu: gpuOptions{Options: gpubench.Default()}}
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure what batching gains",
@@ -34,21 +37,30 @@ of n, against one at a time.
 With --suite scheduling it measures the scheduler's order and the governor
 instead, in virtual time on a simulated GPU with fixed seeds, beside other
 policies, and says which of the figures asked for were met; it fails if one was
-not.`,
+not.
+
+With --gpu it measures a real engine on a real GPU instead: tokens per second,
+first tokens, memory and energy with as many chats at once as --sizes says, and
+whether Carpool reads the GPU as nvidia-smi does. It takes some minutes and keeps
+the GPU busy; let nothing else use it.`,
 		Example: `  carpool bench
   carpool bench --sizes 1,2,4,8,16
   carpool bench --requests 256 --parallel 8
   carpool bench --mode fixed --size 16 --delay 20ms --json
   carpool bench --suite scheduling --quick
   carpool bench --suite scheduling --only slots8,dynmem
-  carpool bench --suite scheduling --write docs/benchmarks/scheduling.md`,
+  carpool bench --suite scheduling --write docs/benchmarks/scheduling.md
+  carpool bench --gpu --engine http://127.0.0.1:11434 --model llama3.2:3b
+  carpool bench --gpu --write docs/benchmarks/gpu.md`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
+			case o.gpu.on:
+				return c.benchGPU(cmd.Context(), o)
 			case o.suite.name != "":
-				return c.benchSuite(cmd.Context(), o.suite, o.asJSON)
-			case o.suite.Quick, len(o.suite.Only) > 0, o.suite.write != "":
-				return errors.New("--quick, --only and --write need --suite")
+				return c.benchSuite(cmd.Context(), o.suite, o.write, o.asJSON)
+			case o.suite.Quick, len(o.suite.Only) > 0, o.write != "":
+				return errors.New("--quick and --only need --suite, --write needs it or --gpu")
 			}
 			return c.bench(cmd.Context(), o)
 		},
@@ -65,7 +77,10 @@ not.`,
 	f.StringVar(&o.suite.name, "suite", "", "`name` of a suite to run instead: scheduling")
 	f.BoolVar(&o.suite.Quick, "quick", false, "suite: few seeds and shorter runs")
 	f.StringSliceVar(&o.suite.Only, "only", nil, "suite: `names` of its sections or scenarios")
-	f.StringVar(&o.suite.write, "write", "", "suite: write a Markdown report to `file`")
+	f.BoolVar(&o.gpu.on, "gpu", false, "measure a real engine on this machine's GPU instead")
+	f.StringVar(&o.gpu.Model, "model", "", "gpu: `name` of the model (default one that is loaded)")
+	f.StringVar(&o.gpu.Device, "device", "", "gpu: `number` or UUID of the GPU (default the first that can be read)")
+	f.StringVar(&o.write, "write", "", "suite, gpu: write a Markdown report to `file`")
 	f.BoolVar(&o.asJSON, "json", false, "print JSON")
 	return cmd
 }

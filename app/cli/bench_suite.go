@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -12,11 +13,10 @@ import (
 // suiteOptions are the flags of `carpool bench --suite`.
 type suiteOptions struct {
 	scheduling.Options
-	name  string
-	write string // file for a Markdown report; "" = none
+	name string
 }
 
-func (c *cli) benchSuite(ctx context.Context, o suiteOptions, asJSON bool) error {
+func (c *cli) benchSuite(ctx context.Context, o suiteOptions, write string, asJSON bool) error {
 	if o.name != "scheduling" {
 		return fmt.Errorf("suite %q is not known; there is: scheduling", o.name)
 	}
@@ -26,11 +26,11 @@ func (c *cli) benchSuite(ctx context.Context, o suiteOptions, asJSON bool) error
 		return err
 	}
 	c.note("measured in %s", span(time.Since(begun)))
-	if o.write != "" {
-		if err := writeReport(o.write, r); err != nil {
+	if write != "" {
+		if err := writeReport(write, r); err != nil {
 			return fmt.Errorf("write report: %w", err)
 		}
-		c.note("written to %s", o.write)
+		c.note("written to %s", write)
 	}
 	show := func() error { return r.Text(c.stdout) }
 	if asJSON {
@@ -46,7 +46,7 @@ func (c *cli) benchSuite(ctx context.Context, o suiteOptions, asJSON bool) error
 }
 
 // writeReport replaces a file by the report.
-func writeReport(name string, r scheduling.Report) error {
+func writeReport(name string, r interface{ Markdown(io.Writer) error }) error {
 	f, err := os.Create(name)
 	if err != nil {
 		return err

@@ -20,6 +20,7 @@ import (
 	"carpool/app"
 	"carpool/app/config"
 	"carpool/app/control"
+	"carpool/app/energy"
 	"carpool/app/fit"
 	"carpool/app/gateway"
 	"carpool/app/gpus"
@@ -49,6 +50,7 @@ type fake struct {
 	snapshot app.Snapshot
 	asked    []string
 	query    storage.Query
+	uses     []storage.EnergyUse
 }
 
 func (f *fake) note(what string) {
@@ -143,6 +145,11 @@ func (f *fake) EngineMemory(q fit.Question) ([]fit.Table, error) {
 	return []fit.Table{fit.NewTable(now, llama, free, 0)}, nil
 }
 
+func (f *fake) EnergyUse(_ context.Context, q storage.Query) ([]storage.EnergyUse, error) {
+	f.query = q
+	return f.uses, nil
+}
+
 func (f *fake) Summary(context.Context, storage.Query) (storage.Summary, error) {
 	return storage.Summary{Requests: 1200, Released: 8, Batches: 1, Outcomes: map[string]int64{"ok": 1199, "error": 1}, PromptTokens: 5, OutputTokens: 40}, nil
 }
@@ -152,6 +159,7 @@ var moment0 = time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
 // busy is a state in which every part has something to tell.
 func busy() app.Snapshot {
 	used, total, utilization := uint64(6<<30), uint64(24<<30), 0.45
+	watts, joules, cost := 212.4, 3400.0, 0.33
 	return app.Snapshot{
 		At: moment0, Started: moment0.Add(-time.Hour), Version: "1.2.3", PID: 42,
 		Sentence: "1 running, 3 waiting", Basis: "Ollama 0.17.4 · fixed at 8", Endpoint: "http://127.0.0.1:11435",
@@ -186,6 +194,7 @@ func busy() app.Snapshot {
 		},
 		GPU:      gpus.State{Reading: gpu.Reading{At: moment0, Available: true, Name: "RTX 4090", MemoryUsed: &used, MemoryTotal: &total, Utilization: &utilization}},
 		Yield:    yield.State{On: true, Reason: "blender uses 62 % of the GPU", For: "blender", Since: moment0, Engines: []string{"ollama"}, Size: 1},
+		Energy:   energy.State{Watts: &watts, JoulesPer1000: &joules, CostPer1M: &cost, Currency: "EUR"},
 		History:  storage.State{Path: "/state/history.db", Problem: "history paused: disk full", Dropped: 3},
 		Problems: []string{"history paused: disk full"},
 		LogFile:  "/state/carpool.log", ConfigAt: "/config/carpool.toml",
@@ -488,6 +497,45 @@ func TestHistory(t *testing.T) {
 	t.Run("SaysThatTheLimitCutsOff", func(t *testing.T) {
 		if _, _, notes := i.carpool("history", "--limit", "2"); notes != "only the newest 2 are shown; --limit 0 shows more\n" {
 			t.Errorf("got %q", notes)
+		}
+	})
+	t.Run("ShowsEnergyByModelAndSize", func(t *testing.T) {
+		f.uses = []storage.EnergyUse{
+			{Engine: "ollama", Model: "embedder", Running: 2, Requests: 50, PromptTokens: 9000, Joules: 30},
+			{Engine: "ollama", Model: "tiny", Running: 1, Requests: 12, PromptTokens: 1200, OutputTokens: 2000, Joules: 9000},
+			{Engine: "ollama", Model: "tiny", Running: 8, Requests: 1600, PromptTokens: 160000, OutputTokens: 320000, Joules: 360000},
+		}
+		before := time.Now().AddDate(0, 0, -7)
+		_, out, _ := i.carpool("history", "energy")
+		golden(t, "energy.txt", out)
+		if f.query.Since.Before(before) || f.query.Since.After(time.Now().AddDate(0, 0, -7)) {
+			t.Errorf("asked for %+v", f.query)
+		}
+		f.snapshot.Config.Energy.Price = "0.35 EUR"
+		_, out, _ = i.carpool("history", "energy", "--since", "1h")
+		golden(t, "energy-cost.txt", out)
+	})
+	t.Run("PrintsEnergyAsCSVAndJSON", func(t *testing.T) {
+		f.snapshot.Config.Energy.Price = "0.36 EUR"
+		_, out, _ := i.carpool("history", "energy", "--csv")
+		rows, err := csv.NewReader(strings.NewReader(out)).ReadAll()
+		if err != nil || len(rows) != 4 || rows[0][6] != "joules_per_1000_tokens" || rows[1][6] != "" || rows[2][6] != "4500" || rows[3][8] != "0.036" {
+			t.Errorf("got %q, %v", rows, err)
+		}
+		_, out, _ = i.carpool("history", "energy", "--json")
+		var got []energyRow
+		if err := json.Unmarshal([]byte(out), &got); err != nil || len(got) != 3 || got[0].JoulesPer1000 != nil || *got[2].JoulesPer1000 != 1125 ||
+			got[2].WattHours != 100 || *got[2].Cost != 0.036 || got[2].Currency != "EUR" {
+			t.Errorf("got %s, %v", out, err)
+		}
+	})
+	t.Run("SaysWhenNoEnergyIsKnown", func(t *testing.T) {
+		f.uses = nil
+		if _, out, _ := i.carpool("history", "energy"); out != "No request of that time has its energy known.\n" {
+			t.Errorf("got %q", out)
+		}
+		if _, out, _ := i.carpool("history", "energy", "--json"); out != "[]\n" {
+			t.Errorf("got %q", out)
 		}
 	})
 	t.Run("RefusesABadTime", func(t *testing.T) {

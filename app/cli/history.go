@@ -39,6 +39,7 @@ date with a time (2026-01-31T18:00:00Z; without a zone, your own).`,
 		Example: `  carpool history --since 1h
   carpool history --since 1h --batches
   carpool history --since 1h --decisions
+  carpool history energy
   carpool history --since 7d --csv --limit 0 > requests.csv
   carpool history --since 2026-01-31 --until 2026-02-01 --json`,
 		Args: cobra.NoArgs,
@@ -55,6 +56,7 @@ date with a time (2026-01-31T18:00:00Z; without a zone, your own).`,
 	f.BoolVar(&o.asCSV, "csv", false, "print CSV")
 	cmd.MarkFlagsMutuallyExclusive("json", "csv")
 	cmd.MarkFlagsMutuallyExclusive("batches", "decisions")
+	cmd.AddCommand(c.historyEnergyCommand())
 	return cmd
 }
 

@@ -116,6 +116,9 @@ func facts(s app.Snapshot) [][]string {
 	t := s.Batching
 	rows = append(rows, []string{"GPU", gpuText(s)})
 	rows = append(rows, yieldRows(s)...)
+	if text := energyNow(s); text != "" {
+		rows = append(rows, []string{"Energy", text})
+	}
 	rows = append(rows,
 		[]string{"Work", fmt.Sprintf("%s in %s since %s", counted(int64(t.Requests), "request", "requests"), counted(int64(t.Batches), "batch", "batches"), s.Started.Local().Format(time.DateTime))},
 		[]string{"", fmt.Sprintf("mean batch size %.1f, mean concurrency %.1f, mean batch duration %.0f ms", t.AvgBatchSize, t.AvgConcurrency, t.AvgBatchDuration)},
@@ -156,6 +159,21 @@ func gpuText(s app.Snapshot) string {
 		text += fmt.Sprintf(", %.0f %% busy", *s.GPU.Utilization*100) + parenthesis(timeShares(s.GPU))
 	}
 	return text
+}
+
+// energyNow tells what the GPU draws, and what that is for tokens; "" = not known.
+func energyNow(s app.Snapshot) string {
+	var parts []string
+	if w := s.Energy.Watts; w != nil {
+		parts = append(parts, significant(*w)+" W")
+	}
+	if j := s.Energy.JoulesPer1000; j != nil {
+		parts = append(parts, significant(*j)+" J per 1,000 tokens")
+	}
+	if cost := s.Energy.CostPer1M; cost != nil {
+		parts = append(parts, significant(*cost)+" "+s.Energy.Currency+" per million tokens")
+	}
+	return strings.Join(parts, ", ")
 }
 
 func historyText(s app.Snapshot) string {

@@ -86,6 +86,12 @@ func (c *Client) Decisions(ctx context.Context, q storage.Query) (rows []storage
 	return rows, err
 }
 
+// EnergyUse adds up a range of the history by model and how many ran at once.
+func (c *Client) EnergyUse(ctx context.Context, q storage.Query) (rows []storage.EnergyUse, err error) {
+	err = c.call(ctx, http.MethodGet, "/energy?"+encode(q), nil, &rows)
+	return rows, err
+}
+
 // Summary adds up a range of the history.
 func (c *Client) Summary(ctx context.Context, q storage.Query) (s storage.Summary, err error) {
 	err = c.call(ctx, http.MethodGet, "/summary?"+encode(q), nil, &s)

@@ -72,6 +72,10 @@ func (f *fake) Batches(context.Context, storage.Query) ([]storage.Batch, error) 
 func (f *fake) Decisions(context.Context, storage.Query) ([]storage.Decision, error) {
 	return []storage.Decision{{Kind: "limit", Reason: "4 streams seen at once"}}, nil
 }
+func (f *fake) EnergyUse(_ context.Context, q storage.Query) ([]storage.EnergyUse, error) {
+	f.query = q
+	return []storage.EnergyUse{{Model: "m", Running: 8, Joules: 2.5}}, nil
+}
 func (f *fake) StartEngine(_ context.Context, w launch.Wanted) (launch.State, error) {
 	if w.Kind != launch.Ollama {
 		return launch.State{}, launch.ErrUnknown
@@ -167,6 +171,9 @@ func TestControl(t *testing.T) {
 			t.Errorf("asked for %+v, want %+v", f.query, q)
 		}
 		if rows, err := c.Decisions(ctx, q); err != nil || len(rows) != 1 || rows[0].Reason != "4 streams seen at once" || rows[0].Slots != nil {
+			t.Errorf("got %+v, %v", rows, err)
+		}
+		if rows, err := c.EnergyUse(ctx, q); err != nil || len(rows) != 1 || rows[0] != (storage.EnergyUse{Model: "m", Running: 8, Joules: 2.5}) {
 			t.Errorf("got %+v, %v", rows, err)
 		}
 		if s, err := c.Summary(ctx, q); err != nil || s.Requests != 7 || s.Outcomes["ok"] != 7 {

@@ -1,10 +1,10 @@
 // Package control lets the command line steer a running Carpool: HTTP over a
 // Unix socket in the state folder, for the user who started it and nobody else.
 //
-// Routes: GET /snapshot, POST /set, GET /requests, /batches and /summary,
-// POST /engines/start and /engines/stop, GET /engines/log, /engines/check and
-// /engines/memory, POST /yield and /resume, POST /show, POST /quit. Errors are
-// {"error": "…"}.
+// Routes: GET /snapshot, POST /set, GET /requests, /batches, /decisions, /energy
+// and /summary, POST /engines/start and /engines/stop, GET /engines/log,
+// /engines/check and /engines/memory, POST /yield and /resume, POST /show, POST
+// /quit. Errors are {"error": "…"}.
 package control
 
 import (
@@ -32,6 +32,7 @@ type Surface[S any] interface {
 	Requests(ctx context.Context, q storage.Query) ([]storage.Request, error)
 	Batches(ctx context.Context, q storage.Query) ([]storage.Batch, error)
 	Decisions(ctx context.Context, q storage.Query) ([]storage.Decision, error)
+	EnergyUse(ctx context.Context, q storage.Query) ([]storage.EnergyUse, error)
 	Summary(ctx context.Context, q storage.Query) (storage.Summary, error)
 	StartEngine(ctx context.Context, w launch.Wanted) (launch.State, error)
 	StopEngine(ctx context.Context, name string) error
@@ -149,6 +150,7 @@ func handler[S any](s Surface[S]) http.Handler {
 	mux.HandleFunc("GET /requests", history(s.Requests))
 	mux.HandleFunc("GET /batches", history(s.Batches))
 	mux.HandleFunc("GET /decisions", history(s.Decisions))
+	mux.HandleFunc("GET /energy", history(s.EnergyUse))
 	mux.HandleFunc("GET /summary", history(s.Summary))
 	mux.HandleFunc("POST /set", func(w http.ResponseWriter, r *http.Request) {
 		var b setRequest

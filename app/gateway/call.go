@@ -181,6 +181,10 @@ func (c *call) admit() *fault {
 		c.leader.run.start(time.Now())
 	}
 	c.rec.Batch, c.rec.Queued = lease.Batch().ID, lease.Waited()
+	c.rec.Observed, c.rec.Aboard = lease.Stream(), 1
+	if ride, _ := lease.Ride(); ride != nil {
+		c.rec.Aboard = ride.Requests()
+	}
 	return nil
 }
 

@@ -113,6 +113,7 @@ func (c *call) giveBack() {
 	c.lease, c.tap, c.inner, c.scope = nil, nil, nil, nil
 	c.admitted, c.rated = false, false
 	c.rec.Batch, c.rec.EngineStatus = 0, 0
+	c.rec.Observed, c.rec.Aboard = nil, 0
 }
 
 // engineFaults are those kinds of faults that speak against the engine, however it

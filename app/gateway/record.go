@@ -43,7 +43,9 @@ type Record struct {
 	FirstToken      time.Duration // from arrival; 0 = none
 	Total           time.Duration
 	Simulated       bool
-	Shared          bool          // another request's run answered it: no batch and no tokens of its own
-	Load            time.Duration // the engine loaded the model for it, or made it wait for that; 0 = no, or not told
-	Reload          string        // what made the engine load it again, as in Reload.Short; "" = it did not, or for the first time
+	Observed        batching.Stream // what the scheduler's observer heard of its run by; nil: never released
+	Aboard          int             // requests that the run was for, with this one; 0: never released
+	Shared          bool            // another request's run answered it: no batch and no tokens of its own
+	Load            time.Duration   // the engine loaded the model for it, or made it wait for that; 0 = no, or not told
+	Reload          string          // what made the engine load it again, as in Reload.Short; "" = it did not, or for the first time
 }

@@ -52,6 +52,7 @@ type Metrics struct {
 	loads     *prometheus.CounterVec
 	reloads   *prometheus.CounterVec
 	decisions *prometheus.CounterVec
+	energy    *prometheus.CounterVec
 	wait      *prometheus.HistogramVec
 	first     *prometheus.HistogramVec
 	total     *prometheus.HistogramVec
@@ -74,6 +75,7 @@ func New(o Options) *Metrics {
 		loads:     counters("model_loads_total", "Times that an engine had to load a model for a request.", "engine", "model"),
 		reloads:   counters("model_reloads_total", "Times that an engine had to load a model again, by what made it.", "engine", "model", "cause"),
 		decisions: counters("decisions_total", "Decisions that Carpool took by itself, such as a limit that moved.", "kind"),
+		energy:    counters("energy_joules_total", "Joules that GPUs drew for requests that have ended, as far as drivers tell them.", "engine", "model"),
 		wait:      histograms("queue_wait_seconds", "Time in the queue of requests that had their turn.", seconds),
 		first:     histograms("time_to_first_token_seconds", "Time from a request's arrival to its first token.", seconds),
 		total:     histograms("request_duration_seconds", "Time from a request's arrival to its end.", seconds),
@@ -81,7 +83,7 @@ func New(o Options) *Metrics {
 		running:   histograms("batch_concurrency", "Requests in flight right after a batch was released.", sizes),
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(m.requests, m.tokens, m.loads, m.reloads, m.decisions, m.wait, m.first, m.total, m.size, m.running,
+	registry.MustRegister(m.requests, m.tokens, m.loads, m.reloads, m.decisions, m.energy, m.wait, m.first, m.total, m.size, m.running,
 		&now{version: o.Version, state: o.State, models: &m.models})
 	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return m
@@ -134,6 +136,11 @@ func (m *Metrics) Loaded(engine, model string) {
 // Carpool's own words and names of options, so they are few.
 func (m *Metrics) Reloaded(engine, model, cause string) {
 	m.reloads.WithLabelValues(clean(engine), m.models.label(model), cause).Inc()
+}
+
+// Spent counts the joules of one call of an engine.
+func (m *Metrics) Spent(engine, model string, joules float64) {
+	m.energy.WithLabelValues(clean(engine), m.models.label(model)).Add(joules)
 }
 
 // Decided counts one decision. Kinds are Carpool's own words, so they are few.

@@ -52,6 +52,7 @@ func busy() *metrics.Metrics {
 	m.Loaded("ollama", "tiny:latest")
 	m.Reloaded("ollama", "tiny:latest", "num_ctx")
 	m.Decided("limit")
+	m.Spent("ollama", "tiny:latest", 12.5)
 	return m
 }
 
@@ -116,6 +117,7 @@ func TestMetrics(t *testing.T) {
 			"carpool_batch_concurrency":            {at, 5},
 			"carpool_model_loads_total":            {at, 1},
 			"carpool_model_reloads_total":          {[]string{"cause=num_ctx", "engine=ollama", "model=tiny"}, 1},
+			"carpool_energy_joules_total":          {at, 12.5},
 			"carpool_limit":                        {at, 4},
 			"carpool_slots":                        {at, 4},
 			"carpool_token_budget":                 {at, 16384},
