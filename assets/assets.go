@@ -25,9 +25,10 @@ type Sign string
 
 // The states. A busy sign is made by Busy.
 const (
-	On      Sign = "on"
-	Off     Sign = "off"
-	Trouble Sign = "trouble"
+	On       Sign = "on"
+	Off      Sign = "off"
+	Yielding Sign = "yielding" // the GPU, to other programs
+	Trouble  Sign = "trouble"
 )
 
 // Busy is the sign with a count of running requests: On below 1, "9+" above 9.

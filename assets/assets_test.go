@@ -18,7 +18,7 @@ func TestIcon(t *testing.T) {
 
 func TestTray(t *testing.T) {
 	seen := map[string]Sign{}
-	signs := []Sign{On, Off, Trouble, Busy(1), Busy(5), Busy(9), Busy(10), Busy(64)}
+	signs := []Sign{On, Off, Yielding, Trouble, Busy(1), Busy(5), Busy(9), Busy(10), Busy(64)}
 	for _, dark := range []bool{true, false} {
 		for _, sign := range signs {
 			b := Tray(sign, dark)

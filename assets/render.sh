@@ -14,7 +14,7 @@ tray() { # source name panel
 counted=$(mktemp --suffix .svg)
 trap 'rm -f "$counted"' EXIT
 for panel in dark light; do
-	for state in on off trouble; do
+	for state in on off yielding trouble; do
 		tray "tray/$state.svg" "$state" "$panel"
 	done
 	for count in 1 2 3 4 5 6 7 8 9; do

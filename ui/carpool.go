@@ -21,6 +21,10 @@ type Carpool interface {
 	// CheckEngines says of each engine that is up how to give it more slots; it
 	// looks at the machine's processes.
 	CheckEngines() []app.EngineCheck
+	// Yield gives the GPU to the user's other programs, and Resume takes it back;
+	// both return at once.
+	Yield(ctx context.Context, o app.YieldOrder) error
+	Resume(ctx context.Context) error
 	// Quit ends the app.
 	Quit()
 }

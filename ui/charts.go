@@ -41,7 +41,8 @@ func chartStyle() chart.Style {
 
 // samples is a snapshot's Live as columns.
 type samples struct {
-	x, tokens, running, waiting, limit, p50, p95, used, total []float64
+	x, tokens, running, waiting, limit, p50, p95 []float64
+	used, ours, others, total                    []float64 // GiB
 }
 
 const gib = 1 << 30
@@ -61,6 +62,8 @@ func columns(s app.Snapshot) samples {
 		c.p50 = append(c.p50, known(l.FirstP50, 1))
 		c.p95 = append(c.p95, known(l.FirstP95, 1))
 		c.used = append(c.used, known(l.MemoryUsed, gib))
+		c.ours = append(c.ours, known(l.MemoryOurs, gib))
+		c.others = append(c.others, known(l.MemoryOthers, gib))
 		c.total = append(c.total, known(l.MemoryTotal, gib))
 	}
 	return c
@@ -105,9 +108,14 @@ func (c *charts) show(s app.Snapshot) {
 	if !s.GPU.Available && s.GPU.Reason != "" {
 		d.Empty = "Not measured: " + s.GPU.Reason
 	}
-	d.Series = []chart.Series{
-		{Name: "used", Values: v.used, Color: theme.Color(colorMuted), Area: true},
-		{Name: "of", Values: v.total, Color: theme.Color(colorGrey)},
+	whole := chart.Series{Name: "of", Values: v.total, Color: theme.Color(colorGrey)}
+	d.Series = []chart.Series{{Name: "used", Values: v.used, Color: theme.Color(colorMuted), Area: true}, whole}
+	if s.GPU.Ours.Memory != nil && s.GPU.Others.Memory != nil {
+		d.Series = []chart.Series{
+			{Name: "ours", Values: v.ours, Color: theme.Color(colorSky), Area: true},
+			{Name: "others", Values: v.others, Base: v.ours, Color: theme.Color(colorOrange), Area: true},
+			whole,
+		}
 	}
 	c.memory.Plot(d)
 }

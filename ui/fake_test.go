@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"sync"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"carpool/app/config"
 	"carpool/app/gpus"
 	"carpool/app/tuner"
+	"carpool/app/yield"
 	"carpool/backends"
 	"carpool/backends/launch"
 	"carpool/batching"
@@ -85,6 +87,12 @@ func (f *fakeCarpool) StartEngine(_ context.Context, w app.EngineWanted) (app.En
 func (f *fakeCarpool) StopEngine(_ context.Context, name string) error {
 	return f.order("stop " + name)
 }
+
+func (f *fakeCarpool) Yield(_ context.Context, o app.YieldOrder) error {
+	return f.order(fmt.Sprintf("yield, stop %v", o.Stop))
+}
+
+func (f *fakeCarpool) Resume(context.Context) error { return f.order("resume") }
 
 func (f *fakeCarpool) CheckEngines() []app.EngineCheck {
 	_ = f.order("check")
@@ -163,14 +171,44 @@ func busy() app.Snapshot {
 		sample := app.Sample{At: now.Add(time.Duration(i-599) * time.Second), Limit: 4,
 			Running: int(min(4, 4+2*math.Sin(t/50))), Waiting: int(3 + 3*math.Sin(t/80+2)),
 			TokensPS:   190 + 50*math.Sin(t/60) + 15*math.Sin(t/3.3),
-			MemoryUsed: bytes(9 + t/200), MemoryTotal: bytes(24)}
+			MemoryUsed: bytes(9 + t/200), MemoryTotal: bytes(24), MemoryOurs: bytes(8 + t/200), MemoryOthers: bytes(1)}
 		if i < 250 || i > 320 {
 			sample.FirstP50 = value(0.4 + 0.1*math.Sin(t/40))
 			sample.FirstP95 = value(1.2 + 0.4*math.Sin(t/45) + 0.1*math.Sin(t/2.1))
 		}
 		s.Live = append(s.Live, sample)
 	}
-	s.GPU.Reading = gpu.Reading{At: now, Available: true, Name: "NVIDIA GeForce RTX 4090", MemoryUsed: bytes(12), MemoryTotal: bytes(24)}
+	s.GPU = gpus.State{
+		Reading: gpu.Reading{At: now, Available: true, Name: "NVIDIA GeForce RTX 4090", MemoryUsed: bytes(12), MemoryTotal: bytes(24), Utilization: value(.84), Power: value(212.4)},
+		Ours:    gpus.Part{Memory: bytes(11)}, Others: gpus.Part{Memory: bytes(1)},
+	}
+	s.Energy.JoulesPer1000 = value(914.2)
+	return s
+}
+
+// yielding is a Carpool that makes way for a game.
+func yielding() app.Snapshot {
+	s := busy()
+	s.Sentence = "Making way for cs2, 1 running, 3 waiting"
+	s.Queues[0].Running, s.Queues[0].Limit = s.Queues[0].Running[:1], 1
+	s.Batching.InFlight, s.Limits.Size = 1, 1
+	s.Yield = yield.State{On: true, Since: now.Add(-100 * time.Second), Size: 1, Engines: []string{"ollama"}, Reason: "cs2 uses 62 % of the GPU"}
+	for i := range s.Live[500:] {
+		l := &s.Live[500+i]
+		more := uint64(7 << 30)
+		*l.MemoryUsed += more
+		*l.MemoryOthers += more
+		l.Limit, l.Running = 1, 1
+	}
+	return s
+}
+
+// lent is a Carpool whose user wants the GPU, with a request that still ends.
+func lent(running int) app.Snapshot {
+	s := yielding()
+	s.Sentence = "GPU given away until 15:30, 3 waiting"
+	s.Batching.InFlight, s.Queues[0].Running = running, s.Queues[0].Running[:running]
+	s.Yield.Manual, s.Yield.Size, s.Yield.Until = true, 0, time.Date(2026, 11, 23, 15, 30, 0, 0, time.Local)
 	return s
 }
 

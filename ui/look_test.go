@@ -13,7 +13,8 @@ import (
 // The pictures in testdata are the page as it should look: open them.
 func TestWindow_Looks(t *testing.T) {
 	scenes := map[string]func() app.Snapshot{"busy": busy, "idle": idle, "simulated": simulated, "trouble": inTrouble,
-		"several": several, "installed": installed}
+		"several": several, "installed": installed, "yielding": yielding,
+		"lent": func() app.Snapshot { return lent(0) }}
 	sizes := [][2]float32{{1280, 800}, {900, 600}}
 	for scene, snapshot := range scenes {
 		for _, theme := range []string{"dark", "light"} {

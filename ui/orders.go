@@ -17,6 +17,8 @@ const (
 	stopEngine
 	showGuide // to more slots
 	showWhy   // an engine does not serve
+	lendGPU   // to other programs
+	regainGPU // from them
 )
 
 // order is what a button asks of Carpool for one engine.
@@ -25,6 +27,7 @@ type order struct {
 	name  string // of the engine; its kind for startEngine
 	label string // for people
 	why   string // for showWhy
+	stop  bool   // for lendGPU: what runs does not end by itself
 }
 
 // action is a button for an order; the zero value is none.
@@ -44,6 +47,10 @@ func (a action) button(doing map[order]bool) (text string, off bool) {
 		return "Starting…", true
 	case stopEngine:
 		return "Stopping…", true
+	case lendGPU:
+		return "Giving…", true
+	case regainGPU:
+		return "Taking…", true
 	}
 	return a.text, true
 }
@@ -141,6 +148,10 @@ func (w *Window) carryOut(o order) {
 			err = w.carpool.StopEngine(ctx, o.name)
 		case showGuide:
 			checks = w.carpool.CheckEngines()
+		case lendGPU:
+			err = w.carpool.Yield(ctx, app.YieldOrder{Stop: o.stop})
+		case regainGPU:
+			err = w.carpool.Resume(ctx)
 		}
 		w.do(func() { w.carriedOut(o, checks, err) })
 	})
@@ -153,6 +164,10 @@ func (w *Window) carriedOut(o order, checks []app.EngineCheck, err error) {
 	switch {
 	case err != nil && o.deed == startEngine:
 		f.lead, f.text = "Not started.", strings.TrimPrefix(err.Error(), "start "+o.label+": ")
+	case err != nil && o.deed == lendGPU:
+		f.lead, f.text = "Not given away.", err.Error()
+	case err != nil && o.deed == regainGPU:
+		f.lead, f.text = "Not taken back.", err.Error()
 	case err != nil:
 		f.lead, f.text = "Not stopped.", err.Error()
 	case o.deed == showGuide && !w.guideTo(o.name, checks):
@@ -168,6 +183,7 @@ func (w *Window) carriedOut(o order, checks []app.EngineCheck, err error) {
 // showOrders draws what orders change.
 func (w *Window) showOrders() {
 	w.page.engines.show(w.last, w.doing)
+	w.gpuAside.show(w.last, w.doing)
 	w.notice()
 }
 

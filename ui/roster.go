@@ -212,7 +212,7 @@ func startedAt(s app.Snapshot, url string) app.EngineState {
 
 // whyAction shows in full why an engine does not serve.
 func whyAction(state, name, label, problem string) action {
-	return action{order{showWhy, name, label, problem}, state + "…"}
+	return action{order{deed: showWhy, name: name, label: label, why: problem}, state + "…"}
 }
 
 // slotsAction opens the guide to more slots of engine i of a snapshot.

@@ -47,6 +47,8 @@ func noticeOf(s app.Snapshot, failed failure) notice {
 		return n
 	case s.Draining:
 		return notice{"Quitting.", "Requests that run may end; new ones are refused.", true, action{}}
+	case s.Yield.On:
+		return lendNotice(s)
 	case choseDemo(s):
 		return notice{"Simulated.", "Answers come from the demo engine, as the settings say.", false, action{}}
 	case s.Simulated:

@@ -14,6 +14,8 @@ type Action int
 const (
 	NoAction Action = iota
 	ToggleBatching
+	GiveGPU
+	TakeGPU
 	CopyEndpoint
 	OpenWindow
 	QuitCarpool
@@ -42,6 +44,7 @@ func TrayOf(s app.Snapshot) Tray {
 		Tooltip: s.Sentence,
 		Items: []Item{
 			{Label: "Batching", Action: ToggleBatching, Checked: s.Config.Batching.Enabled},
+			lendItem(s),
 			{Separator: true},
 			{Label: statusOf(s)},
 			{Label: "Copy " + s.Endpoint, Action: CopyEndpoint},
@@ -56,6 +59,8 @@ func signOf(s app.Snapshot) assets.Sign {
 	switch {
 	case len(s.Problems) > 0:
 		return assets.Trouble
+	case s.Yield.On:
+		return assets.Yielding
 	case !s.Config.Batching.Enabled:
 		return assets.Off
 	}
@@ -66,6 +71,9 @@ func signOf(s app.Snapshot) assets.Sign {
 func statusOf(s app.Snapshot) string {
 	if len(s.Problems) > 0 {
 		return shorten(sentenceOf(s.Problems[0]))
+	}
+	if lent := lendStatus(s); lent != "" {
+		return lent
 	}
 	for _, e := range s.Engines {
 		if e.Active {

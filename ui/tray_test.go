@@ -22,6 +22,8 @@ func TestTrayOf_Sign(t *testing.T) {
 		"off":                     {off, assets.Off},
 		"off with work":           {offBusy, assets.Off},
 		"busy":                    {busy(), assets.Busy(4)},
+		"making way":              {yielding(), assets.Yielding},
+		"given away":              {lent(1), assets.Yielding},
 		"trouble goes first":      {inTrouble(), assets.Trouble},
 		"simulated is no trouble": {simulated(), assets.On},
 	} {
@@ -58,11 +60,28 @@ func TestTrayOf_ChecksBatching(t *testing.T) {
 func TestTrayOf_TellsTheWorstProblemBriefly(t *testing.T) {
 	s := inTrouble()
 	s.Problems[0] = strings.Repeat("long words ", 30)
-	status := TrayOf(s).Items[2]
+	status := TrayOf(s).Items[3]
 	if len([]rune(status.Label)) > 60 || !strings.HasPrefix(status.Label, "Long words") || status.Action != NoAction {
 		t.Errorf("status is %+v", status)
 	}
-	if got := TrayOf(idle()).Items[2].Label; got != "Ollama 0.17.4" {
+	if got := TrayOf(idle()).Items[3].Label; got != "Ollama 0.17.4" {
 		t.Errorf("status is %q", got)
+	}
+}
+
+func TestTrayOf_GivesTheGPUAwayAndTakesItBack(t *testing.T) {
+	for name, tt := range map[string]struct {
+		snapshot app.Snapshot
+		item     Item
+		status   string
+	}{
+		"ours":       {busy(), Item{Label: "Give me my GPU now", Action: GiveGPU}, "Ollama 0.17.4"},
+		"making way": {yielding(), Item{Label: "Give me my GPU now", Action: GiveGPU}, "Making way for other programs"},
+		"given away": {lent(0), Item{Label: "Let Carpool use the GPU again", Action: TakeGPU}, "The GPU is given away until 15:30"},
+	} {
+		items := TrayOf(tt.snapshot).Items
+		if items[1] != tt.item || items[3].Label != tt.status {
+			t.Errorf("%s: %+v, %q", name, items[1], items[3].Label)
+		}
 	}
 }

@@ -35,7 +35,7 @@ type Window struct {
 	waitingAside *text
 	tuneAside    *text
 	totalsAside  *text
-	onGPUAside   *text
+	gpuAside     *gpuAside
 	last         app.Snapshot
 	themeMode    string
 	doing        map[order]bool // ordered, and not done yet
@@ -53,14 +53,14 @@ func New(c Carpool) *Window {
 		w.do(func() { w.told(key, err) })
 	})
 	w.batching = newToggle("Batching", func(on bool) { w.setter.put(keyEnabled, strconv.FormatBool(on), 0) })
-	w.onGPUAside, w.waitingAside, w.tuneAside = newAside("app · model · progress"), newAside(""), newAside("")
+	w.gpuAside, w.waitingAside, w.tuneAside = newGPUAside(w.obey), newAside(""), newAside("")
 
 	p := &w.page
 	p.header, p.strip, p.charts = newHeader(w.batching), newStrip(w.obey), newCharts()
 	p.onGPU, p.waiting = newRows(newPlaceRow), newRows(newWaiterRow)
 	p.tune = newTune(c.Setting, w.change)
 	p.engines = newEngines(w.CopyEndpoint, w.obey)
-	p.onGPUCard = newCard("On the GPU", w.onGPUAside, p.onGPU)
+	p.onGPUCard = newCard("On the GPU", w.gpuAside, p.onGPU)
 	p.waitingCard = newCard("Waiting", w.waitingAside, p.waiting)
 	p.tuneCard = newCard("Tune", w.tuneAside, p.tune)
 	p.enginesCard = newCard("Engine", newAside("apps point here"), p.engines)
@@ -178,6 +178,7 @@ func (w *Window) show(s app.Snapshot) {
 	p.tune.show(s, busy)
 	w.tuneAside.set(p.tune.summary(s))
 	p.engines.show(s, w.doing)
+	w.gpuAside.show(s, w.doing)
 	p.totals.show(s)
 	w.totalsAside.set(brief(s.At.Sub(s.Started)))
 	if p.engines.copy.label.value != "Copy" && time.Since(w.copiedAt) > copied {
@@ -198,6 +199,9 @@ func (w *Window) showLists(s app.Snapshot) {
 		if n := s.Limits.InFlight(); n > 0 {
 			note = plural(n, "place is free. ", "places are free. ") + note
 		}
+	}
+	if s.Yield.Manual && s.Batching.InFlight == 0 {
+		lines, note = nil, "Nothing runs: the GPU is given away."
 	}
 	p.onGPU.show(len(lines), note, func(i int, r *placeRow) { r.set(lines[i]) })
 

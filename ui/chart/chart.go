@@ -29,9 +29,20 @@ const (
 type Series struct {
 	Name   string
 	Values []float64 // one for each X; NaN = a gap
+	Base   []float64 // what the values stand on, one for each; nil = 0. Named are the values alone
 	Color  color.Color
 	Shape  Shape
-	Area   bool // filled down to the lower edge
+	Area   bool // filled down to what it stands on
+}
+
+// height is where the series lies at its i-th value; NaN in a gap.
+func (s Series) height(i int) float64 { return s.Values[i] + s.base(i) }
+
+func (s Series) base(i int) float64 {
+	if i >= len(s.Base) {
+		return 0
+	}
+	return s.Base[i]
 }
 
 // Tick is a label on the x axis.
@@ -125,8 +136,8 @@ func (c *Chart) CreateRenderer() fyne.WidgetRenderer {
 func (d Data) top() float64 {
 	top := 0.0
 	for _, s := range d.Series {
-		for _, v := range s.Values {
-			if v > top { // false for NaN
+		for i := range s.Values {
+			if v := s.height(i); v > top { // false for NaN
 				top = v
 			}
 		}

@@ -54,6 +54,29 @@ func wave() chart.Data {
 	return d
 }
 
+// stacked is an area on another one, both with a gap.
+func stacked() chart.Data {
+	d := chart.Data{Unit: " GiB", XMin: -120, XMax: 0, XTicks: []chart.Tick{{At: -120, Label: "−2 min"}, {At: 0, Label: "now"}}}
+	ours, others, total := []float64{}, []float64{}, []float64{}
+	for i := range 120 {
+		d.X = append(d.X, float64(i-119))
+		v, o := 8+3*math.Sin(float64(i)/11), 1.5
+		if i > 60 {
+			o = 9
+		}
+		if i > 30 && i < 40 {
+			v, o = math.NaN(), math.NaN()
+		}
+		ours, others, total = append(ours, v), append(others, o), append(total, 24)
+	}
+	d.Series = []chart.Series{
+		{Name: "ours", Values: ours, Color: rgb(0x56B4E9), Area: true},
+		{Name: "others", Values: others, Base: ours, Color: rgb(0xE69F00), Area: true},
+		{Name: "of", Values: total, Color: rgb(0x3A404C)},
+	}
+	return d
+}
+
 func show(t *testing.T, dark bool, scale float32, d chart.Data) (*chart.Chart, fyne.Canvas) {
 	t.Helper()
 	test.NewTempApp(t)
@@ -79,6 +102,13 @@ func TestChart_Looks(t *testing.T) {
 				test.AssertImageMatches(t, name+".png", c.Capture())
 			})
 		}
+	}
+}
+
+func TestChart_StacksAreas(t *testing.T) {
+	for name, dark := range map[string]bool{"dark": true, "light": false} {
+		_, c := show(t, dark, 1, stacked())
+		test.AssertImageMatches(t, "stacked-"+name+".png", c.Capture())
 	}
 }
 

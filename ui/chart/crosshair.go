@@ -110,8 +110,8 @@ func (x *crosshair) place(c *Chart) {
 		v := series.Values[at]
 		r := x.rows[i]
 		r.set(series, format(v, d.Whole)+d.Unit, s)
-		if !math.IsNaN(v) {
-			r.dot.Move(fyne.NewPos(px-dotSize/2, area.pos.Y+area.size.Height*(1-float32(v/c.y.top))-dotSize/2))
+		if y := series.height(at); !math.IsNaN(y) {
+			r.dot.Move(fyne.NewPos(px-dotSize/2, area.pos.Y+area.size.Height*(1-float32(y/c.y.top))-dotSize/2))
 			r.dot.Show()
 		}
 		names = max(names, r.name.MinSize().Width)

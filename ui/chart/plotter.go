@@ -12,14 +12,15 @@ const areaAlpha = 46
 // plotter draws lines into one picture that it keeps. It allocates only when
 // the picture or the number of points grows.
 type plotter struct {
-	img  *image.RGBA
-	mask []uint8 // coverage of the series being drawn, one byte per pixel
-	box  image.Rectangle
-	run  []point // the series' points between two gaps, in pixels
-	tops []float32
+	img        *image.RGBA
+	mask       []uint8 // coverage of the series being drawn, one byte per pixel
+	box        image.Rectangle
+	run        []point   // the series' points between two gaps, in pixels
+	tops, feet []float32 // of an area, one for each column
 }
 
-type point struct{ x, y float32 }
+// point is one value in pixels; base is the y of what it stands on.
+type point struct{ x, y, base float32 }
 
 // frame is what to draw. Lengths are in pixels.
 type frame struct {
@@ -56,7 +57,7 @@ func (p *plotter) size(w, h int) {
 	}
 	p.img = image.NewRGBA(image.Rect(0, 0, w, h))
 	p.mask = make([]uint8, w*h)
-	p.tops = make([]float32, w)
+	p.tops, p.feet = make([]float32, w), make([]float32, w)
 }
 
 // series draws each stretch of s between two gaps.
@@ -66,7 +67,8 @@ func (p *plotter) series(s Series, f frame) {
 	kx, ky := float64(w-2*f.inset)/(hi-lo), float64(h-2*f.inset)/f.y.top
 	p.run = p.run[:0]
 	n := min(len(s.Values), f.data.points())
-	for i, v := range s.Values[:n] {
+	for i := range n {
+		v := s.height(i)
 		if math.IsNaN(v) {
 			p.stretch(s, f)
 			p.run = p.run[:0]
@@ -75,6 +77,8 @@ func (p *plotter) series(s Series, f frame) {
 		p.run = append(p.run, point{
 			x: f.inset + float32((f.data.x(i)-lo)*kx),
 			y: h - f.inset - float32(v*ky),
+
+			base: h - f.inset - float32(s.base(i)*ky),
 		})
 	}
 	p.stretch(s, f)
@@ -97,7 +101,7 @@ func (p *plotter) stretch(s Series, f frame) {
 	for i := 1; i < len(p.run); i++ {
 		a, b := p.run[i-1], p.run[i]
 		if s.Shape == Step {
-			corner := point{b.x, a.y}
+			corner := point{x: b.x, y: a.y}
 			p.segment(a, corner, half)
 			p.segment(corner, b, half)
 			continue
@@ -106,7 +110,7 @@ func (p *plotter) stretch(s Series, f frame) {
 	}
 	c := opaque(s.Color)
 	if s.Area && len(p.run) > 1 {
-		p.area(s.Shape, c, f)
+		p.area(s.Shape, c)
 	}
 	p.stain(c)
 }
@@ -178,14 +182,14 @@ func (p *plotter) segment(a, b point, half float32) {
 	}
 }
 
-// area fills below p.run, row by row.
-func (p *plotter) area(shape Shape, c color.RGBA, f frame) {
+// area fills between p.run and what it stands on, row by row.
+func (p *plotter) area(shape Shape, c color.RGBA) {
 	w, h := p.img.Rect.Dx(), p.img.Rect.Dy()
 	from, to := max(0, int(p.run[0].x)), min(w, floor(p.run[len(p.run)-1].x)+1)
 	if from >= to {
 		return
 	}
-	highest := float32(h)
+	highest, lowest := float32(h), float32(0)
 	i := 0
 	for x := from; x < to; x++ {
 		cx := float32(x) + 0.5
@@ -193,21 +197,20 @@ func (p *plotter) area(shape Shape, c color.RGBA, f frame) {
 			i++
 		}
 		a, b := p.run[i], p.run[min(i+1, len(p.run)-1)]
-		y := a.y
+		t := float32(0) // of the way from a to b
 		switch {
 		case shape == Step && cx >= b.x:
-			y = b.y
+			t = 1
 		case shape == Line && b.x > a.x:
-			y = a.y + (b.y-a.y)*min(max((cx-a.x)/(b.x-a.x), 0), 1)
+			t = min(max((cx-a.x)/(b.x-a.x), 0), 1)
 		}
-		p.tops[x] = y
-		highest = min(highest, y)
+		p.tops[x], p.feet[x] = a.y+(b.y-a.y)*t, a.base+(b.base-a.base)*t
+		highest, lowest = min(highest, p.tops[x]), max(lowest, p.feet[x])
 	}
-	bottom := int(float32(h) - f.inset)
-	for y := max(0, floor(highest)); y < bottom; y++ {
+	for y := max(0, floor(highest)); y < min(h, floor(lowest)); y++ {
 		for x := from; x < to; x++ {
-			if cover := float32(y+1) - p.tops[x]; cover > 0 {
-				p.blend(x, y, c, uint32(min(cover, 1)*areaAlpha))
+			if cover := min(float32(y+1)-p.tops[x], p.feet[x]-float32(y), 1); cover > 0 {
+				p.blend(x, y, c, uint32(cover*areaAlpha))
 			}
 		}
 	}

@@ -90,6 +90,8 @@ func openTray(f fyne.App, first app.Snapshot, view *ui.Window, open, quit func()
 	}
 	t := newTray(d, ui.TrayOf(first), map[ui.Action]func(){
 		ui.ToggleBatching: view.ToggleBatching,
+		ui.GiveGPU:        view.GiveGPU,
+		ui.TakeGPU:        view.TakeGPU,
 		ui.CopyEndpoint:   view.CopyEndpoint,
 		ui.OpenWindow:     open,
 		ui.QuitCarpool:    quit,

@@ -99,7 +99,7 @@ func TestTray_SaysWhatGoesOn(t *testing.T) {
 	if l := p.line(endpoint); l.disabled {
 		t.Errorf("%q cannot be chosen", endpoint)
 	}
-	if l := p.lines()[2]; !l.disabled || !strings.Contains(l.label, "Ollama") {
+	if l := p.lines()[3]; !l.disabled || !strings.Contains(l.label, "Ollama") {
 		t.Errorf("the status line is %+v", l)
 	}
 	idle := p.picture()
@@ -112,7 +112,33 @@ func TestTray_SaysWhatGoesOn(t *testing.T) {
 	s.eventually("the icon is idle again", func() bool { return p.picture() == idle })
 
 	engine.Stop()
-	s.eventually("trouble shows", func() bool { return p.picture() != idle && !strings.Contains(p.lines()[2].label, "Ollama 0") })
+	s.eventually("trouble shows", func() bool { return p.picture() != idle && !strings.Contains(p.lines()[3].label, "Ollama 0") })
+}
+
+func TestTray_GivesTheGPUAway(t *testing.T) {
+	s := newSession(t)
+	engine := backendstest.New(t)
+	engine.SetModels("test")
+	w := s.newPanel()
+	c := s.open(engine.URL)
+	p := s.icon(w)
+	idle := p.picture()
+	status := func() string { return p.lines()[3].label }
+
+	p.click("Give me my GPU now")
+	s.eventually("it is given away", func() bool { return c.now().Yield.Manual })
+	s.eventually("the icon shows it", func() bool { return p.picture() != idle })
+	s.eventually("the menu says it", func() bool { return strings.Contains(status(), "given away") })
+	wait := c.ask(1)
+	s.eventually("a request waits", func() bool { return c.now().Batching.QueueDepth == 1 })
+	if n := c.now().Batching.InFlight; n != 0 {
+		t.Errorf("%d requests run on a GPU that was given away", n)
+	}
+
+	p.click("Let Carpool use the GPU again")
+	wait()
+	s.eventually("the icon is the one from the start", func() bool { return p.picture() == idle })
+	p.line("Give me my GPU now")
 }
 
 func TestTray_KeepsTheProgramWhenTheWindowCloses(t *testing.T) {
