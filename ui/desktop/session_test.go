@@ -268,6 +268,9 @@ type status struct {
 		InFlight   int `json:"in_flight"`
 		QueueDepth int `json:"queue_depth"`
 	} `json:"batching"`
+	Yield struct {
+		Manual bool `json:"manual"`
+	} `json:"yield"`
 	Engines []struct {
 		Health string `json:"health"`
 		URL    string `json:"url"`
