@@ -210,14 +210,14 @@ func TestWhyNoGPUIsRead(t *testing.T) {
 		reasons  []string
 		want     string
 	}{
-		"NoneAtAll":       {nil, []string{noNVIDIA, noAMD}, "no GPU that can be read: no NVIDIA GPU, no AMD GPU"},
-		"NoneWithoutCgo":  {nil, []string{withoutCgo, noAMD}, "no GPU that can be read: " + withoutCgo + ", no AMD GPU"},
+		"NoneAtAll":       {nil, []string{noNVIDIA, noAMD}, "no NVIDIA GPU, no AMD GPU"},
+		"NoneWithoutCgo":  {nil, []string{withoutCgo, noAMD}, withoutCgo + ", no AMD GPU"},
 		"NVIDIANoCgo":     {[]vendor{nv}, []string{withoutCgo, noAMD}, withoutCgo},
 		"NVIDIANoDriver":  {[]vendor{intel, nv}, []string{noNVIDIA, noAMD}, "the NVIDIA GPU cannot be read: install NVIDIA's driver"},
 		"AMDNoDriver":     {[]vendor{amd}, []string{noNVIDIA, noAMD}, "the AMD GPU cannot be read: its driver amdgpu is not loaded"},
 		"IntelOnly":       {[]vendor{intel}, []string{noNVIDIA, noAMD}, "the only GPU is Intel's, and those cannot be read"},
 		"IntelNoCgo":      {[]vendor{intel}, []string{withoutCgo, noAMD}, "the only GPU is Intel's, and those cannot be read"},
-		"OtherVendor":     {[]vendor{"0x1a03"}, []string{noNVIDIA, noAMD}, "no GPU that can be read: no NVIDIA GPU, no AMD GPU"},
+		"OtherVendor":     {[]vendor{"0x1a03"}, []string{noNVIDIA, noAMD}, "no NVIDIA GPU, no AMD GPU"},
 		"DriverInTrouble": {[]vendor{intel, nv}, []string{driverNotLoaded.String(), noAMD}, "NVIDIA driver not loaded"},
 		"TwoInTrouble":    {nil, []string{hung, "broken"}, "GPU driver does not answer; broken"},
 	} {

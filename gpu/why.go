@@ -42,5 +42,5 @@ func whyNone(adapters []vendor, reasons []string) string {
 	case has(intel):
 		return "the only GPU is Intel's, and those cannot be read"
 	}
-	return "no GPU that can be read: " + strings.Join(reasons, ", ")
+	return strings.Join(reasons, ", ")
 }

@@ -87,7 +87,7 @@ type Chart struct {
 	raster  *canvas.Raster
 	yLabels labels
 	xLabels labels
-	empty   *canvas.Text
+	empty   labels // the lines of Data.Empty
 	cross   *crosshair
 }
 
@@ -96,7 +96,7 @@ var _ desktop.Hoverable = (*Chart)(nil)
 // New returns an empty chart. look is asked at each refresh, so a chart follows
 // a theme that changes.
 func New(look func() Style) *Chart {
-	c := &Chart{look: look, style: look(), y: niceScale(0, false), empty: canvas.NewText("", nil), cross: newCrosshair()}
+	c := &Chart{look: look, style: look(), y: niceScale(0, false), cross: newCrosshair()}
 	c.raster = canvas.NewRaster(c.plot)
 	c.legend = newLegend(c)
 	c.ExtendBaseWidget(c)

@@ -129,3 +129,8 @@ func TestChart_SaysWhatWillAppear(t *testing.T) {
 	test.AssertImageMatches(t, "empty.png", c.Capture())
 	test.MoveMouse(c, fyne.NewPos(200, 90)) // nothing to point at, nothing to crash
 }
+
+func TestChart_SaysMoreThanALineHolds(t *testing.T) {
+	_, c := show(t, true, 1, chart.Data{YMax: 10, Empty: "Not measured: this build was made without cgo, so it cannot read NVIDIA GPUs, and there is no AMD GPU."})
+	test.AssertImageMatches(t, "empty-long.png", c.Capture())
+}

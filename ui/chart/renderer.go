@@ -2,6 +2,7 @@ package chart
 
 import (
 	"image"
+	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -51,7 +52,9 @@ func (r *renderer) Objects() []fyne.CanvasObject {
 	for _, t := range c.xLabels.made {
 		all = append(all, t)
 	}
-	all = append(all, c.empty)
+	for _, t := range c.empty.made {
+		all = append(all, t)
+	}
 	return append(all, c.cross.objects()...)
 }
 
@@ -88,12 +91,44 @@ func (r *renderer) Layout(size fyne.Size) {
 	}
 	c.xLabels.rest()
 
-	c.empty.Text, c.empty.Hidden = c.data.Empty, !says
-	text := c.empty.MinSize()
-	c.empty.Resize(text)
-	c.empty.Move(area.pos.AddXY((area.size.Width-text.Width)/2, (area.size.Height-text.Height)/2))
+	if says {
+		c.placeEmpty(area)
+	}
+	c.empty.rest()
 
 	c.cross.place(c)
+}
+
+// placeEmpty writes Data.Empty into the middle, in as many lines as it takes.
+func (c *Chart) placeEmpty(area rect) {
+	lines := broken(c.data.Empty, area.size.Width, c.style.TextSize)
+	height := fyne.MeasureText("0", c.style.TextSize, fyne.TextStyle{}).Height
+	y := (area.size.Height - height*float32(len(lines))) / 2
+	for _, line := range lines {
+		t := c.empty.next(line, c.style)
+		t.TextSize = c.style.TextSize
+		size := t.MinSize()
+		t.Resize(size)
+		t.Move(area.pos.AddXY((area.size.Width-size.Width)/2, y))
+		y += height
+	}
+}
+
+// broken breaks a text between words into lines no wider than width, unless a word
+// is.
+func broken(text string, width, size float32) []string {
+	var lines []string
+	for _, word := range strings.Fields(text) {
+		if last := len(lines) - 1; last >= 0 {
+			longer := lines[last] + " " + word
+			if fyne.MeasureText(longer, size, fyne.TextStyle{}).Width <= width {
+				lines[last] = longer
+				continue
+			}
+		}
+		lines = append(lines, word)
+	}
+	return lines
 }
 
 func (r *renderer) Refresh() {
@@ -105,9 +140,7 @@ func (r *renderer) Refresh() {
 
 func (r *renderer) style() {
 	r.c.style = r.c.look()
-	s := r.c.style
-	r.c.empty.Color, r.c.empty.TextSize = s.Muted, s.TextSize
-	r.c.cross.style(s)
+	r.c.cross.style(r.c.style)
 }
 
 // rect is a place inside the chart.
