@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"carpool/app"
-	"carpool/app/gpus"
 	"carpool/backends/backendstest"
 	"carpool/gpu"
 	"carpool/gpu/gputest"
@@ -39,14 +38,6 @@ func newDesk(t *testing.T, settings ...string) *desk {
 		t.Fatal(err)
 	}
 	d.App = a
-	a.SplitGPUs(func(r gpu.Reading) gpus.State {
-		s := gpus.State{Reading: r, Engines: []string{"ollama"}}
-		for _, p := range r.Processes {
-			s.Programs = append(s.Programs, gpus.Program{Process: p})
-			s.Others = gpus.Part{Memory: p.Memory, Utilization: p.Utilization}
-		}
-		return s
-	})
 	settings = append([]string{"batching.mode=fixed", "batching.max_batch_size=4", "gpu.sample_ms=200", "yield.after_s=1", "yield.back_s=1"}, settings...)
 	for _, s := range settings {
 		key, value, _ := strings.Cut(s, "=")
@@ -71,10 +62,9 @@ func newDesk(t *testing.T, settings ...string) *desk {
 
 // used is a reading of a card of 24 GiB of which blender has a part.
 func used(gibibytes uint64, utilization float64) gpu.Reading {
+	const nobody = 1<<22 + 1 // above all process ids
 	memory := gibibytes << 30
-	r := gputest.Busy(4<<30+memory, 24<<30, utilization)
-	r.Processes = []gpu.Process{{PID: 99, Name: "/usr/bin/blender", Memory: &memory, Utilization: &utilization}}
-	return r
+	return gputest.Holding(gputest.Busy(1<<30+memory, 24<<30, utilization), gputest.Process(nobody, "/usr/bin/blender", memory, utilization))
 }
 
 // reply is what a client got.

@@ -33,13 +33,14 @@ const compositorsPart = 0.25
 // causeOf names who has most of what others have, which is amount: a share of the
 // GPU's time, or bytes of its memory.
 func causeOf(s gpus.State, byUse bool, amount float64) cause {
-	who, share := biggest(s.Programs, byUse)
-	if who == "" && byUse {
-		who, share = biggest(s.Programs, false) // it rests at this moment
-	}
-	has, have := "holds", "hold"
+	who, share, has, have := "", 1.0, "holds", "hold"
 	if byUse {
 		has, have = "uses", "use"
+		if who, share = biggest(s.Programs, true, 0); who == "" {
+			who, share = biggest(s.Programs, false, 0) // it rests at this moment
+		}
+	} else {
+		who, share = biggest(s.Programs, false, amount)
 	}
 	switch {
 	case len(s.Programs) > 0 && share < 0.5:
@@ -53,9 +54,9 @@ func causeOf(s gpus.State, byUse bool, amount float64) cause {
 	return cause{who, byUse, fmt.Sprintf("%s %s %s of the GPU's memory", who, has, humanize.IBytes(uint64(amount*share)))}
 }
 
-// biggest is the other program with most, and its share of what all others have; ""
-// = none has any, or it has no name.
-func biggest(programs []gpus.Program, byUse bool) (who string, share float64) {
+// biggest is the other program with most, and its share of what all others have,
+// which is at least the whole; "" = none has any, or it has no name.
+func biggest(programs []gpus.Program, byUse bool, whole float64) (who string, share float64) {
 	all, most, rank := 0.0, 0.0, 0.0
 	for _, p := range programs {
 		has := 0.0
@@ -79,7 +80,7 @@ func biggest(programs []gpus.Program, byUse bool) (who string, share float64) {
 	if all == 0 {
 		return "", 1
 	}
-	return who, most / all
+	return who, most / max(all, whole)
 }
 
 // plainName is a program's name without its folder and ".exe".

@@ -291,6 +291,7 @@ func TestCauseNamesTheBiggestProgram(t *testing.T) {
 	}{
 		"ByUse":                 {[]gpus.Program{program("firefox", 1, 0.1), program("blender", 6, 0.5)}, use, "blender uses 50 % of the GPU"},
 		"ByMemory":              {[]gpus.Program{program("firefox", 1, 0.9), program("blender", 8, 0.1)}, memory, "blender holds 8.0 GiB of the GPU's memory"},
+		"NoMoreThanItHas":       {[]gpus.Program{program("blender", 6, 0.1)}, memory, "blender holds 6.0 GiB of the GPU's memory"},
 		"NotOurs":               {[]gpus.Program{ours, program("blender", 6, 0.5)}, use, "blender uses 60 % of the GPU"},
 		"NotACompositor":        {[]gpus.Program{program("/usr/bin/gnome-shell", 1, 0.3), program("firefox", 1, 0.3)}, use, "firefox uses 30 % of the GPU"},
 		"NotOneThatIsBigger":    {[]gpus.Program{program("dwm.exe", 5, 0.2), program(`C:\Games\Game.exe`, 4, 0.4)}, memory, "other programs hold 9.0 GiB of the GPU's memory"},
