@@ -33,14 +33,13 @@ const compositorsPart = 0.25
 // causeOf names who has most of what others have, which is amount: a share of the
 // GPU's time, or bytes of its memory.
 func causeOf(s gpus.State, byUse bool, amount float64) cause {
-	who, share, has, have := "", 1.0, "holds", "hold"
+	has, have, whole := "holds", "hold", amount
 	if byUse {
-		has, have = "uses", "use"
-		if who, share = biggest(s.Programs, true, 0); who == "" {
-			who, share = biggest(s.Programs, false, 0) // it rests at this moment
-		}
-	} else {
-		who, share = biggest(s.Programs, false, amount)
+		has, have, whole = "uses", "use", 0
+	}
+	who, share := biggest(s.Programs, byUse, whole)
+	if who == "" && byUse {
+		who, share = biggest(s.Programs, false, 0) // it rests at this moment
 	}
 	switch {
 	case len(s.Programs) > 0 && share < 0.5:
