@@ -159,10 +159,10 @@ func (y *yielder) step(now time.Time) {
 		y.manual = manual{}
 	}
 	c := y.config()
-	local := localEngines(y.engines())
-	is := y.automatic(now, c, local)
+	engines := y.engines()
+	is := y.automatic(now, c, localEngines(everUp(engines)))
 	if y.manual.on {
-		is = y.manual.state(local)
+		is = y.manual.state(localEngines(engines))
 	}
 	y.apply(is)
 	y.mu.Lock()
@@ -210,6 +210,12 @@ func localEngines(all []backends.Info) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// everUp are the engines that were ever up: a usual address where none was found has
+// nothing to make way with.
+func everUp(all []backends.Info) []backends.Info {
+	return slices.DeleteFunc(slices.Clone(all), func(e backends.Info) bool { return e.Seen.IsZero() })
 }
 
 func (m manual) state(local []string) yield.State {

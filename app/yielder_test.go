@@ -30,6 +30,7 @@ type lane struct {
 	config  config.Config
 	others  uint64 // bytes
 	filler  string
+	onGPU   []string // names of engines
 	engines []backends.Info
 	loads   []batching.Load
 	refusal error
@@ -38,9 +39,10 @@ type lane struct {
 
 // newLane has an Ollama with two loaded models on a GPU of 24 GiB, and a box elsewhere.
 func newLane() *lane {
-	l := &lane{config: config.Default(), engines: []backends.Info{
-		{Name: "box", URL: "https://box.lan", Health: backends.Up, Models: []backends.Model{{Name: "big", Loaded: true}}},
-		{Name: "ollama", Kind: backends.KindOllama, URL: "http://127.0.0.1:11434", Health: backends.Up,
+	seen := time.Now()
+	l := &lane{config: config.Default(), onGPU: []string{"ollama"}, engines: []backends.Info{
+		{Name: "box", URL: "https://box.lan", Health: backends.Up, Seen: seen, Models: []backends.Model{{Name: "big", Loaded: true}}},
+		{Name: "ollama", Kind: backends.KindOllama, URL: "http://127.0.0.1:11434", Health: backends.Up, Seen: seen,
 			Models: []backends.Model{{Name: "tiny", Loaded: true}, {Name: "large", Loaded: true}, {Name: "cold"}}},
 	}}
 	note := func(format string, args ...any) {
@@ -53,7 +55,8 @@ func newLane() *lane {
 		config: func() config.Config { return get(l, func() config.Config { return l.config }) },
 		gpus: func() []gpus.State {
 			total, others := uint64(24<<30), get(l, func() uint64 { return l.others })
-			return []gpus.State{{Reading: gpu.Reading{Available: true, MemoryTotal: &total}, Engines: []string{"ollama"}, Others: gpus.Part{Memory: &others}}}
+			onGPU := get(l, func() []string { return l.onGPU })
+			return []gpus.State{{Reading: gpu.Reading{Available: true, MemoryTotal: &total}, Engines: onGPU, Others: gpus.Part{Memory: &others}}}
 		},
 		screen:  func() string { return get(l, func() string { return l.filler }) },
 		engines: engines,
@@ -167,6 +170,24 @@ func TestYielder(t *testing.T) {
 			l.set(func() { l.config.Yield.Mode = "off" })
 			time.Sleep(time.Second)
 			l.wants(t, "let go", "cap [] at 0: ", "on false, manual false, ")
+		})
+	})
+	t.Run("DoesNothingForAnEngineThatWasNeverThere", func(t *testing.T) {
+		inLane(t, func(t *testing.T, l *lane) {
+			l.set(func() {
+				l.filler, l.onGPU = "a game", nil
+				l.engines = []backends.Info{
+					{Name: "demo", Kind: backends.KindDemo, Simulated: true, Health: backends.Up},
+					{Name: "ollama", Kind: backends.KindOllama, URL: "http://127.0.0.1:11434", Health: backends.Down},
+				}
+			})
+			l.taken()
+			l.wants(t)
+			l.set(func() { l.engines[1].Health, l.engines[1].Seen = backends.Up, time.Now() })
+			time.Sleep(time.Second)
+			if got := l.lines(); !strings.Contains(got, "hold ollama, all false") {
+				t.Error("it has come, and is not held: " + got)
+			}
 		})
 	})
 	t.Run("FollowsTheSettings", func(t *testing.T) {
