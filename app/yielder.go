@@ -103,7 +103,7 @@ func (y *yielder) order(now time.Time, o YieldOrder) {
 		m.since = y.manual.since
 	}
 	if o.For > 0 {
-		m.until = now.Add(o.For)
+		m.until = now.Round(0).Add(o.For) // by the wall clock: the other one stands still while the computer sleeps
 	}
 	y.manual = m
 	y.step(now)

@@ -233,6 +233,21 @@ func TestYielder(t *testing.T) {
 			l.wants(t, "away [], interrupt false", "let go", "on false, manual false, ")
 		})
 	})
+	t.Run("EndsByTheClockOnTheWall", func(t *testing.T) {
+		l := newLane() // in real time: virtual time has no second clock
+		now := time.Now()
+		l.order(now, YieldOrder{For: time.Hour})
+		_ = l.lines()
+		// The computer slept for two hours, in which the monotonic clock stood still.
+		woken := now.Round(0).Add(2 * time.Hour)
+		if until := l.State().Until; until.String() != until.Round(0).String() {
+			t.Errorf("%v goes by the clock that stands still", until)
+		}
+		l.stepping.Lock()
+		l.step(woken)
+		l.stepping.Unlock()
+		l.wants(t, "away [], interrupt false", "let go", "on false, manual false, ")
+	})
 	t.Run("GivesTheGPUAwayUntilItIsTakenBack", func(t *testing.T) {
 		inLane(t, func(t *testing.T, l *lane) {
 			l.order(time.Now(), YieldOrder{})
