@@ -27,7 +27,7 @@ func TestClientLeaves(t *testing.T) {
 			all := streams(p)
 			leave(t, all[i%len(all)], fmt.Sprintf("a long story %d", i), tokens)
 			left := time.Now()
-			if err := poll(t.Context(), 2*time.Second, engineFree(p)); err != nil {
+			if err := poll(t.Context(), 5*time.Second, engineFree(p)); err != nil {
 				t.Errorf("the engine's request went on: %v", err)
 			}
 			stopped := time.Since(left)
@@ -42,7 +42,8 @@ func TestClientLeaves(t *testing.T) {
 				t.Fatal(err)
 			}
 			rest := perToken * tokens
-			if first > rest/10 {
+			// Far from what would be left of it, and far from a busy machine's noise.
+			if first > rest/2 {
 				t.Errorf("the next first token took %v; the abandoned request had %v to go", first, rest)
 			}
 			t.Logf("%s: connection closed after %v, next first token after %v, abandoned work %v",
@@ -80,7 +81,7 @@ func TestClientLeaves(t *testing.T) {
 		if err := <-gone; err == nil {
 			t.Error("the waiting request was served")
 		}
-		if err := poll(t.Context(), 2*time.Second, depth(t.Context(), p, 0)); err != nil {
+		if err := poll(t.Context(), 5*time.Second, depth(t.Context(), p, 0)); err != nil {
 			t.Error(err)
 		}
 		stop()

@@ -170,7 +170,7 @@ func (c *cell) leaves(path, body string) {
 	}
 	cancel()
 	c.pool.left++
-	if err := poll(c.Context(), 2*time.Second, engineFree(c.pool)); err != nil {
+	if err := poll(c.Context(), 10*time.Second, engineFree(c.pool)); err != nil {
 		c.Errorf("%s: the engine's request went on: %v", path, err)
 	}
 }

@@ -94,7 +94,7 @@ func TestCarpoolRunsOllama(t *testing.T) {
 		}
 		took := time.Since(killed)
 		t.Logf("a request was served %v after the kill", took.Round(10*time.Millisecond))
-		if took > 5*time.Second {
+		if took > 15*time.Second {
 			t.Errorf("it took %v", took)
 		}
 		again := p.launched(t)

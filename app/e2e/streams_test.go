@@ -170,7 +170,7 @@ func TestStreamsEndAtTheEndMark(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	err := poll(t.Context(), time.Second, func() error {
+	err := poll(t.Context(), 1500*time.Millisecond, func() error {
 		h, err := shared.health(t.Context())
 		if err == nil && h.Batching.InFlight > 0 {
 			err = fmt.Errorf("%d places are still taken", h.Batching.InFlight)
