@@ -3,11 +3,13 @@ package app
 import (
 	"time"
 
+	"carpool/app/advice"
 	"carpool/app/config"
 	"carpool/app/energy"
 	"carpool/app/fit"
 	"carpool/app/gateway"
 	"carpool/app/gpus"
+	"carpool/app/trial"
 	"carpool/app/tuner"
 	"carpool/app/yield"
 	"carpool/backends"
@@ -40,29 +42,32 @@ type Snapshot struct {
 	Launch     []launch.State   `json:"launch"`     // engines that Carpool has started, also those that it has stopped
 	Launchable []launch.Program `json:"launchable"` // programs of engines on this machine
 
-	GPU       gpus.State    `json:"gpu"`  // the one that the preferred engine runs on, or that is set
-	GPUs      []gpus.State  `json:"gpus"` // all of this machine, at least one
-	Fits      []fit.Fit     `json:"fits"` // what models of this machine's engines take of it, at most 64; as of the last second
-	Yield     yield.State   `json:"yield"`
-	Energy    energy.State  `json:"energy"`
-	History   storage.State `json:"history"`
-	Problems  []string      `json:"problems"`       // what the user should know, worst first
-	Simulated bool          `json:"simulated"`      // the demo engine serves
-	Live      []Sample      `json:"live,omitempty"` // one a second, oldest first, at most 600
-	LogFile   string        `json:"log_file"`
-	ConfigAt  string        `json:"config_file"`
-	Draining  bool          `json:"draining"`
+	GPU       gpus.State      `json:"gpu"`  // the one that the preferred engine runs on, or that is set
+	GPUs      []gpus.State    `json:"gpus"` // all of this machine, at least one
+	Fits      []fit.Fit       `json:"fits"` // what models of this machine's engines take of it, at most 64; as of the last second
+	Yield     yield.State     `json:"yield"`
+	Energy    energy.State    `json:"energy"`
+	Trial     trial.State     `json:"trial"`  // the benchmark that runs, or ran last
+	Advice    []advice.Advice `json:"advice"` // what would help most first, at most 3
+	History   storage.State   `json:"history"`
+	Problems  []string        `json:"problems"`       // what the user should know, worst first
+	Simulated bool            `json:"simulated"`      // the demo engine serves
+	Live      []Sample        `json:"live,omitempty"` // one a second, oldest first, at most 600
+	LogFile   string          `json:"log_file"`
+	ConfigAt  string          `json:"config_file"`
+	Draining  bool            `json:"draining"`
 }
 
 // Sample is one second of the live charts.
 type Sample struct {
-	At       time.Time `json:"at"`
-	Running  int       `json:"running"`
-	Waiting  int       `json:"waiting"`
-	Limit    int       `json:"limit"` // 0 = no bound
-	TokensPS float64   `json:"tokens_per_second"`
-	FirstP50 *float64  `json:"first_token_p50_s"` // of requests that ended in the last 10 s; nil = none did
-	FirstP95 *float64  `json:"first_token_p95_s"`
+	At         time.Time `json:"at"`
+	Running    int       `json:"running"`
+	Waiting    int       `json:"waiting"`
+	Limit      int       `json:"limit"` // 0 = no bound
+	TokensPS   float64   `json:"tokens_per_second"`
+	TokensInPS float64   `json:"prompt_tokens_per_second"` // of requests that ended, mean of the last 5 s
+	FirstP50   *float64  `json:"first_token_p50_s"`        // of requests that ended in the last 10 s; nil = none did
+	FirstP95   *float64  `json:"first_token_p95_s"`
 
 	// Of Snapshot.GPU; nil = not told.
 	MemoryUsed   *uint64  `json:"gpu_memory_used_bytes"`

@@ -17,6 +17,19 @@ var Icon []byte
 //go:embed sign.svg
 var SignSVG []byte
 
+//go:embed pages/*.svg
+var pages embed.FS
+
+// PageSVG is the icon of a page of the window, 24 by 24, in one colour for the
+// program to change. It panics for a name that is none of a page.
+func PageSVG(name string) []byte {
+	b, err := pages.ReadFile("pages/" + name + ".svg")
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
 //go:embed tray/*.png
 var tray embed.FS
 

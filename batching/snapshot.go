@@ -18,7 +18,8 @@ const MaxListed = 100
 
 // Running is a request in flight.
 type Running struct {
-	ID         string    `json:"id"`
+	Ticket     uint64    `json:"ticket"` // names it for Cancel
+	ID         string    `json:"id"`     // not unique: a client may bring its own
 	App        string    `json:"app"`
 	Priority   Priority  `json:"priority"`
 	Batch      uint64    `json:"batch"`
@@ -32,7 +33,8 @@ type Running struct {
 
 // Waiting is a request in the queue.
 type Waiting struct {
-	ID       string    `json:"id"`
+	Ticket   uint64    `json:"ticket"` // names it for Cancel and MoveToFront
+	ID       string    `json:"id"`     // not unique: a client may bring its own
 	App      string    `json:"app"`
 	Priority Priority  `json:"priority"`
 	Queued   time.Time `json:"queued"`

@@ -35,6 +35,18 @@ type fakeCarpool struct {
 	checks   []app.EngineCheck
 	hold     chan struct{} // orders wait for it; nil = they do not
 	queue    chan func()   // for Fyne's goroutine, which is the test's own
+
+	// What the history answers; nil = nothing is in it. Set before the window is shown.
+	points   func(q app.Range, most int) app.Points
+	requests func(f app.Filter) ([]app.RequestRow, int64)
+	batches  func(f app.Filter) ([]app.BatchRow, int64)
+	events   []app.Event
+	names    app.Names
+	uses     []app.AppUse
+	curve    []app.CurvePoint
+	trials   []app.Trial
+	size     app.HistorySize
+	guides   []app.ConnectGuide
 }
 
 func newFake(s app.Snapshot) *fakeCarpool {
@@ -100,6 +112,71 @@ func (f *fakeCarpool) CheckEngines() []app.EngineCheck {
 	defer f.mu.Unlock()
 	return f.checks
 }
+
+func (f *fakeCarpool) Settings() []app.Setting { return config.Settings() }
+
+func (f *fakeCarpool) Points(_ context.Context, q app.Range, most int) (app.Points, error) {
+	if f.points == nil {
+		return app.Points{}, f.fail
+	}
+	return f.points(q, most), f.fail
+}
+
+func (f *fakeCarpool) FindRequests(_ context.Context, q app.Filter) ([]app.RequestRow, int64, error) {
+	if f.requests == nil {
+		return nil, 0, f.fail
+	}
+	rows, n := f.requests(q)
+	return rows, n, f.fail
+}
+
+func (f *fakeCarpool) FindBatches(_ context.Context, q app.Filter) ([]app.BatchRow, int64, error) {
+	if f.batches == nil {
+		return nil, 0, f.fail
+	}
+	rows, n := f.batches(q)
+	return rows, n, f.fail
+}
+
+func (f *fakeCarpool) Decisions(context.Context, app.Range) ([]app.Event, error) {
+	return f.events, f.fail
+}
+
+func (f *fakeCarpool) Names(context.Context, app.Range) (app.Names, error) { return f.names, f.fail }
+
+func (f *fakeCarpool) AppUse(context.Context, app.Range) ([]app.AppUse, error) { return f.uses, f.fail }
+
+func (f *fakeCarpool) Curve(context.Context, string, string) ([]app.CurvePoint, error) {
+	return f.curve, f.fail
+}
+
+func (f *fakeCarpool) Trials(context.Context) ([]app.Trial, error) { return f.trials, f.fail }
+
+func (f *fakeCarpool) Export(_ context.Context, _ app.Range, folder, format string) ([]string, error) {
+	return []string{folder + "/requests." + format}, f.order("export " + format + " to " + folder)
+}
+
+func (f *fakeCarpool) HistorySize(context.Context) (app.HistorySize, error) { return f.size, f.fail }
+
+func (f *fakeCarpool) WipeHistory(context.Context) error { return f.order("wipe") }
+
+func (f *fakeCarpool) CompactHistory(context.Context) (int64, error) {
+	return 1 << 20, f.order("compact")
+}
+
+func (f *fakeCarpool) CancelRequest(ticket uint64) error {
+	return f.order(fmt.Sprint("cancel ", ticket))
+}
+
+func (f *fakeCarpool) MoveToFront(ticket uint64) error { return f.order(fmt.Sprint("front ", ticket)) }
+
+func (f *fakeCarpool) StartTrial(_ context.Context, w app.TrialWanted) error {
+	return f.order(fmt.Sprintf("trial %+v", w))
+}
+
+func (f *fakeCarpool) CancelTrial() { _ = f.order("cancel trial") }
+
+func (f *fakeCarpool) ConnectGuides() []app.ConnectGuide { return f.guides }
 
 func (f *fakeCarpool) order(what string) error {
 	if f.hold != nil {

@@ -35,7 +35,7 @@ func TestLend_SaysWhoHasTheGPU(t *testing.T) {
 func TestLend_ClicksReachCarpool(t *testing.T) {
 	w, fake, _ := open(t, busy(), "dark", 1280, 800)
 	live(t, w)
-	give := w.gpuAside.button
+	give := w.now.gpuAside.button
 	if give.label.value != "Give me my GPU" || give.off {
 		t.Fatalf("the button says %q, off %v", give.label.value, give.off)
 	}
@@ -46,7 +46,7 @@ func TestLend_ClicksReachCarpool(t *testing.T) {
 	}
 	click(give, "yield, stop false")
 	w.show(themed(lent(1)))
-	click(w.page.strip.button, "yield, stop true")
+	click(w.frame.strip.button, "yield, stop true")
 	if give.label.value != "Take it back" {
 		t.Errorf("given away, the button says %q", give.label.value)
 	}
@@ -59,8 +59,8 @@ func TestLend_SaysWhyNot(t *testing.T) {
 	live(t, w)
 	w.GiveGPU()
 	fake.eventually(t, "the reason is shown", func() bool {
-		return w.page.strip.lead.value == "Not given away." && w.page.strip.body.value == "Quitting."
+		return w.frame.strip.lead.value == "Not given away." && w.frame.strip.body.value == "Quitting."
 	})
 	w.TakeGPU()
-	fake.eventually(t, "the reason is shown", func() bool { return w.page.strip.lead.value == "Not taken back." })
+	fake.eventually(t, "the reason is shown", func() bool { return w.frame.strip.lead.value == "Not taken back." })
 }

@@ -182,8 +182,7 @@ func (w *Window) carriedOut(o order, checks []app.EngineCheck, err error) {
 
 // showOrders draws what orders change.
 func (w *Window) showOrders() {
-	w.page.engines.show(w.last, w.doing)
-	w.gpuAside.show(w.last, w.doing)
+	w.frame.page().show(w.last)
 	w.notice()
 }
 

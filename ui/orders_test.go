@@ -21,7 +21,7 @@ func themed(s app.Snapshot) app.Snapshot {
 // button is that of a line of the card "Engine".
 func (w *Window) button(t *testing.T, id string) *button {
 	t.Helper()
-	r := w.page.engines.rows[id]
+	r := w.engines.engines.rows[id]
 	if r == nil || r.line.action.deed == nothing {
 		t.Fatalf("the card has no button for %q", id)
 	}
@@ -32,7 +32,7 @@ func TestOrders_StartsAnEngineWithoutHoldingTheWindow(t *testing.T) {
 	w, fake, _ := open(t, installed(), "dark", 1280, 800)
 	fake.hold = make(chan struct{})
 	live(t, w)
-	start := w.page.strip.button
+	start := w.frame.strip.button
 	test.Tap(start)
 	if start.label.value != "Starting…" || !start.off {
 		t.Errorf("the button says %q while the engine starts", start.label.value)
@@ -44,8 +44,8 @@ func TestOrders_StartsAnEngineWithoutHoldingTheWindow(t *testing.T) {
 		t.Errorf("did %v", did)
 	}
 	w.show(themed(several()))
-	if w.page.strip.Visible() {
-		t.Errorf("an engine runs, and the strip says %q", w.page.strip.lead.value)
+	if w.frame.strip.Visible() {
+		t.Errorf("an engine runs, and the strip says %q", w.frame.strip.lead.value)
 	}
 }
 
@@ -54,7 +54,7 @@ func TestOrders_SaysWhyAnEngineWasNotStarted(t *testing.T) {
 	fake.fail = errors.New("start LM Studio: it ended with exit status 1")
 	live(t, w)
 	test.Tap(w.button(t, "installed lmstudio"))
-	strip := w.page.strip
+	strip := w.frame.strip
 	fake.eventually(t, "the reason is shown", func() bool {
 		return strip.lead.value == "Not started." && strip.body.value == "It ended with exit status 1."
 	})
@@ -130,7 +130,7 @@ func TestOrders_OpensTheGuideOfTheEngine(t *testing.T) {
 	fake.checks = nil
 	fake.mu.Unlock()
 	test.Tap(w.button(t, "lmstudio"))
-	fake.eventually(t, "the engine is gone", func() bool { return w.page.strip.body.value == "LM Studio does not run any more." })
+	fake.eventually(t, "the engine is gone", func() bool { return w.frame.strip.body.value == "LM Studio does not run any more." })
 }
 
 func TestOrders_TipLeadsToTheGuide(t *testing.T) {
@@ -139,7 +139,7 @@ func TestOrders_TipLeadsToTheGuide(t *testing.T) {
 	w, fake, _ := open(t, s, "dark", 1280, 800)
 	fake.checks = checked()
 	live(t, w)
-	test.Tap(w.page.strip.button)
+	test.Tap(w.frame.strip.button)
 	fake.eventually(t, "the guide is open", func() bool { return w.guide != nil && w.guide.ways != nil })
 }
 

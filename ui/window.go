@@ -28,21 +28,25 @@ type Window struct {
 	do      func(func()) // on Fyne's goroutine, later
 	setter  *setter
 	errands *errands
-	page    page
+	frame   frame
 	canvas  fyne.Canvas // of Bind
 
-	batching     *toggle
-	waitingAside *text
-	tuneAside    *text
-	totalsAside  *text
-	gpuAside     *gpuAside
-	last         app.Snapshot
-	themeMode    string
-	doing        map[order]bool // ordered, and not done yet
-	failed       failure        // of what the user did last
-	copiedAt     time.Time
-	asking       bool   // whether to quit, or to stop an engine
-	guide        *guide // that is open; nil = none
+	batching  *toggle
+	last      app.Snapshot
+	themeMode string
+	doing     map[order]bool // ordered, and not done yet
+	failed    failure        // of what the user did last
+	copiedAt  time.Time
+	asking    bool   // whether to quit, or to stop an engine
+	guide     *guide // that is open; nil = none
+
+	now       *nowPage
+	tune      *tunePage
+	history   *historyPage
+	apps      *appsPage
+	engines   *enginesPage
+	benchmark *benchmarkPage
+	settings  *settingsPage
 }
 
 // New builds the content of a window. It must be called on Fyne's goroutine,
@@ -52,22 +56,25 @@ func New(c Carpool) *Window {
 	w.setter = newSetter(c.Set, func(key string, err error) {
 		w.do(func() { w.told(key, err) })
 	})
-	w.batching = newToggle("Batching", func(on bool) { w.setter.put(keyEnabled, strconv.FormatBool(on), 0) })
-	w.gpuAside, w.waitingAside, w.tuneAside = newGPUAside(w.obey), newAside(""), newAside("")
+	w.batching = newToggle(tr("Batching"), func(on bool) { w.setter.put(keyEnabled, strconv.FormatBool(on), 0) })
+	w.now, w.tune, w.history, w.apps = newNowPage(w), newTunePage(w), newHistoryPage(w), newAppsPage(w)
+	w.engines, w.benchmark, w.settings = newEnginesPage(w), newBenchmarkPage(w), newSettingsPage(w)
 
-	p := &w.page
-	p.header, p.strip, p.charts = newHeader(w.batching), newStrip(w.obey), newCharts()
-	p.onGPU, p.waiting = newRows(newPlaceRow), newRows(newWaiterRow)
-	p.tune = newTune(c.Setting, w.change)
-	p.engines = newEngines(w.CopyEndpoint, w.obey)
-	p.onGPUCard = newCard("On the GPU", w.gpuAside, p.onGPU)
-	p.waitingCard = newCard("Waiting", w.waitingAside, p.waiting)
-	p.tuneCard = newCard("Tune", w.tuneAside, p.tune)
-	p.enginesCard = newCard("Engine", newAside("apps point here"), p.engines)
-	p.totals, w.totalsAside = newTotals(), newAside("")
-	p.totalsCard = newCard("Since the start", w.totalsAside, p.totals)
-	p.arrange()
+	f := &w.frame
+	f.rail, f.header, f.strip = newRail(w.Open), newHeader(w.batching), newStrip(w.obey)
+	f.pages = map[pageName]page{pageNow: w.now, pageTune: w.tune, pageHistory: w.history, pageApps: w.apps,
+		pageEngines: w.engines, pageBenchmark: w.benchmark, pageSettings: w.settings}
+	f.arrange()
+	f.turn(pageNow)
 	return w
+}
+
+// Open turns to a page.
+func (w *Window) Open(name pageName) {
+	if w.frame.open != name {
+		w.frame.turn(name)
+		w.showPage(w.last)
+	}
 }
 
 func newAside(value string) *text {
@@ -77,7 +84,7 @@ func newAside(value string) *text {
 }
 
 // Content is what a window shows.
-func (w *Window) Content() fyne.CanvasObject { return w.page.whole }
+func (w *Window) Content() fyne.CanvasObject { return w.frame.whole }
 
 // Run shows each snapshot, here and in the others, and sets and does what the
 // user asks for. It returns when ctx or the app has ended and nothing is left to
@@ -105,14 +112,18 @@ func (w *Window) Run(ctx context.Context, others ...func(app.Snapshot)) {
 	setting.Wait()
 }
 
-// Bind gives a canvas the keys: Ctrl+B toggles batching, Ctrl+C copies the
-// endpoint, Ctrl+Q quits. Questions are asked there.
+// Bind gives a canvas the keys: Ctrl+1 to Ctrl+7 open the pages, Ctrl+B toggles
+// batching, Ctrl+C copies the endpoint, Ctrl+Q quits. Questions are asked there.
 func (w *Window) Bind(c fyne.Canvas, quit func()) {
 	w.canvas = c
 	key := func(name fyne.KeyName) fyne.Shortcut {
 		return &desktop.CustomShortcut{KeyName: name, Modifier: fyne.KeyModifierControl}
 	}
 	c.AddShortcut(key(fyne.KeyB), func(fyne.Shortcut) { w.ToggleBatching() })
+	for i, name := range pageOrder {
+		digit := fyne.KeyName(strconv.Itoa(i + 1))
+		c.AddShortcut(key(digit), func(fyne.Shortcut) { w.Open(name) })
+	}
 	c.AddShortcut(key(fyne.KeyQ), func(fyne.Shortcut) { quit() })
 	c.AddShortcut(&fyne.ShortcutCopy{}, func(fyne.Shortcut) { w.CopyEndpoint() })
 }
@@ -127,8 +138,8 @@ func (w *Window) ClosesToTray() bool { return w.last.Config.Window.CloseToTray }
 func (w *Window) CopyEndpoint() {
 	fyne.CurrentApp().Clipboard().SetContent(w.last.Endpoint)
 	w.copiedAt = time.Now()
-	w.page.engines.copy.label.set("Copied")
-	w.page.engines.Refresh()
+	w.engines.engines.copy.label.set("Copied")
+	w.engines.engines.Refresh()
 }
 
 func (w *Window) change(key, value string, final bool) {
@@ -137,7 +148,7 @@ func (w *Window) change(key, value string, final bool) {
 		delay = 0
 	}
 	w.setter.put(key, value, delay)
-	w.page.tune.explain(w.last)
+	w.tune.tune.explain(w.last)
 }
 
 // told hears how a setting went.
@@ -155,8 +166,8 @@ func (w *Window) notice() {
 	if w.failed.over(w.last, time.Now()) {
 		w.failed = failure{}
 	}
-	w.page.strip.set(noticeOf(w.last, w.failed), w.doing)
-	w.page.reshape()
+	w.frame.strip.set(noticeOf(w.last, w.failed), w.doing)
+	w.frame.reshape()
 }
 
 // show draws a snapshot.
@@ -166,24 +177,13 @@ func (w *Window) show(s app.Snapshot) {
 		w.themeMode = mode
 		fyne.CurrentApp().Settings().SetTheme(NewTheme(mode))
 	}
-	p := &w.page
-	p.header.sentence.set(s.Sentence)
-	p.header.basis.set(s.Basis)
-	busy := func(key string) bool { return w.setter.busy(key, s.At) }
-	if !busy(keyEnabled) {
+	if !w.busy(keyEnabled) {
 		w.batching.set(s.Config.Batching.Enabled)
 	}
-	w.showLists(s)
-	p.charts.show(s)
-	p.tune.show(s, busy)
-	w.tuneAside.set(p.tune.summary(s))
-	p.engines.show(s, w.doing)
-	w.gpuAside.show(s, w.doing)
-	p.totals.show(s)
-	w.totalsAside.set(brief(s.At.Sub(s.Started)))
-	if p.engines.copy.label.value != "Copy" && time.Since(w.copiedAt) > copied {
-		p.engines.copy.label.set("Copy")
-		p.engines.Refresh()
+	w.showPage(s)
+	if copying := w.engines.engines; copying.copy.label.value != "Copy" && time.Since(w.copiedAt) > copied {
+		copying.copy.label.set("Copy")
+		copying.Refresh()
 	}
 	if w.guide != nil {
 		w.guide.settle(time.Now())
@@ -191,24 +191,15 @@ func (w *Window) show(s app.Snapshot) {
 	w.notice()
 }
 
-func (w *Window) showLists(s app.Snapshot) {
-	p := &w.page
-	lines, note := places(s), ""
-	if s.Batching.Requests == 0 && s.Batching.InFlight == 0 {
-		lines, note = nil, "Point an app at "+s.Endpoint+", and its requests appear here."
-		if n := s.Limits.InFlight(); n > 0 {
-			note = plural(n, "place is free. ", "places are free. ") + note
-		}
-	}
-	if s.Yield.Manual && s.Batching.InFlight == 0 {
-		lines, note = nil, "Nothing runs: the GPU is given away."
-	}
-	p.onGPU.show(len(lines), note, func(i int, r *placeRow) { r.set(lines[i]) })
-
-	queue, note, aside := waiters(s), "", "in this order"
-	if len(queue) == 0 {
-		note, aside = "Nobody waits. Requests beyond the limit queue here.", ""
-	}
-	p.waiting.show(len(queue), note, func(i int, r *waiterRow) { r.set(queue[i]) })
-	w.waitingAside.set(aside)
+// showPage draws what depends on the page that is open.
+func (w *Window) showPage(s app.Snapshot) {
+	p := w.frame.page()
+	title, basis := p.heading(s)
+	w.frame.header.sentence.set(title)
+	w.frame.header.basis.set(basis)
+	p.show(s)
 }
+
+// busy says whether the last snapshot may not yet know what the user did to a
+// setting.
+func (w *Window) busy(key string) bool { return w.setter.busy(key, w.last.At) }

@@ -54,7 +54,7 @@ func TestWindow_KeysDoWhatTheMouseDoes(t *testing.T) {
 
 func TestWindow_TabReachesEveryControl(t *testing.T) {
 	w, _, fw := open(t, idle(), "dark", 900, 600)
-	want := []fyne.Focusable{w.batching, w.page.tune.modes, w.page.tune.size.slider, w.page.tune.wait.slider, w.page.engines.copy,
+	want := []fyne.Focusable{w.batching, w.tune.tune.modes, w.tune.tune.size.slider, w.tune.tune.wait.slider, w.engines.engines.copy,
 		w.button(t, "ollama")}
 	for i, control := range want {
 		fw.Canvas().FocusNext()
@@ -70,13 +70,14 @@ func TestWindow_SliderSetsTheSizeThatTheModeUses(t *testing.T) {
 			s := idle()
 			s.SizeKey = key
 			w, fake, _ := open(t, s, "dark", 1280, 800)
+			w.Open(pageTune)
 			live(t, w)
-			slider := w.page.tune.size.slider
+			slider := w.tune.tune.size.slider
 			test.TapAt(slider, fyne.NewPos(slider.Size().Width, 12))
 			fake.eventually(t, "the most is set", func() bool { return slices.Equal(fake.did(), []string{key + "=64"}) })
 			slider.TypedKey(&fyne.KeyEvent{Name: fyne.KeyLeft})
 			fake.eventually(t, "one less by key", func() bool { return slices.Contains(fake.did(), key+"=63") })
-			if got := w.page.tune.size.value.value; got != "63" {
+			if got := w.tune.tune.size.value.value; got != "63" {
 				t.Errorf("the figure says %q", got)
 			}
 		})
@@ -85,8 +86,9 @@ func TestWindow_SliderSetsTheSizeThatTheModeUses(t *testing.T) {
 
 func TestWindow_SliderSetsTheWait(t *testing.T) {
 	w, fake, _ := open(t, idle(), "dark", 1280, 800)
+	w.Open(pageTune)
 	live(t, w)
-	slider := w.page.tune.wait.slider
+	slider := w.tune.tune.wait.slider
 	test.TapAt(slider, fyne.NewPos(0, 12))
 	fake.eventually(t, "no wait", func() bool { return slices.Equal(fake.did(), []string{"batching.max_batch_wait_ms=0"}) })
 	test.TapAt(slider, fyne.NewPos(slider.Size().Width, 12))
@@ -95,8 +97,9 @@ func TestWindow_SliderSetsTheWait(t *testing.T) {
 
 func TestWindow_ADragSetsWhileItGoesOn(t *testing.T) {
 	w, fake, _ := open(t, idle(), "dark", 1280, 800)
+	w.Open(pageTune)
 	live(t, w)
-	slider := w.page.tune.size.slider
+	slider := w.tune.tune.size.slider
 	for x := float32(40); x < 140; x += 10 {
 		slider.Dragged(&fyne.DragEvent{PointEvent: fyne.PointEvent{Position: fyne.NewPos(x, 12)}})
 	}
@@ -104,14 +107,15 @@ func TestWindow_ADragSetsWhileItGoesOn(t *testing.T) {
 	slider.DragEnd()
 	fake.eventually(t, "what is shown is set", func() bool {
 		did := fake.did()
-		return strings.HasSuffix(did[len(did)-1], "="+w.page.tune.size.value.value)
+		return strings.HasSuffix(did[len(did)-1], "="+w.tune.tune.size.value.value)
 	})
 }
 
 func TestWindow_ModeIsChosen(t *testing.T) {
 	w, fake, _ := open(t, idle(), "dark", 1280, 800)
+	w.Open(pageTune)
 	live(t, w)
-	modes := w.page.tune.modes
+	modes := w.tune.tune.modes
 	test.TapAt(modes, fyne.NewPos(modes.Size().Width-10, 10))
 	fake.eventually(t, "static", func() bool { return slices.Equal(fake.did(), []string{"batching.mode=static"}) })
 	modes.TypedKey(&fyne.KeyEvent{Name: fyne.KeyLeft})
@@ -120,6 +124,7 @@ func TestWindow_ModeIsChosen(t *testing.T) {
 
 func TestWindow_FollowsChangesFromElsewhereWithoutEcho(t *testing.T) {
 	w, fake, _ := open(t, idle(), "dark", 1280, 800)
+	w.Open(pageTune)
 	live(t, w)
 	s := idle()
 	s.Config.Batching.Enabled = false
@@ -128,7 +133,7 @@ func TestWindow_FollowsChangesFromElsewhereWithoutEcho(t *testing.T) {
 	s.Config.Batching.MaxBatchWaitMS = 55
 	s.Config.Window.Theme = "dark"
 	fake.watch <- s
-	tune := w.page.tune
+	tune := w.tune.tune
 	fake.eventually(t, "the controls follow", func() bool {
 		return !w.batching.on && tune.modes.chosen == 2 && tune.size.value.value == "200" &&
 			tune.size.slider.Value == tune.size.slider.Max && tune.wait.value.value == "55 ms"
@@ -164,7 +169,7 @@ func TestWindow_SaysWhySomethingWasNotSet(t *testing.T) {
 	fake.fail = errOutOfRange
 	live(t, w)
 	test.Tap(w.batching)
-	shown := func() string { return w.page.strip.body.value }
+	shown := func() string { return w.frame.strip.body.value }
 	fake.eventually(t, "the reason is shown", func() bool { return shown() == errOutOfRange.Error() })
 	fake.mu.Lock()
 	fake.fail = nil
@@ -178,7 +183,7 @@ func TestWindow_UpdatesFromSnapshots(t *testing.T) {
 	s := busy()
 	s.Config.Window.Theme = "dark"
 	w.show(s)
-	if got := w.page.header.sentence.value; got != s.Sentence {
+	if got := w.frame.header.sentence.value; got != s.Sentence {
 		t.Errorf("the sentence is %q", got)
 	}
 	markup := test.RenderToMarkup(fw.Canvas())
@@ -196,7 +201,7 @@ func TestWindow_UpdatesFromSnapshots(t *testing.T) {
 func TestWindow_FillsAndScrolls(t *testing.T) {
 	for _, size := range []fyne.Size{{Width: 900, Height: 600}, {Width: 1280, Height: 800}, {Width: 1920, Height: 1080}, {Width: 2560, Height: 1440}} {
 		w, _, _ := open(t, busy(), "dark", size.Width, size.Height)
-		content, view := w.page.scroll.Content.MinSize().Height, w.page.scroll.Size().Height
+		content, view := w.now.scroll.Content.MinSize().Height, w.now.scroll.Size().Height
 		if size.Height >= 800 && content > view {
 			t.Errorf("%v: the page does not fit, %v in %v", size, content, view)
 		}

@@ -31,6 +31,7 @@ type Config struct {
 	Yield    Yield    `toml:"yield" json:"yield"`
 	Energy   Energy   `toml:"energy" json:"energy"`
 	History  History  `toml:"history" json:"history"`
+	Notify   Notify   `toml:"notify" json:"notify"`
 	Log      Log      `toml:"log" json:"log"`
 	Window   Window   `toml:"window" json:"window"`
 }
@@ -151,7 +152,17 @@ type Energy struct {
 // History is about the SQLite file.
 type History struct {
 	Enabled       bool `toml:"enabled" json:"enabled"`
-	RetentionDays int  `toml:"retention_days" json:"retention_days"`
+	RetentionDays int  `toml:"retention_days" json:"retention_days"` // of requests, batches and decisions
+	RawDays       int  `toml:"raw_days" json:"raw_days"`             // of seconds
+	MinuteDays    int  `toml:"minute_days" json:"minute_days"`
+	MaxMiB        int  `toml:"max_mib" json:"max_mib"` // 0 = no bound
+}
+
+// Notify is about what the desktop is told while the window is closed.
+type Notify struct {
+	Engine  bool `toml:"engine" json:"engine"`
+	Yield   bool `toml:"yield" json:"yield"`
+	History bool `toml:"history" json:"history"`
 }
 
 // Log is about the log file.
@@ -161,7 +172,9 @@ type Log struct {
 
 // Window is about the window and the tray.
 type Window struct {
-	Theme       string `toml:"theme" json:"theme"` // auto, dark, light
+	Theme       string `toml:"theme" json:"theme"`       // auto, dark, light
+	Language    string `toml:"language" json:"language"` // auto, en, …
+	Welcome     bool   `toml:"welcome" json:"welcome"`   // at the next start
 	CloseToTray bool   `toml:"close_to_tray" json:"close_to_tray"`
 }
 
