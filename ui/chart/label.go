@@ -7,8 +7,7 @@ import (
 	"fyne.io/fyne/v2/canvas"
 )
 
-// label is a text that is measured only when it changes: looking up a size in
-// Fyne's cache allocates.
+// label is a text that is measured and drawn again only when it changes.
 type label struct {
 	*canvas.Text
 	size fyne.Size

@@ -254,7 +254,7 @@ func (c *Chart) plot(w, h int) image.Image {
 		data: &c.data, y: c.y,
 		inset: inset * pixels, width: c.style.LineWidth * pixels, grid: max(1, int(pixels)),
 		ground: opaque(c.style.Surface), lines: opaque(c.style.Grid),
-		raised: opaque(c.style.Raised), muted: opaque(c.style.Muted),
+		raised: opaque(c.style.Raised), mark: c.style.Muted,
 	}
 	f.nowX, f.nowY, f.now = c.nowPoint()
 	if c.data.says() {

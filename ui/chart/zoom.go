@@ -22,6 +22,7 @@ const leastDrag = 8
 type zoom struct {
 	selection *canvas.Rectangle
 	state     dragState
+	color     color.Color
 	from, to  float32 // x in the chart
 	quiet     bool    // the focus comes from the mouse, which shows no ring
 }
@@ -44,6 +45,10 @@ func newZoom() *zoom {
 const selectionAlpha = 50
 
 func (z *zoom) paint(s *Style) {
+	if z.color == s.Focus {
+		return
+	}
+	z.color = s.Focus
 	c := opaque(s.Focus)
 	z.selection.FillColor = color.NRGBA{R: c.R, G: c.G, B: c.B, A: selectionAlpha}
 }
