@@ -22,6 +22,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"carpool/app/advice"
 	"carpool/app/config"
 	"carpool/app/control"
 	"carpool/app/fit"
@@ -110,10 +111,12 @@ type App struct {
 	recorder     *recorder
 	live         live
 	steady       *steady
-	feed         feed                      // the tick's alone
-	lookout      lookout                   // the tick's alone
-	fitting      fitting                   // the tick's alone
-	fits         atomic.Pointer[[]fit.Fit] // of the last second; nil = not looked yet
+	feed         feed                            // the tick's alone
+	lookout      lookout                         // the tick's alone
+	adviser      adviser                         // the tick's alone
+	advice       atomic.Pointer[[]advice.Advice] // of the last look; nil = not looked yet
+	fitting      fitting                         // the tick's alone
+	fits         atomic.Pointer[[]fit.Fit]       // of the last second; nil = not looked yet
 
 	settings    sync.Mutex                    // held from verifying a change to its end
 	saved       config.Config                 // without overrides; guarded by settings

@@ -74,6 +74,25 @@ func (l *live) add(s Sample) {
 	l.samples = append(l.samples, s)
 }
 
+// load is how much was going on since then: in how many seconds something ran or
+// waited, and how many did on average over these.
+func (l *live) load(since time.Time) (busy int, running, waiting float64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.samples {
+		if s.At.Before(since) || s.Running+s.Waiting == 0 {
+			continue
+		}
+		busy++
+		running += float64(s.Running)
+		waiting += float64(s.Waiting)
+	}
+	if busy == 0 {
+		return 0, 0, 0
+	}
+	return busy, running / float64(busy), waiting / float64(busy)
+}
+
 // all is a copy, oldest first.
 func (l *live) all() []Sample {
 	l.mu.Lock()

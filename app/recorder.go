@@ -1,6 +1,7 @@
 package app
 
 import (
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,7 +20,10 @@ type recorder struct {
 	store   *storage.Store // nil: the history is off or cannot be opened
 	metrics *metrics.Metrics
 	device  func() string // the setting gpu.device
-	prompts atomic.Uint64 // tokens of prompts whose requests have ended
+
+	// Of requests that have ended, since the start.
+	prompts    atomic.Uint64 // tokens of prompts
+	embeddings atomic.Uint64 // calls for embeddings
 
 	mu     sync.Mutex
 	firsts []firstToken // oldest first
@@ -41,6 +45,9 @@ func (r *recorder) request(rec gateway.Record) {
 		Queued: rec.Queued, FirstToken: rec.FirstToken, Total: rec.Total,
 	})
 	r.prompts.Add(uint64(max(rec.PromptTokens, 0)))
+	if strings.Contains(rec.Route, "embed") {
+		r.embeddings.Add(1)
+	}
 	if rec.FirstToken > 0 {
 		now := time.Now()
 		r.mu.Lock()

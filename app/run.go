@@ -79,7 +79,7 @@ func (a *App) tick(ctx context.Context) {
 			return
 		case now := <-second.C:
 			a.meter.read(now, time.Duration(a.config.Load().GPU.SampleMS)*time.Millisecond, a.sampler.Last())
-			a.live.add(a.keep(now))
+			a.keep(now)
 			a.notice(now)
 			a.regroup()
 			a.refit()
@@ -91,11 +91,13 @@ func (a *App) tick(ctx context.Context) {
 	}
 }
 
-// keep takes the second that ends now and hands it to the history.
-func (a *App) keep(now time.Time) Sample {
+// keep takes the second that ends now for the live charts, the history and advice.
+func (a *App) keep(now time.Time) {
 	s, out, in := a.sample(now)
-	a.feed.second(s, out, in, a.steady.second(now))
-	return s
+	steady := a.steady.second(now)
+	a.live.add(s)
+	a.feed.second(s, out, in, steady)
+	a.advise(now, steady)
 }
 
 // notice has the history tell what happened to the engines and to itself.

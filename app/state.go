@@ -34,6 +34,7 @@ func (a *App) Snapshot() Snapshot {
 		Yield:    a.yielding(),
 		Fits:     a.lastFits(),
 		Energy:   a.meter.state(a.gpu().Reading, c.Energy),
+		Advice:   a.lastAdvice(),
 		History:  a.history(),
 		Live:     a.live.all(),
 		LogFile:  a.options.LogFile,
