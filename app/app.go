@@ -190,10 +190,9 @@ func (a *App) openHistory(ctx context.Context, c config.Config) uint64 {
 		a.storeProblem = "history is off (history.enabled)"
 		return 1
 	}
-	const day = 24 * time.Hour
 	store, err := storage.Open(ctx, storage.Options{
 		Path:      filepath.Join(a.options.StateDir, "history.db"),
-		Retention: storage.Retention{Rows: time.Duration(c.History.RetentionDays) * day},
+		Retention: retention(c.History),
 	})
 	if err != nil {
 		a.storeProblem = "history is off: " + err.Error()

@@ -3,6 +3,9 @@ package app
 import (
 	"testing"
 	"time"
+
+	"carpool/app/config"
+	"carpool/storage"
 )
 
 func TestCounterAddsUpToTheTotal(t *testing.T) {
@@ -36,5 +39,17 @@ func TestFeedHasOneSecondForEachTick(t *testing.T) {
 		if got := f.place(start.Add(tt.tick)); !got.Equal(start.Add(time.Duration(tt.want) * time.Second)) {
 			t.Errorf("the tick at %v went to %v, want second %d", tt.tick, got, tt.want)
 		}
+	}
+}
+
+func TestRetentionFollowsTheSettings(t *testing.T) {
+	c := config.Default().History
+	const day = 24 * time.Hour
+	if got, want := retention(c), (storage.Retention{Rows: 90 * day, Seconds: 7 * day, Minutes: 90 * day, Bytes: 1 << 30}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	c.RetentionDays, c.MaxMiB = 0, 0
+	if got := retention(c); got.Rows != 0 || got.Bytes != 0 {
+		t.Errorf("0 is a bound: %+v", got)
 	}
 }

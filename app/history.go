@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"carpool/app/config"
 	"carpool/storage"
 )
 
@@ -47,6 +48,16 @@ func (a *App) Summary(ctx context.Context, q storage.Query) (storage.Summary, er
 		return storage.Summary{}, err
 	}
 	return a.store.Summary(ctx, q)
+}
+
+// retention is what is kept under c.
+func retention(c config.History) storage.Retention {
+	const (
+		day      = 24 * time.Hour
+		mebibyte = 1 << 20
+	)
+	return storage.Retention{Rows: time.Duration(c.RetentionDays) * day, Seconds: time.Duration(c.RawDays) * day,
+		Minutes: time.Duration(c.MinuteDays) * day, Bytes: int64(c.MaxMiB) * mebibyte}
 }
 
 // settle lets the writer catch up. A store that cannot write now can still be

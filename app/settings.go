@@ -75,6 +75,9 @@ func (a *App) commit() {
 	a.scheduler.Configure(rules)
 	a.tuner.Configure(c)
 	a.gateway.Configure(gatewayLimits(c))
+	if a.store != nil {
+		a.store.SetRetention(retention(c.History))
+	}
 	if change := batchingChange(was, c.Batching); change != "" {
 		a.log.Info("batching", "change", change)
 		a.recorder.event(Event{At: time.Now(), Kind: EventBatching, Reason: change})
