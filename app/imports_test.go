@@ -18,8 +18,10 @@ import (
 var mayImport = map[string][]string{
 	".":                     {"app/cli", "ui/desktop"},
 	"app/cli":               {"app", "app/bench", "app/bench/gpu", "app/config", "app/control", "app/energy", "app/fit", "backends/launch", "storage"},
-	"app":                   {"app/config", "app/control", "app/energy", "app/fit", "app/gateway", "app/gpus", "app/metrics", "app/process", "app/tuner", "app/yield", "batching", "gpu", "backends", "backends/launch", "storage"},
-	"app/control":           {"app/config", "app/fit", "backends/launch", "storage"},
+	"app":                   {"app/advice", "app/config", "app/connect", "app/control", "app/energy", "app/fit", "app/gateway", "app/gpus", "app/metrics", "app/process", "app/tuner", "app/yield", "batching", "gpu", "backends", "backends/launch", "storage"},
+	"app/advice":            {},
+	"app/connect":           {},
+	"app/control":           {"app/config", "app/connect", "app/fit", "backends/launch", "storage"},
 	"app/gateway":           {"app/gateway/translate", "batching", "backends"},
 	"app/gateway/translate": {},
 	"app/energy":            {},
@@ -48,6 +50,8 @@ var mayImport = map[string][]string{
 // reasons say why a folder is kept apart, for whoever meets the failure.
 var reasons = map[string]string{
 	"app/cli":               "the command line knows the surface of app, not its parts; of energy only its arithmetic",
+	"app/advice":            "a leaf: figures come in as plain values",
+	"app/connect":           "a leaf: an address comes in as a plain value",
 	"app/control":           "app starts it, so it cannot know app",
 	"app/gateway":           "HTTP must live without window, GPU and history",
 	"app/gateway/translate": "pure: bytes of one dialect in, bytes of another out",

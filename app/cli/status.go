@@ -72,6 +72,7 @@ func statusText(s app.Snapshot) string {
 		b.WriteString("\n" + table(rows))
 	}
 	b.WriteString(table(hintRows(s)))
+	b.WriteString(adviceText(s.Advice))
 	if rows := reloadRows(s); len(rows) > 1 {
 		b.WriteString("\n" + table(rows))
 	}
@@ -252,6 +253,23 @@ func hintRows(s app.Snapshot) (rows [][]string) {
 		rows = append(rows, []string{hint})
 	}
 	return rows
+}
+
+// adviceText is what would make better use of the GPU, and the command that does it,
+// but for what hintRows tell.
+func adviceText(all []app.Advice) string {
+	var b strings.Builder
+	for _, a := range all {
+		if a.Kind == "slots" || a.Kind == "reload" {
+			continue
+		}
+		b.WriteString("Advice: " + a.Title + ". " + a.Text)
+		if a.Key != "" {
+			b.WriteString(" To do so: carpool set " + a.Key + "=" + a.Value)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
 }
 
 // reloadRows tell the last models that an engine loaded again, and why.

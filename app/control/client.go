@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"carpool/app/connect"
 	"carpool/app/fit"
 	"carpool/backends/launch"
 	"carpool/storage"
@@ -96,6 +97,12 @@ func (c *Client) EnergyUse(ctx context.Context, q storage.Query) (rows []storage
 func (c *Client) Summary(ctx context.Context, q storage.Query) (s storage.Summary, err error) {
 	err = c.call(ctx, http.MethodGet, "/summary?"+encode(q), nil, &s)
 	return s, err
+}
+
+// ConnectGuides are how the usual apps are pointed at it.
+func (c *Client) ConnectGuides(ctx context.Context) (all []connect.Guide, err error) {
+	err = c.call(ctx, http.MethodGet, "/connect", nil, &all)
+	return all, err
 }
 
 // StartEngine starts an engine and returns its state when it serves, or after

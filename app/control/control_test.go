@@ -17,6 +17,7 @@ import (
 	"github.com/adrg/xdg"
 	"go.uber.org/goleak"
 
+	"carpool/app/connect"
 	"carpool/app/fit"
 	"carpool/backends/launch"
 	"carpool/storage"
@@ -100,6 +101,19 @@ func (f *fake) Summary(context.Context, storage.Query) (storage.Summary, error) 
 	return storage.Summary{Requests: 7, Outcomes: map[string]int64{"ok": 7}}, nil
 }
 
+func (f *fake) Points(_ context.Context, q storage.Query, most int) (storage.Points, error) {
+	f.query = q
+	return storage.Points{Step: time.Duration(most) * time.Second, Points: []storage.Point{{Seconds: 1, MostRunning: 3}}}, nil
+}
+func (f *fake) AppUse(_ context.Context, q storage.Query) ([]storage.AppUse, error) {
+	f.query = q
+	return []storage.AppUse{{App: "Zed", Run: time.Second}}, nil
+}
+func (f *fake) HistorySize(context.Context) (storage.Size, error) { return storage.Size{Bytes: 5}, nil }
+func (f *fake) WipeHistory(context.Context) error                 { f.note("wipe"); return nil }
+func (f *fake) CompactHistory(context.Context) (int64, error)     { f.note("compact"); return 7, nil }
+func (f *fake) ConnectGuides() []connect.Guide                    { return []connect.Guide{{App: "Zed"}} }
+
 // serve runs a control socket until the test ends or stop is called.
 func serve(t *testing.T, dir string, s Surface[state]) (c *Client, stop func()) {
 	t.Helper()
@@ -178,6 +192,32 @@ func TestControl(t *testing.T) {
 		}
 		if s, err := c.Summary(ctx, q); err != nil || s.Requests != 7 || s.Outcomes["ok"] != 7 {
 			t.Errorf("got %+v, %v", s, err)
+		}
+	})
+	t.Run("ReadsAddsUpAndMendsTheHistory", func(t *testing.T) {
+		q := storage.Query{Since: time.Now().Add(-time.Hour)}
+		if p, err := c.Points(ctx, q, 60); err != nil || p.Step != time.Minute || len(p.Points) != 1 || p.Points[0].MostRunning != 3 || !f.query.Since.Equal(q.Since) {
+			t.Errorf("got %+v, %v", p, err)
+		}
+		if _, err := c.Points(ctx, q, 0); err == nil || err.Error() != `most: "0" is not a number from 1` {
+			t.Errorf("got %v", err)
+		}
+		if rows, err := c.AppUse(ctx, q); err != nil || len(rows) != 1 || rows[0].App != "Zed" || rows[0].Run != time.Second {
+			t.Errorf("got %+v, %v", rows, err)
+		}
+		if s, err := c.HistorySize(ctx); err != nil || s.Bytes != 5 {
+			t.Errorf("got %+v, %v", s, err)
+		}
+		if err := c.WipeHistory(ctx); err != nil || !slices.Contains(f.asked, "wipe") {
+			t.Errorf("asked %v, %v", f.asked, err)
+		}
+		if freed, err := c.CompactHistory(ctx); err != nil || freed != 7 {
+			t.Errorf("freed %d, %v", freed, err)
+		}
+	})
+	t.Run("TellsHowAppsConnect", func(t *testing.T) {
+		if all, err := c.ConnectGuides(ctx); err != nil || len(all) != 1 || all[0].App != "Zed" {
+			t.Errorf("got %+v, %v", all, err)
 		}
 	})
 	t.Run("StartsStopsAndChecksEngines", func(t *testing.T) {

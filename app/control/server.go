@@ -1,8 +1,9 @@
 // Package control lets the command line steer a running Carpool: HTTP over a
 // Unix socket in the state folder, for the user who started it and nobody else.
 //
-// Routes: GET /snapshot, POST /set, GET /requests, /batches, /decisions, /energy
-// and /summary, POST /engines/start and /engines/stop, GET /engines/log,
+// Routes: GET /snapshot, POST /set, GET /requests, /batches, /decisions, /energy,
+// /summary, /points and /apps, GET /history/size, POST /history/wipe and
+// /history/compact, GET /connect, POST /engines/start and /engines/stop, GET /engines/log,
 // /engines/check and /engines/memory, POST /yield and /resume, POST /show, POST
 // /quit. Errors are {"error": "…"}.
 package control
@@ -19,6 +20,7 @@ import (
 	"strconv"
 	"time"
 
+	"carpool/app/connect"
 	"carpool/app/fit"
 	"carpool/backends/launch"
 	"carpool/storage"
@@ -34,6 +36,8 @@ type Surface[S any] interface {
 	Decisions(ctx context.Context, q storage.Query) ([]storage.Decision, error)
 	EnergyUse(ctx context.Context, q storage.Query) ([]storage.EnergyUse, error)
 	Summary(ctx context.Context, q storage.Query) (storage.Summary, error)
+	History
+	ConnectGuides() []connect.Guide
 	StartEngine(ctx context.Context, w launch.Wanted) (launch.State, error)
 	StopEngine(ctx context.Context, name string) error
 	EngineLog(name string) ([]string, error)
@@ -163,6 +167,8 @@ func handler[S any](s Surface[S]) http.Handler {
 		}
 		answer(w, struct{}{}, nil)
 	})
+	handleHistory(mux, s)
+	mux.HandleFunc("GET /connect", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.ConnectGuides(), nil) })
 	handleEngines(mux, s)
 	mux.HandleFunc("POST /yield", func(w http.ResponseWriter, r *http.Request) {
 		var o YieldOrder
