@@ -22,7 +22,8 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// binary is the program under test: CARPOOL_BINARY, or built once.
+// binary is the program under test: CARPOOL_BINARY, or built once. It is built with
+// the tag places, so that tests find what they click on.
 var binary string
 
 func TestMain(m *testing.M) {
@@ -41,7 +42,7 @@ func TestMain(m *testing.M) {
 		}
 		defer func() { _ = os.RemoveAll(dir) }()
 		binary = filepath.Join(dir, "carpool")
-		if out, err := exec.Command("go", "build", "-o", binary, "carpool").CombinedOutput(); err != nil {
+		if out, err := exec.Command("go", "build", "-tags", "places", "-o", binary, "carpool").CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "build carpool: %v\n%s", err, out)
 			return 1
 		}
@@ -84,7 +85,7 @@ func newSession(t *testing.T) *session {
 		"XDG_STATE_HOME=" + filepath.Join(home, "state"), "XDG_DATA_HOME=" + filepath.Join(home, "data"),
 		"LIBGL_ALWAYS_SOFTWARE=1", "NO_AT_BRIDGE=1",
 	}}
-	display := s.firstLine("Xvfb", "-displayfd", "1", "-screen", "0", "1600x1000x24", "-nolisten", "tcp")
+	display := s.firstLine("Xvfb", "-displayfd", "1", "-screen", "0", "2720x1720x24", "-nolisten", "tcp")
 	s.env = append(s.env, "DISPLAY=:"+display)
 	address := s.firstLine("dbus-daemon", "--session", "--nofork", "--print-address")
 	s.env = append(s.env, "DBUS_SESSION_BUS_ADDRESS="+address)
@@ -187,6 +188,7 @@ type carpool struct {
 	*session
 	cmd    *exec.Cmd
 	state  string
+	places string // the file with what the window shows
 	output *safeBuffer
 	ended  chan error
 }
@@ -197,6 +199,8 @@ func (s *session) open(engine string) *carpool {
 	state := filepath.Join(s.t.TempDir(), "state")
 	c := &carpool{session: s, state: state, output: &safeBuffer{}, ended: make(chan error, 1)}
 	c.cmd = s.command(binary, c.args("--listen", "127.0.0.1:0", "--engine", engine)...)
+	c.places = filepath.Join(s.t.TempDir(), "places.json")
+	c.cmd.Env = append(slices.Clone(s.env), "CARPOOL_PLACES="+c.places)
 	c.cmd.Stdout, c.cmd.Stderr = c.output, c.output
 	if err := c.cmd.Start(); err != nil {
 		s.t.Fatal(err)

@@ -1,0 +1,7 @@
+//go:build !places && !headless
+
+package desktop
+
+import "fyne.io/fyne/v2"
+
+func tellPlaces(fyne.Window) (stop func()) { return func() {} }
