@@ -1,4 +1,4 @@
-//go:build places && !headless
+//go:build places && linux && !headless
 
 package desktop
 

@@ -3,7 +3,6 @@
 package desktop_test
 
 import (
-	"context"
 	"fmt"
 	"image"
 	_ "image/png"
@@ -11,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -144,7 +142,7 @@ func (w *window) picture(file string) {
 }
 
 // colors counts the colours of a picture, to know a drawn window from a blank one.
-func colors(t *testing.T, file string) int {
+func colors(t testing.TB, file string) int {
 	t.Helper()
 	f, err := os.Open(file)
 	if err != nil {
