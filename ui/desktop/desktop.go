@@ -66,8 +66,11 @@ func Run(ctx context.Context, a *app.App) error {
 	following.Go(func() { view.Run(ctx, shows...) })
 	stop := context.AfterFunc(ctx, func() { fyne.Do(f.Quit) })
 
+	stopTelling, stopProfile := tellPlaces(w), profileOn()
 	w.Show()
 	f.Run()
+	stopTelling()
+	stopProfile()
 
 	// Here and not in Fyne's OnStopped, which is lost at times.
 	stop()
