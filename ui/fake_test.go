@@ -201,6 +201,7 @@ var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 func idle() app.Snapshot {
 	c := config.Default()
 	c.Batching.Mode = "fixed"
+	c.Window.Welcome, c.Window.ExplainOff = false, false // they would stand before what a test looks at
 	return app.Snapshot{
 		At: now, Started: now.Add(-42 * time.Minute), Version: "0.1.0",
 		Sentence: "Ready, nothing is running", Basis: "Ollama 0.17.4 · fixed at 8 · 127.0.0.1:11435",
@@ -357,6 +358,8 @@ func open(t *testing.T, s app.Snapshot, theme string, width, height float32) (*W
 	test.NewTempApp(t)
 	fake := newFake(s)
 	s.Config.Window.Theme = theme
+	t.Cleanup(func() { Speak("en") })
+	Speak(s.Config.Window.Language)
 	fyne.CurrentApp().Settings().SetTheme(NewTheme(theme))
 	w := New(fake)
 	w.do = func(f func()) { fake.queue <- f }
