@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/widget"
@@ -50,11 +51,11 @@ func (h *historyCare) measure() {
 }
 
 func sizeInWords(s app.HistorySize) string {
-	says := tr("%s on disk: %s requests and %s seconds", humanize.IBytes(uint64(s.Bytes)), humanize.Comma(s.Requests), humanize.Comma(s.Samples))
 	if s.Oldest.IsZero() {
-		return says + "."
+		return tr("%s on disk, and nothing in it yet.", humanize.IBytes(uint64(s.Bytes)))
 	}
-	return says + " " + tr("since %s.", s.Oldest.Local().Format("2006-01-02"))
+	return tr("%s on disk: %s requests and %s seconds since %s.", humanize.IBytes(uint64(s.Bytes)), humanize.Comma(s.Requests),
+		humanize.Comma(s.Samples), s.Oldest.Local().Format(time.DateOnly))
 }
 
 func (h *historyCare) doCompact() {

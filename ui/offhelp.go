@@ -50,8 +50,8 @@ func (w *Window) explainOff() {
 // MinSize implements fyne.Layout.
 func (h *offHelp) MinSize([]fyne.CanvasObject) fyne.Size {
 	inside := float32(offHelpWidth - 2*gap)
-	return fyne.NewSize(offHelpWidth, 5*gap+lineHeight(textHeading)+gapSmall+h.serial.heightFor(inside)+h.straight.heightFor(inside)+
-		h.ways.MinSize().Height+buttonHeight-gap)
+	return fyne.NewSize(offHelpWidth, 4*gap+lineHeight(textHeading)+2*gapSmall+h.serial.heightFor(inside)+h.straight.heightFor(inside)+
+		h.ways.MinSize().Height+buttonHeight)
 }
 
 // Layout implements fyne.Layout.

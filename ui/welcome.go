@@ -24,7 +24,7 @@ type welcome struct {
 	says  *text
 
 	found, detail  *text
-	offer          *button // "" = nothing to offer
+	offer          *button // hidden where there is nothing to offer
 	offered        func()
 	address        *text
 	ollama, openAI *command
@@ -91,8 +91,11 @@ func (g *welcome) show(s app.Snapshot) {
 	}
 	if g.offer.label.value != label {
 		g.offer.set(label, false)
-		g.offer.Hidden = label == ""
 		g.place()
+	}
+	if hidden := label == ""; g.offer.Hidden != hidden {
+		g.offer.Hidden = hidden
+		g.offer.Refresh()
 	}
 	g.settle(time.Now())
 }
@@ -109,7 +112,7 @@ func foundWords(s app.Snapshot) (found, detail string) {
 	}
 	switch {
 	case len(names) > 0:
-		return tr("Found: %s", strings.Join(names, ", ")), trn(models, "It has %d model. Nothing needs to be set up.", "They have %d models. Nothing needs to be set up.")
+		return tr("Found: %s", strings.Join(names, ", ")), trn(models, "%d model is there. Nothing needs to be set up.", "%d models are there. Nothing needs to be set up.")
 	case comingUp(s) != "":
 		return tr("%s is starting", comingUp(s)), tr("It takes requests in a moment.")
 	case s.Simulated:

@@ -104,6 +104,9 @@ func newAside(value string) *text {
 	return t
 }
 
+// OpenBenchmark turns to the page of that name.
+func (w *Window) OpenBenchmark() { w.Open(pageBenchmark) }
+
 // Content is what a window shows.
 func (w *Window) Content() fyne.CanvasObject { return w.whole }
 
@@ -179,7 +182,7 @@ func (w *Window) told(key string, err error) {
 	}
 	switch {
 	case err != nil:
-		w.failed = failure{lead: "Not set.", text: err.Error(), key: key}
+		w.failed = failure{lead: tr("Not set."), text: err.Error(), key: key}
 	case key == w.failed.key:
 		w.failed = failure{}
 	}
