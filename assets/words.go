@@ -33,8 +33,8 @@ func Translation(language string) []byte {
 	return b
 }
 
-// Chinese and ChineseBold have the 3,755 most used Chinese characters, for machines
-// without a font of them. subset.sh makes them.
+// Chinese and ChineseBold have the 3,755 most used Chinese characters and those of
+// the translation, for machines without a font of them. subset.sh makes them.
 var (
 	//go:embed fonts/NotoSansSC-Regular.otf
 	Chinese []byte

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"carpool/app"
 	"carpool/app/config"
+	"carpool/assets"
 )
 
 // searched opens the page at a search.
@@ -290,4 +292,48 @@ func settled() app.Snapshot {
 	s.ConfigAt, s.LogFile = "/home/ada/.config/carpool/carpool.toml", "/home/ada/.local/state/carpool/carpool.log"
 	s.History.Path = "/home/ada/.local/state/carpool/history.db"
 	return s
+}
+
+func TestSettings_LooksInEachLanguage(t *testing.T) {
+	t.Cleanup(func() { Speak("en") })
+	for i, language := range assets.Languages() {
+		for _, tt := range []struct {
+			theme         string
+			width, height float32
+			group         int
+		}{{"dark", 1280, 800, 4}, {"light", 900, 600, i}} {
+			name := fmt.Sprintf("settings-%s-%s-%.0fx%.0f.png", language, tt.theme, tt.width, tt.height)
+			t.Run(name, func(t *testing.T) {
+				s := settled()
+				s.Config.Window.Language = language
+				w, _, fw := open(t, s, tt.theme, tt.width, tt.height)
+				w.Open(pageSettings)
+				w.settings.groups.choose(tt.group)
+				test.AssertImageMatches(t, name, fw.Canvas().Capture())
+			})
+		}
+	}
+}
+
+func TestSettings_LanguageIsSwitchedAtOnce(t *testing.T) {
+	w, fake, fw := open(t, settled(), "dark", 1280, 800)
+	live(t, w)
+	w.Open(pageSettings)
+	w.settings.groups.choose(0)
+	w.settings.row(t, "window.language").many.SetSelected("Deutsch")
+	fake.wants(t, "window.language=de")
+	fake.watch <- fake.now()
+	fake.eventually(t, "the window speaks German", func() bool { return w.frame.header.sentence.value == "Optionen" })
+	if w.frame.open != pageSettings || w.settings.row(t, "window.language").many.Selected != "Deutsch" {
+		t.Errorf("page %q is open", w.frame.open)
+	}
+	if markup := test.RenderToMarkup(fw.Canvas()); !strings.Contains(markup, "Einstellungsdatei") && !strings.Contains(markup, "Sprache des Fensters") {
+		t.Error("the page is not German")
+	}
+	test.Tap(w.batching)
+	fake.wants(t, "batching.enabled=false") // the new toggle is alive
+	w.settings.search.SetText("Speicher")
+	if len(w.settings.shown) == 0 {
+		t.Error("a search in German finds nothing")
+	}
 }

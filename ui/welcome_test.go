@@ -126,6 +126,7 @@ func TestWelcome_Looks(t *testing.T) {
 			s := first(tt.scene)
 			s.Config.Window.Welcome = !tt.off
 			w, _, fw := open(t, s, tt.theme, tt.width, tt.height)
+			w.Open(pageSettings)
 			if tt.off {
 				test.Tap(w.batching)
 			}
