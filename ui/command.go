@@ -19,7 +19,7 @@ type command struct {
 
 func newCommand(value string, copied func(*command)) *command {
 	c := &command{value: value}
-	c.copy = newLink("Copy", func() { copied(c) })
+	c.copy = newLink(tr("Copy"), func() { copied(c) })
 	c.ExtendBaseWidget(c)
 	return c
 }

@@ -56,7 +56,7 @@ func openGuide(c fyne.Canvas, check app.EngineCheck, closed func()) *guide {
 		hide()
 		closed()
 	}
-	g.close = newButton("Close", shut)
+	g.close = newButton(tr("Close"), shut)
 	g.scroll = container.NewVScroll(nil)
 	objects := []fyne.CanvasObject{g.title, g.says}
 	if g.ways != nil {
@@ -80,14 +80,14 @@ func (g *guide) copy(c *command) {
 	fyne.CurrentApp().Clipboard().SetContent(c.value)
 	g.settle(time.Now().Add(copied))
 	g.copied, g.copiedAt = c, time.Now()
-	c.copy.set("Copied", false)
+	c.copy.set(tr("Copied"), false)
 	c.Refresh()
 }
 
 // settle ends what is said of a copy after a while.
 func (g *guide) settle(now time.Time) {
 	if g.copied != nil && now.Sub(g.copiedAt) >= copied {
-		g.copied.copy.set("Copy", false)
+		g.copied.copy.set(tr("Copy"), false)
 		g.copied.Refresh()
 		g.copied = nil
 	}
