@@ -52,14 +52,6 @@ type (
 // Settings lists every setting, in the order of the file.
 func (a *App) Settings() []Setting { return config.Settings() }
 
-// CancelRequest ends a request that waits or runs: its client gets an error that
-// says so. It fails if there is none of that ticket any more.
-func (a *App) CancelRequest(ticket uint64) error { return errors.ErrUnsupported }
-
-// MoveToFront makes a waiting request the next of its engine. It fails if there is
-// none of that ticket any more.
-func (a *App) MoveToFront(ticket uint64) error { return errors.ErrUnsupported }
-
 // StartTrial begins a benchmark; Snapshot.Trial tells how it goes. It fails if one
 // runs, or the engine cannot be measured.
 func (a *App) StartTrial(ctx context.Context, w TrialWanted) error { return errors.ErrUnsupported }

@@ -120,6 +120,19 @@ func (f *fake) CheckEngines() []launch.Check {
 	}
 }
 
+func (f *fake) CancelRequest(ticket uint64) error {
+	if ticket == 99 {
+		return batching.ErrGone
+	}
+	f.note(fmt.Sprint("cancel ", ticket))
+	return nil
+}
+
+func (f *fake) MoveToFront(ticket uint64) error {
+	f.note(fmt.Sprint("front ", ticket))
+	return nil
+}
+
 func (f *fake) Yield(_ context.Context, o control.YieldOrder) error {
 	f.note(fmt.Sprintf("yield %v %v", o.For, o.Stop))
 	f.snapshot.Sentence = "GPU given away until 13:00, 1 still running, 3 waiting"
@@ -205,10 +218,10 @@ func busy() app.Snapshot {
 		Config: config.Default(), Limits: batching.Limits{Reason: "fixed at 8"},
 		Queues: []batching.QueueState{{
 			Key: batching.Key{Engine: "ollama", Model: "tiny"}, Limit: 8, Depth: 3,
-			Running: []batching.Running{{ID: "a", App: "chat\x1b[2J", Batch: 7, Queued: moment0.Add(-3 * time.Second),
+			Running: []batching.Running{{Ticket: 40, ID: "a", App: "chat\x1b[2J", Batch: 7, Queued: moment0.Add(-3 * time.Second),
 				Released: moment0.Add(-2 * time.Second), FirstToken: moment0.Add(-time.Second), Tokens: 12, MaxTokens: 100}},
-			Waiting: []batching.Waiting{{ID: "b", App: "editor", Queued: moment0.Add(-40 * time.Millisecond), Position: 1, Expected: 2500 * time.Millisecond, Why: "8 are running"},
-				{ID: "c", App: "bot", Priority: batching.Background, Queued: moment0.Add(-time.Second), Why: "after 1 other"}},
+			Waiting: []batching.Waiting{{Ticket: 41, ID: "b", App: "editor", Queued: moment0.Add(-40 * time.Millisecond), Position: 1, Expected: 2500 * time.Millisecond, Why: "8 are running"},
+				{Ticket: 42, ID: "c", App: "bot", Priority: batching.Background, Queued: moment0.Add(-time.Second), Why: "after 1 other"}},
 		}},
 		Tuning: []tuner.State{
 			{Key: batching.Key{Engine: "ollama", Model: "tiny"}, Limit: 1, Slots: 1, SlotsBy: "engine wait", TokenBudget: 16384,

@@ -290,7 +290,7 @@ func numberOr(n int, zero string) string {
 }
 
 func runningRows(s app.Snapshot) [][]string {
-	rows := [][]string{{"RUNNING", "APP", "PRIORITY", "BATCH", "FOR", "FIRST TOKEN", "TOKENS"}}
+	rows := [][]string{{"RUNNING", "TICKET", "APP", "PRIORITY", "BATCH", "FOR", "FIRST TOKEN", "TOKENS"}}
 	for _, q := range s.Queues {
 		for _, r := range q.Running {
 			first := "-"
@@ -304,7 +304,7 @@ func runningRows(s app.Snapshot) [][]string {
 			if r.Leaving {
 				tokens += ", canceled"
 			}
-			rows = append(rows, []string{q.Model, r.App, r.Priority.String(), strconv.FormatUint(r.Batch, 10),
+			rows = append(rows, []string{q.Model, strconv.FormatUint(r.Ticket, 10), r.App, r.Priority.String(), strconv.FormatUint(r.Batch, 10),
 				span(s.At.Sub(r.Released)), first, tokens})
 		}
 	}
@@ -312,14 +312,14 @@ func runningRows(s app.Snapshot) [][]string {
 }
 
 func waitingRows(s app.Snapshot) [][]string {
-	rows := [][]string{{"WAITING", "APP", "PRIORITY", "POSITION", "FOR", "EXPECTED", "WHY"}}
+	rows := [][]string{{"WAITING", "TICKET", "APP", "PRIORITY", "POSITION", "FOR", "EXPECTED", "WHY"}}
 	for _, q := range s.Queues {
 		for _, w := range q.Waiting {
 			expected := "-"
 			if w.Expected > 0 {
 				expected = "in " + span(w.Expected)
 			}
-			rows = append(rows, []string{q.Model, w.App, w.Priority.String(), numberOr(w.Position, "-"),
+			rows = append(rows, []string{q.Model, strconv.FormatUint(w.Ticket, 10), w.App, w.Priority.String(), numberOr(w.Position, "-"),
 				span(s.At.Sub(w.Queued)), expected, w.Why})
 		}
 	}

@@ -139,6 +139,16 @@ func (c *Client) Resume(ctx context.Context) error {
 	return c.call(ctx, http.MethodPost, "/resume", nil, nil)
 }
 
+// CancelRequest ends a request that waits or runs, by its ticket in the snapshot.
+func (c *Client) CancelRequest(ctx context.Context, ticket uint64) error {
+	return c.call(ctx, http.MethodPost, "/requests/cancel", ticketRequest{ticket}, nil)
+}
+
+// MoveToFront makes a waiting request the next of its engine.
+func (c *Client) MoveToFront(ctx context.Context, ticket uint64) error {
+	return c.call(ctx, http.MethodPost, "/requests/front", ticketRequest{ticket}, nil)
+}
+
 // EngineMemory says what models would take of the GPU, and whether that fits.
 func (c *Client) EngineMemory(ctx context.Context, q fit.Question) (all []fit.Table, err error) {
 	v := url.Values{"engine": {q.Engine}, "model": {q.Model}}

@@ -20,6 +20,7 @@ import (
 	"carpool/app/connect"
 	"carpool/app/fit"
 	"carpool/backends/launch"
+	"carpool/batching"
 	"carpool/storage"
 )
 
@@ -43,6 +44,19 @@ func (f *fake) note(what string) {
 }
 
 func (f *fake) Snapshot() state { return state{"3 running"} }
+func (f *fake) CancelRequest(ticket uint64) error {
+	if ticket == 99 {
+		return batching.ErrGone
+	}
+	f.note(fmt.Sprint("cancel ", ticket))
+	return nil
+}
+
+func (f *fake) MoveToFront(ticket uint64) error {
+	f.note(fmt.Sprint("front ", ticket))
+	return nil
+}
+
 func (f *fake) Yield(_ context.Context, o YieldOrder) error {
 	if o.For < 0 {
 		return errors.New("the GPU can be given away for 1s to 24h, not for -1s")
@@ -257,6 +271,19 @@ func TestControl(t *testing.T) {
 			t.Errorf("asked %v", f.asked)
 		}
 		if err := c.Yield(ctx, YieldOrder{For: -time.Second}); err == nil || !strings.Contains(err.Error(), "not for -1s") {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("CancelsAndMovesRequests", func(t *testing.T) {
+		for _, err := range []error{c.CancelRequest(ctx, 1<<60), c.MoveToFront(ctx, 2)} {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		if want := []string{"cancel 1152921504606846976", "front 2"}; !slices.Equal(f.asked[len(f.asked)-2:], want) {
+			t.Errorf("asked %v", f.asked)
+		}
+		if err := c.CancelRequest(ctx, 99); err == nil || err.Error() != batching.ErrGone.Error() {
 			t.Errorf("got %v", err)
 		}
 	})
