@@ -108,7 +108,7 @@ func curve(in ink) chart.Data {
 func events(in ink) chart.Data {
 	from, to := noon, noon.Add(2*time.Hour)
 	d := chart.Data{Measure: chart.Seconds, Title: "Time to first token", XMin: chart.Unix(from), XMax: chart.Unix(to), XTicks: chart.TimeTicks(from, to, 400),
-		FormatX: chart.FormatTime,
+		FormatX: func(x float64) string { return time.Unix(int64(x), 0).UTC().Format("Mon 2 Jan, 15:04:05") },
 		Marks: []chart.Mark{{X: chart.Unix(from) + 25*minute, Label: "limit 4 → 6"}, {X: chart.Unix(from) + 80*minute, Label: "engine lost", Color: in.vermilion},
 			{X: chart.Unix(from) + 81*minute, Label: "engine back"}},
 		Shade: []chart.Span{{From: chart.Unix(from) + 80*minute, To: chart.Unix(from) + 110*minute, Label: "off"}}}

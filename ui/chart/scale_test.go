@@ -28,7 +28,7 @@ func TestNiceScale(t *testing.T) {
 		{24 << 30, Bytes, false, "0 | 8 GiB | 16 GiB | 24 GiB"},
 		{1.3 * (1 << 30), Bytes, false, "0 | 512 MiB | 1 GiB | 1.5 GiB"},
 		{900 << 20, Bytes, false, "0 | 256 MiB | 512 MiB | 768 MiB | 1 GiB"},
-		{0, Bytes, false, "0 | 0.25 B | 0.5 B | 0.75 B | 1 B"},
+		{0, Bytes, false, "0 | 1 B"},
 		{1.3, Seconds, false, "0 | 0.5 s | 1.0 s | 1.5 s"},
 		{0.9, Seconds, false, "0 | 0.5 s | 1.0 s"},
 		{0.042, Seconds, false, "0 | 20 ms | 40 ms | 60 ms"},
