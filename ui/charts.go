@@ -34,7 +34,7 @@ func newCharts() *charts {
 func chartStyle() chart.Style {
 	return chart.Style{
 		Text: theme.Color(colorText), Muted: theme.Color(colorMuted), Grid: theme.Color(colorLine),
-		Surface: theme.Color(colorSurface), Raised: theme.Color(colorRaised),
+		Surface: theme.Color(colorSurface), Raised: theme.Color(colorRaised), Focus: theme.Color(colorAccent),
 		TextSize: textBody, SmallSize: textAxis, LineWidth: chartLine, Corner: cornerButton, Gap: gap,
 	}
 }

@@ -21,9 +21,9 @@ func rgb(v uint32) color.Color {
 }
 
 func style(dark bool) chart.Style {
-	s := chart.Style{Text: rgb(0x1A1D23), Muted: rgb(0x5C6575), Grid: rgb(0xD9DDE4), Surface: rgb(0xFFFFFF), Raised: rgb(0xECEEF2)}
+	s := chart.Style{Text: rgb(0x1A1D23), Muted: rgb(0x5C6575), Grid: rgb(0xD9DDE4), Surface: rgb(0xFFFFFF), Raised: rgb(0xECEEF2), Focus: rgb(0x0B8F5E)}
 	if dark {
-		s = chart.Style{Text: rgb(0xE7EAF0), Muted: rgb(0x9AA3B4), Grid: rgb(0x2F3540), Surface: rgb(0x1B1E24), Raised: rgb(0x242932)}
+		s = chart.Style{Text: rgb(0xE7EAF0), Muted: rgb(0x9AA3B4), Grid: rgb(0x2F3540), Surface: rgb(0x1B1E24), Raised: rgb(0x242932), Focus: rgb(0x3DDC97)}
 	}
 	s.TextSize, s.SmallSize, s.LineWidth, s.Corner, s.Gap = 14, 11, 1.75, 6, 14
 	return s

@@ -1,185 +1,280 @@
 package chart
 
 import (
+	"image/color"
 	"math"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/driver/desktop"
 )
+
+var _ desktop.Hoverable = (*Chart)(nil)
+
+// MouseIn implements desktop.Hoverable.
+func (c *Chart) MouseIn(e *desktop.MouseEvent) { c.MouseMoved(e) }
+
+// MouseMoved implements desktop.Hoverable.
+func (c *Chart) MouseMoved(e *desktop.MouseEvent) { c.cross.follow(c, e.Position) }
+
+// MouseOut implements desktop.Hoverable.
+func (c *Chart) MouseOut() { c.cross.leave(c) }
 
 // crosshair shows the values of the point nearest to the pointer. Moving it
 // moves a few objects; the lines are not drawn again.
 type crosshair struct {
-	rule  *canvas.Line
+	rule  *canvas.Rectangle
 	box   *canvas.Rectangle
-	title *canvas.Text
-	rows  []*crossRow
+	title *label
+	rows  []*crossRow // of the series, then of the marks
 
-	pointer fyne.Position
-	inside  bool
+	by      holder
+	pointer fyne.Position // while by is pointer
+	x       float64       // of the axis, while by is another
 }
 
-// crossRow is one series in the box.
+// holder is what keeps a cross-hair shown.
+type holder int
+
+const (
+	nobody  holder = iota
+	pointer        // over this chart
+	keys           // of this chart
+	others         // of the group
+)
+
+// crossRow is one series in the box, or a mark.
 type crossRow struct {
 	dot         *canvas.Circle // on the line
 	mark        *canvas.Rectangle
-	name, value *canvas.Text
-}
-
-func newCrosshair() *crosshair {
-	x := &crosshair{rule: canvas.NewLine(nil), box: canvas.NewRectangle(nil), title: canvas.NewText("", nil)}
-	x.hide()
-	return x
-}
-
-func (x *crosshair) objects() []fyne.CanvasObject {
-	all := []fyne.CanvasObject{x.rule}
-	for _, r := range x.rows {
-		all = append(all, r.dot)
-	}
-	all = append(all, x.box, x.title)
-	for _, r := range x.rows {
-		all = append(all, r.mark, r.name, r.value)
-	}
-	return all
-}
-
-func (x *crosshair) follow(c *Chart, p fyne.Position) {
-	x.pointer, x.inside = p, true
-	x.place(c)
-	canvas.Refresh(c)
-}
-
-func (x *crosshair) leave() {
-	x.inside = false
-	x.hide()
-}
-
-func (x *crosshair) hide() {
-	for _, o := range x.objects() {
-		o.Hide()
-	}
-}
-
-func (x *crosshair) style(s Style) {
-	x.rule.StrokeColor, x.rule.StrokeWidth = s.Muted, 1
-	x.box.FillColor, x.box.StrokeColor, x.box.StrokeWidth = s.Raised, s.Grid, 1
-	x.box.CornerRadius = s.Corner
-	x.title.Color, x.title.TextSize = s.Muted, s.SmallSize
-}
-
-// place puts everything where the pointer wants it, or hides it.
-func (x *crosshair) place(c *Chart) {
-	area := c.area(c.Size())
-	d, s := c.data, c.style
-	if !x.inside || !area.contains(x.pointer) || area.size.Width <= 0 || d.isEmpty() {
-		x.hide()
-		return
-	}
-	lo, hi := d.xRange()
-	at := d.nearest(lo + (hi-lo)*float64((x.pointer.X-area.pos.X)/area.size.Width))
-	px := area.pos.X + area.size.Width*float32((d.x(at)-lo)/(hi-lo))
-	if px < area.pos.X || px > area.pos.X+area.size.Width {
-		x.hide()
-		return
-	}
-	x.rule.Position1 = fyne.NewPos(px, area.pos.Y)
-	x.rule.Position2 = fyne.NewPos(px, area.pos.Y+area.size.Height)
-	x.rule.Show()
-
-	x.title.Text = ""
-	if d.FormatX != nil {
-		x.title.Text = d.FormatX(d.x(at))
-	}
-	for len(x.rows) < len(d.Series) {
-		x.rows = append(x.rows, newCrossRow())
-	}
-	for _, r := range x.rows {
-		r.hide()
-	}
-	line := fyne.MeasureText("0", s.SmallSize, fyne.TextStyle{}).Height
-	names, values := float32(0), float32(0)
-	height := s.Gap
-	if x.title.Text != "" {
-		height += line
-	}
-	for i, series := range d.Series {
-		if at >= len(series.Values) {
-			continue
-		}
-		v := series.Values[at]
-		r := x.rows[i]
-		r.set(series, format(v, d.Whole)+d.Unit, s)
-		if y := series.height(at); !math.IsNaN(y) {
-			r.dot.Move(fyne.NewPos(px-dotSize/2, area.pos.Y+area.size.Height*(1-float32(y/c.y.top))-dotSize/2))
-			r.dot.Show()
-		}
-		names = max(names, r.name.MinSize().Width)
-		values = max(values, r.value.MinSize().Width)
-		height += line
-	}
-	width := max(s.Gap+markWidth+s.Gap/2+names+s.Gap+values, x.title.MinSize().Width+s.Gap)
-	width += s.Gap / 2
-	left := px + s.Gap
-	if left+width > c.Size().Width {
-		left = px - s.Gap - width
-	}
-	top := min(max(0, x.pointer.Y-height/2), max(0, c.Size().Height-height))
-	x.box.Move(fyne.NewPos(left, top))
-	x.box.Resize(fyne.NewSize(width, height))
-	x.box.Show()
-	y := top + s.Gap/2
-	if x.title.Text != "" {
-		x.title.Move(fyne.NewPos(left+s.Gap*3/4, y))
-		x.title.Resize(x.title.MinSize())
-		x.title.Show()
-		y += line
-	}
-	for i := range d.Series {
-		if r := x.rows[i]; r.name.Visible() {
-			r.place(left+s.Gap*3/4, y, left+width-s.Gap*3/4, line, s)
-			y += line
-		}
-	}
+	name, value *label
 }
 
 const (
 	dotSize    = 7
 	markWidth  = 10
 	markHeight = 3
+	markNear   = 6 // pixels from the cross-hair within which a mark is named
 )
 
+func newCrosshair() *crosshair {
+	x := &crosshair{rule: canvas.NewRectangle(nil), box: canvas.NewRectangle(nil), title: newLabel(false)}
+	x.hide()
+	return x
+}
+
 func newCrossRow() *crossRow {
-	r := &crossRow{dot: canvas.NewCircle(nil), mark: canvas.NewRectangle(nil),
-		name: canvas.NewText("", nil), value: canvas.NewText("", nil)}
+	r := &crossRow{dot: canvas.NewCircle(nil), mark: canvas.NewRectangle(nil), name: newLabel(false), value: newLabel(true)}
 	r.dot.Resize(fyne.NewSquareSize(dotSize))
 	r.mark.CornerRadius = markHeight / 2.0
-	r.value.TextStyle.Bold = true
+	r.hide()
 	return r
 }
 
 func (r *crossRow) hide() {
-	r.dot.Hide()
-	r.mark.Hide()
-	r.name.Hide()
-	r.value.Hide()
+	hide(r.dot)
+	hide(r.mark)
+	hide(r.name.Text)
+	hide(r.value.Text)
 }
 
-func (r *crossRow) set(series Series, value string, s Style) {
-	r.dot.FillColor, r.dot.StrokeColor, r.dot.StrokeWidth = series.Color, s.Surface, 1
-	r.mark.FillColor = series.Color
-	r.name.Text, r.name.Color, r.name.TextSize = series.Name, s.Muted, s.SmallSize
-	r.value.Text, r.value.Color, r.value.TextSize = value, s.Text, s.SmallSize
-	r.mark.Show()
-	r.name.Show()
-	r.value.Show()
+func (x *crosshair) count() int { return 3 + 4*len(x.rows) }
+
+func (x *crosshair) appendObjects(all []fyne.CanvasObject) []fyne.CanvasObject {
+	all = append(all, x.rule)
+	for _, r := range x.rows {
+		all = append(all, r.dot)
+	}
+	all = append(all, x.box, x.title.Text)
+	for _, r := range x.rows {
+		all = append(all, r.mark, r.name.Text, r.value.Text)
+	}
+	return all
 }
 
-func (r *crossRow) place(left, y, right, line float32, s Style) {
+func (x *crosshair) paint(s *Style) {
+	x.rule.FillColor = s.Muted
+	x.box.FillColor, x.box.StrokeColor, x.box.StrokeWidth = s.Raised, s.Grid, 1
+	x.box.CornerRadius = s.Corner
+}
+
+// follow goes where the pointer is.
+func (x *crosshair) follow(c *Chart, p fyne.Position) {
+	x.by, x.pointer = pointer, p
+	x.place(c)
+}
+
+// hold stays at a value of the x axis for the keys.
+func (x *crosshair) hold(c *Chart, at float64) {
+	x.by, x.x = keys, at
+	x.place(c)
+}
+
+// join shows what another chart of the group shows.
+func (x *crosshair) join(c *Chart, at float64) {
+	x.by, x.x = others, at
+	x.place(c)
+}
+
+// leave puts the cross-hair away, in the whole group.
+func (x *crosshair) leave(c *Chart) {
+	x.by = nobody
+	x.hide()
+	c.group.hide(c)
+}
+
+func (x *crosshair) hide() {
+	hide(x.rule)
+	hide(x.box)
+	hide(x.title.Text)
+	for _, r := range x.rows {
+		r.hide()
+	}
+}
+
+// place puts everything where it belongs, or hides it, and tells the group.
+func (x *crosshair) place(c *Chart) {
+	area := c.area(c.Size())
+	at, ok := x.wants(c, area)
+	if !ok {
+		x.hide()
+	} else {
+		x.showAt(c, area, at)
+	}
+	switch {
+	case x.by != pointer && x.by != keys:
+	case ok:
+		c.group.show(c, c.data.x(at))
+	default:
+		c.group.hide(c)
+	}
+}
+
+// wants is the point to show, if there is one.
+func (x *crosshair) wants(c *Chart, area rect) (at int, ok bool) {
+	d := &c.data
+	value := x.x
+	switch {
+	case x.by == nobody || area.size.Width <= 0 || d.isEmpty():
+		return 0, false
+	case x.by == pointer && !area.contains(x.pointer):
+		return 0, false
+	case x.by == pointer:
+		value = area.valueAt(c, x.pointer.X)
+	}
+	lo, hi := d.xRange()
+	at = d.nearest(value)
+	return at, at >= 0 && d.x(at) >= lo && d.x(at) <= hi
+}
+
+// showAt shows the point at an index of the data.
+func (x *crosshair) showAt(c *Chart, area rect, at int) {
+	d, s, line := &c.data, &c.style, c.margin.line
+	px := area.xOf(c, d.x(at))
+	x.rule.Resize(fyne.NewSize(1, area.size.Height))
+	x.rule.Move(fyne.NewPos(px-0.5, area.pos.Y))
+	show(x.rule)
+
+	title := ""
+	if d.FormatX != nil {
+		title = d.FormatX(d.x(at))
+	}
+	x.title.set(title, s.Muted, s.SmallSize)
+	used := x.fill(c, area, at, px)
+	names, values := float32(0), float32(0)
+	for _, r := range x.rows[:used] {
+		names, values = max(names, r.name.size.Width), max(values, r.value.size.Width)
+	}
+	height := s.Gap + float32(used)*line
+	if title != "" {
+		height += line
+	}
+	width := max(s.Gap+markWidth+s.Gap/2+names+s.Gap+values, x.title.size.Width+s.Gap) + s.Gap/2
+	left := px + s.Gap
+	if left+width > c.Size().Width {
+		left = max(0, px-s.Gap-width)
+	}
+	middle := area.pos.Y + area.size.Height/2
+	if x.by == pointer {
+		middle = x.pointer.Y
+	}
+	top := min(max(0, middle-height/2), max(0, c.Size().Height-height))
+	x.box.Resize(fyne.NewSize(width, height))
+	x.box.Move(fyne.NewPos(left, top))
+	show(x.box)
+	y := top + s.Gap/2
+	hide(x.title.Text)
+	if title != "" {
+		x.title.put(left+s.Gap*3/4, y)
+		y += line
+	}
+	for _, r := range x.rows[:used] {
+		r.place(left+s.Gap*3/4, y, left+width-s.Gap*3/4, line, s)
+		y += line
+	}
+}
+
+// fill writes a row for each series with a name, and for each mark that is near,
+// and says how many.
+func (x *crosshair) fill(c *Chart, area rect, at int, px float32) int {
+	d, s := &c.data, &c.style
+	used := 0
+	next := func() *crossRow {
+		if used == len(x.rows) {
+			x.rows = append(x.rows, newCrossRow())
+		}
+		used++
+		return x.rows[used-1]
+	}
+	for i := range d.Series {
+		series := &d.Series[i]
+		if series.Name == "" || at >= len(series.Values) {
+			continue
+		}
+		r := next()
+		r.set(series.Name, c.words.value(d, series.Values[at]), s)
+		r.color(series.Color, s)
+		hide(r.dot)
+		if y := series.height(at); !math.IsNaN(y) {
+			r.dot.Move(fyne.NewPos(px-dotSize/2.0, area.y(y/c.y.top)-dotSize/2.0))
+			show(r.dot)
+		}
+	}
+	for i := range d.Marks {
+		m := &d.Marks[i]
+		if away := area.xOf(c, m.X) - px; m.Label == "" || away < -markNear || away > markNear {
+			continue
+		}
+		r := next()
+		r.set(m.Label, "", s)
+		r.color(m.color(s.Muted), s)
+		hide(r.dot)
+	}
+	for _, r := range x.rows[used:] {
+		r.hide()
+	}
+	return used
+}
+
+func (r *crossRow) set(name, value string, s *Style) {
+	r.name.set(name, s.Muted, s.SmallSize)
+	r.value.set(value, s.Text, s.SmallSize)
+}
+
+func (r *crossRow) color(c color.Color, s *Style) {
+	if r.dot.FillColor == c && r.dot.StrokeColor == s.Surface {
+		return
+	}
+	r.dot.FillColor, r.dot.StrokeColor, r.dot.StrokeWidth = c, s.Surface, 1
+	r.mark.FillColor = c
+	r.dot.Refresh()
+	r.mark.Refresh()
+}
+
+func (r *crossRow) place(left, y, right, line float32, s *Style) {
 	r.mark.Resize(fyne.NewSize(markWidth, markHeight))
 	r.mark.Move(fyne.NewPos(left, y+(line-markHeight)/2))
-	r.name.Resize(r.name.MinSize())
-	r.name.Move(fyne.NewPos(left+markWidth+s.Gap/2, y))
-	r.value.Resize(r.value.MinSize())
-	r.value.Move(fyne.NewPos(right-r.value.MinSize().Width, y))
+	show(r.mark)
+	r.name.put(left+markWidth+s.Gap/2, y)
+	r.value.put(right-r.value.size.Width, y)
 }

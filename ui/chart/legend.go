@@ -6,16 +6,20 @@ import (
 	"fyne.io/fyne/v2/widget"
 )
 
-// Legend names a chart's series in one line, each with its last value.
+// Legend names a chart's series in one line, each with its last value, or with
+// that at Data.Now.
 type Legend struct {
 	widget.BaseWidget
 	chart   *Chart
 	entries []*legendEntry
+	used    int // of entries
 }
 
+// legendEntry is one series. Its mark is one dash, or two short ones of a line
+// that is dashed.
 type legendEntry struct {
-	mark        *canvas.Rectangle
-	name, value *canvas.Text
+	marks       [2]*canvas.Rectangle
+	name, value *label
 }
 
 func newLegend(c *Chart) *Legend {
@@ -24,90 +28,127 @@ func newLegend(c *Chart) *Legend {
 	return l
 }
 
+func newLegendEntry() *legendEntry {
+	e := &legendEntry{name: newLabel(false), value: newLabel(true)}
+	for i := range e.marks {
+		e.marks[i] = canvas.NewRectangle(nil)
+		e.marks[i].CornerRadius = markHeight / 2.0
+	}
+	return e
+}
+
 // CreateRenderer implements fyne.Widget.
 func (l *Legend) CreateRenderer() fyne.WidgetRenderer {
 	l.ExtendBaseWidget(l)
-	r := &legendRenderer{l}
-	r.update()
+	r := &legendRenderer{l: l}
+	l.update()
 	return r
-}
-
-type legendRenderer struct{ l *Legend }
-
-func (r *legendRenderer) Destroy() {}
-
-func (r *legendRenderer) Objects() []fyne.CanvasObject {
-	var all []fyne.CanvasObject
-	for _, e := range r.l.entries {
-		all = append(all, e.mark, e.name, e.value)
-	}
-	return all
 }
 
 // update takes names and values from the chart. A chart with nothing to show
 // has no legend.
-func (r *legendRenderer) update() {
-	d, s := r.l.chart.data, r.l.chart.style
-	if d.says() {
-		d.Series = nil
-	}
-	for len(r.l.entries) < len(d.Series) {
-		e := &legendEntry{canvas.NewRectangle(nil), canvas.NewText("", nil), canvas.NewText("", nil)}
-		e.value.TextStyle.Bold = true
-		e.mark.CornerRadius = markHeight / 2.0
-		r.l.entries = append(r.l.entries, e)
-	}
-	r.l.entries = r.l.entries[:len(d.Series)]
-	for i, series := range d.Series {
-		e := r.l.entries[i]
-		e.mark.FillColor = series.Color
-		e.name.Text, e.name.Color, e.name.TextSize = series.Name, s.Muted, s.TextSize
-		e.value.Text, e.value.Color, e.value.TextSize = "", s.Text, s.TextSize
-		if n := min(len(series.Values), d.points()); n > 0 {
-			e.value.Text = format(series.Values[n-1], d.Whole) + d.Unit
+func (l *Legend) update() {
+	c := l.chart
+	d, s := &c.data, &c.style
+	l.used = 0
+	at := d.shown()
+	for i := range d.Series {
+		series := &d.Series[i]
+		if series.Name == "" || d.says() {
+			continue
 		}
+		if l.used == len(l.entries) {
+			l.entries = append(l.entries, newLegendEntry())
+		}
+		e := l.entries[l.used]
+		l.used++
+		value := ""
+		if at >= 0 && at < len(series.Values) {
+			value = c.words.value(d, series.Values[at])
+		}
+		e.name.set(series.Name, s.Muted, s.TextSize)
+		e.value.set(value, s.Text, s.TextSize)
+		e.paint(series)
+	}
+	for _, e := range l.entries[l.used:] {
+		hide(e.marks[0])
+		hide(e.marks[1])
+		hide(e.name.Text)
+		hide(e.value.Text)
 	}
 }
 
-func (r *legendRenderer) MinSize() fyne.Size {
-	s := r.l.chart.style
-	size := fyne.NewSize(0, fyne.MeasureText("0", s.TextSize, fyne.TextStyle{}).Height)
-	for i, e := range r.l.entries {
-		if i > 0 {
-			size.Width += s.Gap
-		}
-		size.Width += e.width(s)
+func (e *legendEntry) paint(s *Series) {
+	width := float32(markWidth)
+	hide(e.marks[1])
+	if s.Dash {
+		width = (markWidth - 2) / 2.0
+		show(e.marks[1])
 	}
-	return size
+	for _, m := range e.marks {
+		m.Resize(fyne.NewSize(width, markHeight))
+		if m.FillColor != s.Color {
+			m.FillColor = s.Color
+			m.Refresh()
+		}
+	}
+	show(e.marks[0])
 }
 
-func (e *legendEntry) width(s Style) float32 {
-	w := markWidth + s.Gap/2 + e.name.MinSize().Width
-	if e.value.Text != "" {
-		w += s.Gap/4 + e.value.MinSize().Width
+func (e *legendEntry) width(s *Style) float32 {
+	w := markWidth + s.Gap/2 + e.name.size.Width
+	if e.value.Text.Text != "" {
+		w += s.Gap/4 + e.value.size.Width
 	}
 	return w
 }
 
+// legendRenderer makes its list of objects again only when there are more.
+type legendRenderer struct {
+	l       *Legend
+	objects []fyne.CanvasObject
+}
+
+func (r *legendRenderer) Destroy() {}
+
+func (r *legendRenderer) Objects() []fyne.CanvasObject {
+	for _, e := range r.l.entries[len(r.objects)/4:] {
+		r.objects = append(r.objects, e.marks[0], e.marks[1], e.name.Text, e.value.Text)
+	}
+	return r.objects
+}
+
+func (r *legendRenderer) MinSize() fyne.Size {
+	s := &r.l.chart.style
+	size := fyne.NewSize(0, 0)
+	for i, e := range r.l.entries[:r.l.used] {
+		if i > 0 {
+			size.Width += s.Gap
+		}
+		size.Width += e.width(s)
+		size.Height = max(size.Height, e.name.size.Height)
+	}
+	if r.l.used == 0 {
+		size.Height = fyne.MeasureText("0", s.TextSize, fyne.TextStyle{}).Height
+	}
+	return size
+}
+
 func (r *legendRenderer) Layout(size fyne.Size) {
-	s := r.l.chart.style
+	s := &r.l.chart.style
 	x := size.Width - r.MinSize().Width
-	for _, e := range r.l.entries {
-		at := x
-		e.mark.Resize(fyne.NewSize(markWidth, markHeight))
-		e.mark.Move(fyne.NewPos(at, (size.Height-markHeight)/2+1))
-		at += markWidth + s.Gap/2
-		e.name.Resize(e.name.MinSize())
-		e.name.Move(fyne.NewPos(at, (size.Height-e.name.MinSize().Height)/2))
-		at += e.name.MinSize().Width + s.Gap/4
-		e.value.Resize(e.value.MinSize())
-		e.value.Move(fyne.NewPos(at, (size.Height-e.value.MinSize().Height)/2))
+	for _, e := range r.l.entries[:r.l.used] {
+		y := (size.Height-markHeight)/2 + 1
+		e.marks[0].Move(fyne.NewPos(x, y))
+		e.marks[1].Move(fyne.NewPos(x+(markWidth+2)/2, y))
+		at := x + markWidth + s.Gap/2
+		e.name.put(at, (size.Height-e.name.size.Height)/2)
+		e.value.put(at+e.name.size.Width+s.Gap/4, (size.Height-e.value.size.Height)/2)
 		x += e.width(s) + s.Gap
 	}
 }
 
 func (r *legendRenderer) Refresh() {
-	r.update()
+	r.l.update()
 	r.Layout(r.l.Size())
-	canvas.Refresh(r.l)
 }

@@ -6,8 +6,17 @@ import (
 	"math"
 )
 
-// areaAlpha is how much of a series' colour its area takes, of 255.
-const areaAlpha = 46
+const (
+	areaAlpha = 46 // of 255, how much of a series' colour its area takes unless Opacity says so
+	markAlpha = 110
+
+	// In widths of a line:
+	dotRadius = 2.2
+	nowRadius = 3.2
+	dashOn    = 2 // and half a width more at each end, which is round
+	dashOff   = 3
+	flagSize  = 3.4
+)
 
 // plotter draws lines into one picture that it keeps. It allocates only when
 // the picture or the number of points grows.
@@ -17,36 +26,77 @@ type plotter struct {
 	box        image.Rectangle
 	run        []point   // the series' points between two gaps, in pixels
 	tops, feet []float32 // of an area, one for each column
+	dashed     float32   // how far into its pattern the dashed line is
 }
 
 // point is one value in pixels; base is the y of what it stands on.
-type point struct{ x, y, base float32 }
+type point struct {
+	x, y, base float32
+	hollow     bool
+}
 
 // frame is what to draw. Lengths are in pixels.
 type frame struct {
-	data          Data
-	y             scale
-	inset         float32 // kept free around the plot, so that lines are not cut
-	width         float32 // of lines
-	grid          int     // thickness of the grid, at least 1
-	ground, lines color.Color
+	data                         *Data
+	y                            scale
+	inset                        float32 // kept free around the plot, so that lines are not cut
+	width                        float32 // of lines
+	grid                         int     // thickness of the grid, at least 1
+	ground, lines, raised, muted color.RGBA
+	nowX, nowY                   float64 // the point of Data.Now
+	now                          bool    // whether there is one
 }
+
+// place turns values into pixels.
+type place struct {
+	left, bottom float32
+	lo           float64
+	kx, ky       float64 // pixels per value
+}
+
+func (f *frame) place(w, h int) place {
+	lo, hi := f.data.xRange()
+	return place{f.inset, float32(h) - f.inset, lo,
+		float64(float32(w)-2*f.inset) / (hi - lo), float64(float32(h)-2*f.inset) / f.y.top}
+}
+
+func (at place) x(v float64) float32 { return at.left + float32((v-at.lo)*at.kx) }
+
+func (at place) y(v float64) float32 { return at.bottom - float32(v*at.ky) }
 
 // plot draws f into w by h pixels. The picture is used again by the next call.
 func (p *plotter) plot(w, h int, f frame) *image.RGBA {
 	p.size(w, h)
-	p.fill(p.img.Rect, opaque(f.ground))
+	p.fill(p.img.Rect, f.ground)
 	if w == 0 || h == 0 {
 		return p.img
 	}
-	bottom, height := float32(h)-f.inset, float32(h)-2*f.inset
-	for i := range f.y.ticks() {
-		y := int(bottom - height*float32(f.y.tick(i)/f.y.top))
-		y = min(y, h-f.grid)
-		p.fill(image.Rect(0, y, w, y+f.grid), opaque(f.lines))
+	at := f.place(w, h)
+	top := floor(f.inset)
+	for _, span := range f.data.Shade {
+		p.fill(image.Rect(floor(max(at.x(span.From), f.inset)), top, floor(min(at.x(span.To), float32(w)-f.inset)), floor(at.bottom)), f.raised)
 	}
-	for _, s := range f.data.Series {
-		p.series(s, f)
+	for i := range f.y.ticks() {
+		y := min(int(at.y(f.y.tick(i))), h-f.grid)
+		p.fill(image.Rect(0, y, w, y+f.grid), f.lines)
+	}
+	for i := range f.data.Marks {
+		m := &f.data.Marks[i]
+		x := at.x(m.X)
+		if x < f.inset-1 || x > float32(w)-f.inset+1 {
+			continue
+		}
+		c := opaque(m.color(f.muted))
+		p.tint(image.Rect(floor(x)-f.grid/2, top, floor(x)-f.grid/2+f.grid, floor(at.bottom)), c, markAlpha)
+		p.flag(x, f.inset, flagSize*f.width, c)
+	}
+	for i := range f.data.Series {
+		p.series(&f.data.Series[i], &f, at)
+	}
+	if f.now {
+		x, y, r := at.x(f.nowX), at.y(f.nowY), nowRadius*f.width
+		p.disc(x, y, r+f.width, f.ground)
+		p.disc(x, y, r, opaque(f.data.Series[0].Color))
 	}
 	return p.img
 }
@@ -61,59 +111,94 @@ func (p *plotter) size(w, h int) {
 }
 
 // series draws each stretch of s between two gaps.
-func (p *plotter) series(s Series, f frame) {
-	w, h := float32(p.img.Rect.Dx()), float32(p.img.Rect.Dy())
-	lo, hi := f.data.xRange()
-	kx, ky := float64(w-2*f.inset)/(hi-lo), float64(h-2*f.inset)/f.y.top
+func (p *plotter) series(s *Series, f *frame, at place) {
 	p.run = p.run[:0]
-	n := min(len(s.Values), f.data.points())
-	for i := range n {
+	for i := range min(len(s.Values), f.data.points()) {
 		v := s.height(i)
 		if math.IsNaN(v) {
 			p.stretch(s, f)
 			p.run = p.run[:0]
 			continue
 		}
-		p.run = append(p.run, point{
-			x: f.inset + float32((f.data.x(i)-lo)*kx),
-			y: h - f.inset - float32(v*ky),
-
-			base: h - f.inset - float32(s.base(i)*ky),
-		})
+		p.run = append(p.run, point{at.x(f.data.x(i)), at.y(v), at.y(s.base(i)), s.hollow(i)})
 	}
 	p.stretch(s, f)
 }
 
 // stretch draws p.run.
-func (p *plotter) stretch(s Series, f frame) {
+func (p *plotter) stretch(s *Series, f *frame) {
 	if len(p.run) == 0 {
 		return
 	}
-	w := p.img.Rect.Dx()
-	if len(p.run) > 4*w {
+	if len(p.run) > 4*p.img.Rect.Dx() {
 		p.run = thin(p.run)
-	}
-	p.box = image.Rectangle{}
-	half := f.width / 2
-	if len(p.run) == 1 {
-		p.segment(p.run[0], p.run[0], 2*half) // a point without neighbours is a dot
-	}
-	for i := 1; i < len(p.run); i++ {
-		a, b := p.run[i-1], p.run[i]
-		if s.Shape == Step {
-			corner := point{x: b.x, y: a.y}
-			p.segment(a, corner, half)
-			p.segment(corner, b, half)
-			continue
-		}
-		p.segment(a, b, half)
 	}
 	c := opaque(s.Color)
 	if s.Area && len(p.run) > 1 {
-		p.area(s.Shape, c)
+		alpha := float32(areaAlpha)
+		if s.Opacity > 0 {
+			alpha = 255 * min(s.Opacity, 1)
+		}
+		p.area(s.Shape, c, alpha)
+	}
+	p.box, p.dashed = image.Rectangle{}, 0
+	if len(p.run) == 1 && !p.run[0].hollow {
+		p.segment(p.run[0], p.run[0], f.width) // a point without neighbours is a dot
+	}
+	for i := 1; i < len(p.run); i++ {
+		a, b := p.run[i-1], p.run[i]
+		dash := s.Dash || a.hollow || b.hollow
+		if s.Shape == Step {
+			corner := point{x: b.x, y: a.y}
+			p.join(a, corner, f.width, dash)
+			a = corner
+		}
+		p.join(a, b, f.width, dash)
 	}
 	p.stain(c)
+	p.dots(s, f, c)
 }
+
+// dots marks the points of p.run, each where s wants it.
+func (p *plotter) dots(s *Series, f *frame, c color.RGBA) {
+	if !s.Dots && len(s.Hollow) == 0 {
+		return
+	}
+	r := dotRadius * f.width
+	for _, at := range p.run {
+		switch {
+		case at.hollow:
+			p.disc(at.x, at.y, r, f.ground)
+			p.ring(at.x, at.y, r, f.width, c)
+		case s.Dots:
+			p.disc(at.x, at.y, r, c)
+		}
+	}
+}
+
+// join draws from a to b, in dashes where wanted. Dashes go on from one line to
+// the next.
+func (p *plotter) join(a, b point, width float32, dash bool) {
+	if !dash {
+		p.segment(a, b, width/2)
+		return
+	}
+	on, period := dashOn*width, (dashOn+dashOff)*width
+	length := sqrt((b.x-a.x)*(b.x-a.x) + (b.y-a.y)*(b.y-a.y))
+	if !(length < maxDashed) { // far outside, or endless
+		return
+	}
+	along := func(t float32) point { return point{x: a.x + (b.x-a.x)*t/length, y: a.y + (b.y-a.y)*t/length} }
+	for t := -p.dashed; t < length; t += period {
+		if from, to := max(t, 0), min(t+on, length); from < to {
+			p.segment(along(from), along(to), width/2)
+		}
+	}
+	p.dashed = float32(math.Mod(float64(p.dashed+length), float64(period)))
+}
+
+// maxDashed is the longest line drawn in dashes, in pixels: some screens.
+const maxDashed = 1 << 16
 
 // thin keeps of the points that share a column the first, the lowest, the
 // highest and the last, in their order, so a line over many points looks the
@@ -142,127 +227,3 @@ func thin(run []point) []point {
 	}
 	return kept
 }
-
-// segment adds the line from a to b to the mask: each pixel gets the coverage
-// of its distance to the line, so ends and joints are round.
-func (p *plotter) segment(a, b point, half float32) {
-	w, h := p.img.Rect.Dx(), p.img.Rect.Dy()
-	reach := half + 0.5
-	x0, x1 := floor(min(a.x, b.x)-reach), floor(max(a.x, b.x)+reach)+1
-	y0, y1 := floor(min(a.y, b.y)-reach), floor(max(a.y, b.y)+reach)+1
-	box := image.Rect(x0, y0, x1, y1).Intersect(image.Rect(0, 0, w, h))
-	if box.Empty() {
-		return
-	}
-	p.box = p.box.Union(box)
-	dx, dy := b.x-a.x, b.y-a.y
-	square := dx*dx + dy*dy
-	length := sqrt(square)
-	for y := box.Min.Y; y < box.Max.Y; y++ {
-		cy := float32(y) + 0.5
-		from, to := box.Min.X, box.Max.X
-		if dy != 0 && dx != 0 { // only the columns that the line crosses in this row
-			middle, side := a.x+(cy-a.y)*dx/dy, (reach+1)*length/abs(dy)
-			from, to = max(from, floor(middle-side)), min(to, floor(middle+side)+1)
-		}
-		row := p.mask[y*w : (y+1)*w]
-		for x := from; x < to; x++ {
-			cx := float32(x) + 0.5
-			t := float32(0)
-			if square > 0 {
-				t = min(max(((cx-a.x)*dx+(cy-a.y)*dy)/square, 0), 1)
-			}
-			ex, ey := cx-a.x-t*dx, cy-a.y-t*dy
-			cover := reach - sqrt(ex*ex+ey*ey)
-			if cover <= 0 {
-				continue
-			}
-			row[x] = max(row[x], uint8(min(cover, 1)*255))
-		}
-	}
-}
-
-// area fills between p.run and what it stands on, row by row.
-func (p *plotter) area(shape Shape, c color.RGBA) {
-	w, h := p.img.Rect.Dx(), p.img.Rect.Dy()
-	from, to := max(0, int(p.run[0].x)), min(w, floor(p.run[len(p.run)-1].x)+1)
-	if from >= to {
-		return
-	}
-	highest, lowest := float32(h), float32(0)
-	i := 0
-	for x := from; x < to; x++ {
-		cx := float32(x) + 0.5
-		for i < len(p.run)-2 && p.run[i+1].x <= cx {
-			i++
-		}
-		a, b := p.run[i], p.run[min(i+1, len(p.run)-1)]
-		t := float32(0) // of the way from a to b
-		switch {
-		case shape == Step && cx >= b.x:
-			t = 1
-		case shape == Line && b.x > a.x:
-			t = min(max((cx-a.x)/(b.x-a.x), 0), 1)
-		}
-		p.tops[x], p.feet[x] = a.y+(b.y-a.y)*t, a.base+(b.base-a.base)*t
-		highest, lowest = min(highest, p.tops[x]), max(lowest, p.feet[x])
-	}
-	for y := max(0, floor(highest)); y < min(h, floor(lowest)); y++ {
-		for x := from; x < to; x++ {
-			if cover := min(float32(y+1)-p.tops[x], p.feet[x]-float32(y), 1); cover > 0 {
-				p.blend(x, y, c, uint32(cover*areaAlpha))
-			}
-		}
-	}
-}
-
-// stain lays c through the mask and clears it.
-func (p *plotter) stain(c color.RGBA) {
-	w := p.img.Rect.Dx()
-	for y := p.box.Min.Y; y < p.box.Max.Y; y++ {
-		row := p.mask[y*w+p.box.Min.X : y*w+p.box.Max.X]
-		for i, cover := range row {
-			if cover != 0 {
-				p.blend(p.box.Min.X+i, y, c, uint32(cover))
-			}
-		}
-		clear(row)
-	}
-}
-
-// blend mixes alpha parts of 255 of c into the pixel. The picture stays opaque.
-func (p *plotter) blend(x, y int, c color.RGBA, alpha uint32) {
-	at := p.img.Pix[y*p.img.Stride+4*x:][:3:3]
-	at[0] = mix(at[0], c.R, alpha)
-	at[1] = mix(at[1], c.G, alpha)
-	at[2] = mix(at[2], c.B, alpha)
-}
-
-func mix(from, to uint8, alpha uint32) uint8 {
-	return uint8((uint32(from)*(255-alpha) + uint32(to)*alpha + 127) / 255)
-}
-
-func (p *plotter) fill(r image.Rectangle, c color.RGBA) {
-	r = r.Intersect(p.img.Rect)
-	if r.Empty() {
-		return
-	}
-	first := p.img.Pix[p.img.PixOffset(r.Min.X, r.Min.Y):][:4*r.Dx()]
-	for i := 0; i < len(first); i += 4 {
-		first[i], first[i+1], first[i+2], first[i+3] = c.R, c.G, c.B, 255
-	}
-	for y := r.Min.Y + 1; y < r.Max.Y; y++ {
-		copy(p.img.Pix[p.img.PixOffset(r.Min.X, y):], first)
-	}
-}
-
-func opaque(c color.Color) color.RGBA {
-	r, g, b, _ := c.RGBA()
-	return color.RGBA{R: uint8(r >> 8), G: uint8(g >> 8), B: uint8(b >> 8), A: 255}
-}
-
-func floor(v float32) int { return int(math.Floor(float64(v))) }
-
-func sqrt(v float32) float32 { return float32(math.Sqrt(float64(v))) }
-
-func abs(v float32) float32 { return max(v, -v) }

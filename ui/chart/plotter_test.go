@@ -16,8 +16,8 @@ func series(n int, shape Shape, area bool) Series {
 }
 
 func frameOf(s ...Series) frame {
-	return frame{data: Data{Series: s}, y: niceScale(170, false), inset: 3, width: 1.75, grid: 1,
-		ground: color.Black, lines: color.Gray{Y: 60}}
+	return frame{data: &Data{Series: s}, y: niceScale(170, Number, false), inset: 3, width: 1.75, grid: 1,
+		ground: opaque(color.Black), lines: opaque(color.Gray{Y: 60})}
 }
 
 func TestPlotter_AllocatesNothingPerFrame(t *testing.T) {
@@ -36,8 +36,8 @@ func TestPlotter_AllocatesNothingPerFrame(t *testing.T) {
 func TestPlotter_LeavesAGapWhereAValueIsMissing(t *testing.T) {
 	s := Series{Color: color.White, Values: []float64{5, 5, 5, math.NaN(), math.NaN(), 5, 5, 5}}
 	var p plotter
-	img := p.plot(706, 106, frame{data: Data{Series: []Series{s}}, y: niceScale(10, false), inset: 3, width: 2,
-		grid: 1, ground: color.Black, lines: color.Black})
+	img := p.plot(706, 106, frame{data: &Data{Series: []Series{s}}, y: niceScale(10, Number, false), inset: 3, width: 2,
+		grid: 1, ground: opaque(color.Black), lines: opaque(color.Black)})
 	row := func(x int) color.Color { return img.At(x, 53) }
 	if row(100) == (color.RGBA{A: 255}) {
 		t.Error("nothing drawn where there are values")
@@ -56,8 +56,8 @@ func TestPlotter_KeepsASingleSpikeAmongManyPoints(t *testing.T) {
 	s := Series{Color: color.White, Values: make([]float64, 10_000)}
 	s.Values[6789] = 10
 	var p plotter
-	img := p.plot(300, 100, frame{data: Data{Series: []Series{s}}, y: niceScale(10, false), inset: 3, width: 2,
-		grid: 1, ground: color.Black, lines: color.Black})
+	img := p.plot(300, 100, frame{data: &Data{Series: []Series{s}}, y: niceScale(10, Number, false), inset: 3, width: 2,
+		grid: 1, ground: opaque(color.Black), lines: opaque(color.Black)})
 	if highest(img) > 5 {
 		t.Errorf("the spike reaches row %d, want the top", highest(img))
 	}
@@ -79,52 +79,6 @@ func TestPlotter_SurvivesOddSizesAndValues(t *testing.T) {
 		var p plotter
 		odd := Series{Color: color.White, Area: true, Values: []float64{0, -5, 1e18, math.NaN(), 3, math.Inf(1)}}
 		p.plot(size.X, size.Y, frameOf(odd, Series{Color: color.White}, series(5, Step, true)))
-	}
-}
-
-func TestNiceScale(t *testing.T) {
-	tests := []struct {
-		top   float64
-		whole bool
-		want  string
-	}{
-		{0, false, "0.0 0.5 1.0"},
-		{0, true, "0 1"},
-		{176, false, "0 50 100 150 200"},
-		{8, true, "0 2 4 6 8"},
-		{1, true, "0 1"},
-		{1.3, false, "0.0 0.5 1.0 1.5"},
-		{0.045, false, "0.00 0.02 0.04 0.06"},
-		{24, false, "0 10 20 30"},
-		{math.NaN(), false, "0.0 0.5 1.0"},
-	}
-	for _, tt := range tests {
-		s := niceScale(tt.top, tt.whole)
-		got := ""
-		for i := range s.ticks() {
-			if i > 0 {
-				got += " "
-			}
-			got += s.label(i)
-		}
-		if got != tt.want {
-			t.Errorf("niceScale(%v, %v) = %q, want %q", tt.top, tt.whole, got, tt.want)
-		}
-		if s.top < tt.top {
-			t.Errorf("niceScale(%v, %v) ends at %v", tt.top, tt.whole, s.top)
-		}
-	}
-}
-
-func TestFormat(t *testing.T) {
-	tests := map[float64]string{0: "0", 0.0421: "0.042", 0.42: "0.42", 0.999: "1.0", 1.34: "1.3", 9.96: "10", 61.4: "61", 176: "176"}
-	for v, want := range tests {
-		if got := format(v, false); got != want {
-			t.Errorf("format(%v) = %q, want %q", v, got, want)
-		}
-	}
-	if got := format(math.NaN(), true); got != "–" {
-		t.Errorf("a missing value reads %q", got)
 	}
 }
 

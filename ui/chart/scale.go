@@ -8,29 +8,48 @@ import (
 // intervals is how many steps an axis has at the most.
 const intervals = 4
 
-// scale is a y axis from 0 to top in round steps.
+// scale is a y axis from 0 to top in round steps, written in one unit.
 type scale struct {
 	top, step float64
+	unit      step
+	measure   Measure
 }
 
-// niceScale is the smallest scale of at most four steps of 1, 2 or 5 times a
-// power of ten that reaches top. Whole steps are at least 1.
-func niceScale(top float64, whole bool) scale {
-	if top <= 0 || math.IsInf(top, 0) || math.IsNaN(top) {
+// niceScale is the smallest scale of at most four round steps that reaches top.
+// Round are 1, 2 and 5 times a power of ten of the unit, for bytes powers of two.
+// Whole steps are at least 1.
+func niceScale(top float64, m Measure, whole bool) scale {
+	if !(top > 0) || math.IsInf(top, 0) {
 		top = 1
 	}
-	power := math.Pow(10, math.Floor(math.Log10(top/intervals)))
-	for {
-		for _, m := range []float64{1, 2, 5} {
-			step := m * power
-			if whole && step < 1 {
+	s := scale{unit: m.unit(top), measure: m}
+	s.fit(top, whole)
+	if better := m.unit(s.top); better != s.unit { // 0.9 s ends at 1 s, not at 1000 ms
+		s.unit = better
+		s.fit(top, whole)
+	}
+	return s
+}
+
+func (s *scale) fit(top float64, whole bool) {
+	round := []float64{1, 2, 5}
+	power := s.unit.size * math.Pow(10, math.Floor(math.Log10(top/s.unit.size/intervals)))
+	next := 10.0
+	if s.measure == Bytes {
+		round, next = round[:1], 2
+		power = math.Exp2(math.Floor(math.Log2(top / intervals)))
+	}
+	for ; ; power *= next {
+		for _, m := range round {
+			s.step = m * power
+			if whole && s.step < 1 {
 				continue
 			}
-			if n := math.Ceil(top/step - 1e-9); n <= intervals {
-				return scale{top: n * step, step: step}
+			if n := math.Ceil(top/s.step - 1e-9); n <= intervals {
+				s.top = n * s.step
+				return
 			}
 		}
-		power *= 10
 	}
 }
 
@@ -40,22 +59,18 @@ func (s scale) tick(i int) float64 { return float64(i) * s.step }
 
 // label writes tick i with the digits that its step needs.
 func (s scale) label(i int) string {
-	digits := max(0, -int(math.Floor(math.Log10(s.step)+1e-9)))
-	return strconv.FormatFloat(s.tick(i), 'f', digits, 64)
-}
-
-// format writes a value for reading: two digits that matter below 10, whole
-// numbers above.
-func format(v float64, whole bool) string {
-	switch {
-	case math.IsNaN(v):
-		return "–"
-	case whole || v == 0 || math.Abs(v) >= 9.95:
-		return strconv.FormatFloat(v, 'f', 0, 64)
-	case math.Abs(v) < 0.095:
-		return strconv.FormatFloat(v, 'f', 3, 64)
-	case math.Abs(v) < 0.995:
-		return strconv.FormatFloat(v, 'f', 2, 64)
+	v, u := s.tick(i), s.unit
+	if s.measure != Number && v == 0 {
+		return "0"
 	}
-	return strconv.FormatFloat(v, 'f', 1, 64)
+	if s.measure == Bytes {
+		u = s.measure.unit(v)
+		return strconv.FormatFloat(v/u.size, 'f', -1, 64) + u.name
+	}
+	digits := max(0, -int(math.Floor(math.Log10(s.step/u.size)+1e-9)))
+	name := u.name
+	if v == 0 {
+		name = ""
+	}
+	return strconv.FormatFloat(v/u.size, 'f', digits, 64) + name
 }
