@@ -40,7 +40,7 @@ func (r *laneRow) set(l lane, doing map[order]bool) {
 	r.model.set(l.model)
 	r.count.set(l.count)
 	rate := strong
-	if l.count == "" {
+	if l.starting {
 		rate = colorMuted
 	}
 	r.rate.setColored(l.rate, rate)
@@ -71,7 +71,8 @@ func (r *laneRow) CreateRenderer() fyne.WidgetRenderer {
 	s.layout = func(size fyne.Size) {
 		const number, count, rate, age = 28, 84, 74, 46
 		shared := size.Width - number - rate - age - 3*gap
-		app, model := shared*0.36, shared*0.24
+		const appPart, modelPart = 0.34, 0.22
+		app, model := shared*appPart, shared*modelPart
 		left := float32(number)
 		if r.number.value == "" {
 			left = 0
@@ -85,7 +86,7 @@ func (r *laneRow) CreateRenderer() fyne.WidgetRenderer {
 			app = size.Width - age - rate - gap - x
 		}
 		put(r.app, x, 0, app, size.Height)
-		x = number + shared*0.36 + gap
+		x = number + shared*appPart + gap
 		put(r.model, x, 0, model, size.Height)
 		x += model + gap
 		progress := size.Width - age - gap/2 - rate - gap - x

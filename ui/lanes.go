@@ -29,7 +29,8 @@ type lane struct {
 	number, app, model, rate, age string
 	count                         string  // tokens so far
 	done                          float32 // part of the tokens it may make; below 0 = not known
-	faint                         bool    // it does not run yet, or not any more
+	faint                         bool    // it is no request that runs
+	starting                      bool    // it has no token yet
 	cancel                        order   // zero = nothing to cancel
 }
 
@@ -167,7 +168,7 @@ func busyLane(r app.Running, at int, model string, now time.Time) lane {
 	case r.Leaving:
 		l.rate, l.faint, l.cancel = tr("leaving"), true, order{}
 	case r.Tokens == 0 || r.FirstToken.IsZero():
-		l.rate = tr("starting")
+		l.rate, l.starting = tr("starting"), true
 	default:
 		l.rate = rate(r.Tokens, now.Sub(r.FirstToken))
 	}

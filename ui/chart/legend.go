@@ -7,7 +7,7 @@ import (
 )
 
 // Legend names a chart's series in one line, each with its last value, or with
-// that at Data.Now.
+// that at Data.Now. Where there is no room for values it has names alone.
 type Legend struct {
 	widget.BaseWidget
 	chart   *Chart
@@ -64,7 +64,7 @@ func (l *Legend) update() {
 		l.used++
 		value := ""
 		if at >= 0 && at < len(series.Values) {
-			value = c.words.value(d, series.Values[at])
+			value = c.words.of(d, series, at)
 		}
 		e.name.set(series.Name, s.Muted, s.TextSize)
 		e.value.set(value, s.Text, s.TextSize)
@@ -95,9 +95,9 @@ func (e *legendEntry) paint(s *Series) {
 	show(e.marks[0])
 }
 
-func (e *legendEntry) width(s *Style) float32 {
+func (e *legendEntry) width(s *Style, values bool) float32 {
 	w := markWidth + s.Gap/2 + e.name.size.Width
-	if e.value.Text.Text != "" {
+	if values && e.value.Text.Text != "" {
 		w += s.Gap/4 + e.value.size.Width
 	}
 	return w
@@ -118,14 +118,16 @@ func (r *legendRenderer) Objects() []fyne.CanvasObject {
 	return r.objects
 }
 
-func (r *legendRenderer) MinSize() fyne.Size {
+func (r *legendRenderer) MinSize() fyne.Size { return r.size(true) }
+
+func (r *legendRenderer) size(values bool) fyne.Size {
 	s := &r.l.chart.style
 	size := fyne.NewSize(0, 0)
 	for i, e := range r.l.entries[:r.l.used] {
 		if i > 0 {
 			size.Width += s.Gap
 		}
-		size.Width += e.width(s)
+		size.Width += e.width(s, values)
 		size.Height = max(size.Height, e.name.size.Height)
 	}
 	if r.l.used == 0 {
@@ -136,15 +138,21 @@ func (r *legendRenderer) MinSize() fyne.Size {
 
 func (r *legendRenderer) Layout(size fyne.Size) {
 	s := &r.l.chart.style
-	x := size.Width - r.MinSize().Width
+	values := r.size(true).Width <= size.Width
+	x := size.Width - r.size(values).Width
 	for _, e := range r.l.entries[:r.l.used] {
 		y := (size.Height-markHeight)/2 + 1
 		e.marks[0].Move(fyne.NewPos(x, y))
 		e.marks[1].Move(fyne.NewPos(x+(markWidth+2)/2, y))
 		at := x + markWidth + s.Gap/2
 		e.name.put(at, (size.Height-e.name.size.Height)/2)
+		if values {
+			show(e.value.Text)
+		} else {
+			hide(e.value.Text)
+		}
 		e.value.put(at+e.name.size.Width+s.Gap/4, (size.Height-e.value.size.Height)/2)
-		x += e.width(s) + s.Gap
+		x += e.width(s, values) + s.Gap
 	}
 }
 
