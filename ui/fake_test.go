@@ -43,6 +43,7 @@ type fakeCarpool struct {
 	events   []app.Event
 	names    app.Names
 	uses     []app.AppUse
+	asked    func(app.Range) // hears of each AppUse; nil = no one does
 	curve    []app.CurvePoint
 	trials   []app.Trial
 	size     app.HistorySize
@@ -144,7 +145,12 @@ func (f *fakeCarpool) Decisions(context.Context, app.Range) ([]app.Event, error)
 
 func (f *fakeCarpool) Names(context.Context, app.Range) (app.Names, error) { return f.names, f.fail }
 
-func (f *fakeCarpool) AppUse(context.Context, app.Range) ([]app.AppUse, error) { return f.uses, f.fail }
+func (f *fakeCarpool) AppUse(_ context.Context, q app.Range) ([]app.AppUse, error) {
+	if f.asked != nil {
+		f.asked(q)
+	}
+	return f.uses, f.fail
+}
 
 func (f *fakeCarpool) Curve(context.Context, string, string) ([]app.CurvePoint, error) {
 	return f.curve, f.fail

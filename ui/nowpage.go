@@ -26,7 +26,7 @@ type nowPage struct {
 	totals  *text
 
 	gpuAside               *gpuAside
-	queueAside             *queueAside
+	queueAside             *listAside
 	onGPUCard, waitingCard *card
 	scroll                 *container.Scroll
 	last                   app.Snapshot
@@ -37,7 +37,7 @@ type nowPage struct {
 
 func newNowPage(w *Window) *nowPage {
 	p := &nowPage{charts: newCharts(), totals: newText("", textSmall, colorMuted), doing: w.doing}
-	p.gpuAside, p.queueAside = newGPUAside(w.obey), newQueueAside(p.showAll)
+	p.gpuAside, p.queueAside = newGPUAside(w.obey), newListAside(p.showAll)
 	reveal := func(o fyne.CanvasObject) { reveal(p.scroll, o) }
 	p.onGPU = newRows(func() *laneRow { return newLaneRow(signHost{w.obey, p.gpuAside.say, reveal}) })
 	p.waiting = newRows(func() *waiterRow { return newWaiterRow(signHost{w.obey, p.queueAside.say, reveal}) })
@@ -79,16 +79,19 @@ func (p *nowPage) showLists(s app.Snapshot) {
 	}
 	p.onGPU.show(len(lines), note, func(i int, r *laneRow) { r.set(lines[i], p.doing) })
 
-	most := maxRows
-	if p.queueAside.all {
-		most = listed(s)
+	depth, most := 0, maxRows
+	for _, q := range s.Queues {
+		depth += q.Depth
 	}
-	queue, note := waiters(s, most), ""
+	if p.queueAside.all {
+		most = max(most, depth)
+	}
+	queue, note, order := waiters(s, most), "", tr("in this order")
 	if len(queue) == 0 {
-		note = tr("Nobody waits. Requests beyond the limit queue here.")
+		note, order = tr("Nobody waits. Requests beyond the limit queue here."), ""
 	}
 	p.waiting.show(len(queue), note, func(i int, r *waiterRow) { r.set(queue[i], p.doing) })
-	p.queueAside.show(s)
+	p.queueAside.show(depth, order)
 }
 
 // totalsOf is what there was since the start.

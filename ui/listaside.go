@@ -3,23 +3,21 @@ package ui
 import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/widget"
-
-	"carpool/app"
 )
 
-// queueAside stands at the title "Waiting": what is under the pointer there, and,
-// where the queue is longer than the card, a button that shows all of it.
-type queueAside struct {
+// listAside stands at the title of a list: what is under the pointer there, and,
+// where the list has more than maxRows, a button that shows all of it.
+type listAside struct {
 	widget.BaseWidget
 	says   *text
 	button *button
 	hint   string
 	usual  string // without a hint
-	all    bool   // the whole queue is shown
+	all    bool   // the whole list is shown
 }
 
-func newQueueAside(changed func()) *queueAside {
-	a := &queueAside{says: newAside("")}
+func newListAside(changed func()) *listAside {
+	a := &listAside{says: newAside("")}
 	a.button = newLink("", func() {
 		a.all = !a.all
 		changed()
@@ -28,39 +26,24 @@ func newQueueAside(changed func()) *queueAside {
 	return a
 }
 
-// listed is how many waiting requests a snapshot lists.
-func listed(s app.Snapshot) int {
-	n := 0
-	for _, q := range s.Queues {
-		n += len(q.Waiting)
-	}
-	return n + 1 // the line for those that are not listed
-}
-
-func (a *queueAside) show(s app.Snapshot) {
-	depth := 0
-	for _, q := range s.Queues {
-		depth += q.Depth
-	}
+// show tells how long the list is, and what it says without a hint.
+func (a *listAside) show(n int, usual string) {
 	label := ""
 	switch {
-	case depth > maxRows && a.all:
+	case n > maxRows && a.all:
 		label = tr("Show fewer")
-	case depth > maxRows:
-		label = tr("Show all %d", depth)
+	case n > maxRows:
+		label = tr("Show all %d", n)
 	}
 	a.button.set(label, false)
 	a.button.Hidden = label == ""
-	a.usual = ""
-	if depth > 0 {
-		a.usual = tr("in this order")
-	}
+	a.usual = usual
 	a.say(a.hint)
 	a.Refresh()
 }
 
 // say shows a hint in place of the usual words; "" = these again.
-func (a *queueAside) say(hint string) {
+func (a *listAside) say(hint string) {
 	a.hint = hint
 	if hint == "" {
 		hint = a.usual
@@ -69,7 +52,7 @@ func (a *queueAside) say(hint string) {
 }
 
 // CreateRenderer implements fyne.Widget.
-func (a *queueAside) CreateRenderer() fyne.WidgetRenderer {
+func (a *listAside) CreateRenderer() fyne.WidgetRenderer {
 	a.ExtendBaseWidget(a)
 	r := &renderer{widget: a, objects: []fyne.CanvasObject{a.says, a.button}, paint: func() {}}
 	r.min = func() fyne.Size { return fyne.NewSize(a.button.width(), linkHeight) }
