@@ -82,6 +82,14 @@ type (
 	ModelFit = fit.Fit
 )
 
+// What front ends need of package batching, which they may not know.
+type (
+	// QueueState is what runs and waits of one model on one engine.
+	QueueState = batching.QueueState
+	// Running is a request that runs.
+	Running = batching.Running
+)
+
 // App is a running Carpool. Its methods may be called from any goroutine.
 type App struct {
 	options   Options

@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"fmt"
 	"math"
 
 	"fyne.io/fyne/v2"
@@ -17,17 +16,22 @@ type charts struct {
 	cards                           []*card // in the order of reading
 }
 
+// memoryOpacity is of the stack of memory, which reads as a split.
+const memoryOpacity = 0.75
+
 func newCharts() *charts {
 	c := &charts{}
+	together := chart.NewGroup()
 	add := func(title string) *chart.Chart {
 		made := chart.New(chartStyle)
+		together.Add(made)
 		c.cards = append(c.cards, newCard(title, made.Legend(), made))
 		return made
 	}
-	c.tokens = add("Tokens per second")
-	c.requests = add("Running and waiting")
-	c.first = add("Time to first token")
-	c.memory = add("GPU memory")
+	c.tokens = add(tr("Tokens"))
+	c.requests = add(tr("Requests"))
+	c.first = add(tr("First token"))
+	c.memory = add(tr("GPU"))
 	return c
 }
 
@@ -41,17 +45,17 @@ func chartStyle() chart.Style {
 
 // samples is a snapshot's Live as columns.
 type samples struct {
-	x, tokens, running, waiting, limit, p50, p95 []float64
-	used, ours, others, total                    []float64 // GiB
+	x, out, in, running, waiting, limit []float64
+	p50, p95                            []float64 // seconds
+	used, ours, others, taken, free     []float64 // bytes; taken is what free stands on
+	busy, total                         []float64 // bytes; busy is the utilization as a part of total
 }
-
-const gib = 1 << 30
 
 func columns(s app.Snapshot) samples {
 	var c samples
 	for _, l := range s.Live {
 		c.x = append(c.x, l.At.Sub(s.At).Seconds())
-		c.tokens = append(c.tokens, l.TokensPS)
+		c.out, c.in = append(c.out, l.TokensPS), append(c.in, l.TokensInPS)
 		c.running = append(c.running, float64(l.Running))
 		c.waiting = append(c.waiting, float64(l.Waiting))
 		limit := math.NaN() // no bound
@@ -59,22 +63,25 @@ func columns(s app.Snapshot) samples {
 			limit = float64(l.Limit)
 		}
 		c.limit = append(c.limit, limit)
-		c.p50 = append(c.p50, known(l.FirstP50, 1))
-		c.p95 = append(c.p95, known(l.FirstP95, 1))
-		c.used = append(c.used, known(l.MemoryUsed, gib))
-		c.ours = append(c.ours, known(l.MemoryOurs, gib))
-		c.others = append(c.others, known(l.MemoryOthers, gib))
-		c.total = append(c.total, known(l.MemoryTotal, gib))
+		c.p50, c.p95 = append(c.p50, known(l.FirstP50)), append(c.p95, known(l.FirstP95))
+		used, ours, others, total := known(l.MemoryUsed), known(l.MemoryOurs), known(l.MemoryOthers), known(l.MemoryTotal)
+		taken := used
+		if split := ours + others; !math.IsNaN(split) {
+			taken = split
+		}
+		c.used, c.ours, c.others, c.taken = append(c.used, used), append(c.ours, ours), append(c.others, others), append(c.taken, taken)
+		c.free, c.total = append(c.free, max(0, total-taken)), append(c.total, total)
+		c.busy = append(c.busy, total*known(l.Utilization))
 	}
 	return c
 }
 
-// known is *v in a unit; NaN where it was not measured.
-func known[N float64 | uint64](v *N, unit float64) float64 {
+// known is *v; NaN where it was not measured.
+func known[N float64 | uint64](v *N) float64 {
 	if v == nil {
 		return math.NaN()
 	}
-	return float64(*v) / unit
+	return float64(*v)
 }
 
 func (c *charts) show(s app.Snapshot) {
@@ -83,41 +90,53 @@ func (c *charts) show(s app.Snapshot) {
 
 	d := frame
 	d.YMax, d.Unit = 10, " tok/s"
-	d.Series = []chart.Series{{Name: "out", Values: v.tokens, Color: theme.Color(colorAccent)}}
+	d.Series = []chart.Series{
+		{Name: tr("in"), Values: v.in, Color: theme.Color(colorSky)},
+		{Name: tr("out"), Values: v.out, Color: theme.Color(colorAccent)},
+	}
 	c.tokens.Plot(d)
 
 	d = frame
 	d.YMax, d.Whole = 4, true
 	d.Series = []chart.Series{
-		{Name: "limit", Values: v.limit, Color: theme.Color(colorMuted), Shape: chart.Step},
-		{Name: "waiting", Values: v.waiting, Color: theme.Color(colorOrange), Shape: chart.Step},
-		{Name: "running", Values: v.running, Color: theme.Color(colorAccent), Shape: chart.Step},
+		{Name: tr("limit"), Values: v.limit, Color: theme.Color(colorMuted), Shape: chart.Step},
+		{Name: tr("waiting"), Values: v.waiting, Color: theme.Color(colorOrange), Shape: chart.Step},
+		{Name: tr("running"), Values: v.running, Color: theme.Color(colorAccent), Shape: chart.Step},
 	}
 	c.requests.Plot(d)
 
 	d = frame
-	d.YMax, d.Unit, d.Empty = 0.1, " s", "The next answers draw their waits here."
+	d.YMax, d.Measure, d.Empty = 0.1, chart.Seconds, tr("The next answers draw their waits here.")
 	d.Series = []chart.Series{
-		{Name: "p50", Values: v.p50, Color: theme.Color(colorSky)},
-		{Name: "p95", Values: v.p95, Color: theme.Color(colorPink)},
+		{Name: tr("p50"), Values: v.p50, Color: theme.Color(colorSky)},
+		{Name: tr("p95"), Values: v.p95, Color: theme.Color(colorPink)},
 	}
 	c.first.Plot(d)
 
 	d = frame
-	d.Unit, d.Empty = " GiB", "The first reading draws a line here."
+	d.Measure, d.Empty = chart.Bytes, tr("The first reading draws a line here.")
 	if !s.GPU.Available && s.GPU.Reason != "" {
-		d.Empty = "Not measured: " + s.GPU.Reason
+		d.Empty = tr("Not measured: %s", s.GPU.Reason)
 	}
-	whole := chart.Series{Name: "of", Values: v.total, Color: theme.Color(colorGrey)}
-	d.Series = []chart.Series{{Name: "used", Values: v.used, Color: theme.Color(colorMuted), Area: true}, whole}
+	d.Series = memorySeries(s, v)
+	c.memory.Plot(d)
+}
+
+// memorySeries is the memory as a stack that reaches up to all there is, and how
+// hard the GPU works in percent of that height.
+func memorySeries(s app.Snapshot, v samples) []chart.Series {
+	stack := []chart.Series{{Name: tr("used"), Values: v.used, Color: theme.Color(colorSky), Area: true, Opacity: memoryOpacity}}
 	if s.GPU.Ours.Memory != nil && s.GPU.Others.Memory != nil {
-		d.Series = []chart.Series{
-			{Name: "ours", Values: v.ours, Color: theme.Color(colorSky), Area: true},
-			{Name: "others", Values: v.others, Base: v.ours, Color: theme.Color(colorOrange), Area: true},
-			whole,
+		stack = []chart.Series{
+			{Name: tr("ours"), Values: v.ours, Color: theme.Color(colorSky), Area: true, Opacity: memoryOpacity},
+			{Name: tr("others"), Values: v.others, Base: v.ours, Color: theme.Color(colorOrange), Area: true, Opacity: memoryOpacity},
 		}
 	}
-	c.memory.Plot(d)
+	stack = append(stack, chart.Series{Name: tr("free"), Values: v.free, Base: v.taken, Color: theme.Color(colorGrey), Area: true})
+	if n := len(v.total); s.GPU.Utilization != nil && n > 0 {
+		stack = append(stack, chart.Series{Name: tr("busy"), Values: v.busy, Of: v.total[n-1], Color: theme.Color(colorMuted)})
+	}
+	return stack
 }
 
 // timeFrame is the time axis for samples at x seconds: the shortest of a few
@@ -136,7 +155,7 @@ func timeFrame(x []float64) chart.Data {
 	}
 	return chart.Data{
 		X: x, XMin: -minutes * 60,
-		XTicks:  []chart.Tick{{At: -minutes * 60, Label: fmt.Sprintf("−%g min", minutes)}, {At: 0, Label: "now"}},
+		XTicks:  []chart.Tick{{At: -minutes * 60, Label: tr("−%g min", minutes)}, {At: 0, Label: tr("now")}},
 		FormatX: ago,
 	}
 }
@@ -146,11 +165,11 @@ func ago(x float64) string {
 	seconds := int(math.Round(-x))
 	switch {
 	case seconds < 1:
-		return "now"
+		return tr("now")
 	case seconds < 60:
-		return fmt.Sprintf("%d s ago", seconds)
+		return tr("%d s ago", seconds)
 	}
-	return fmt.Sprintf("%d:%02d min ago", seconds/60, seconds%60)
+	return tr("%d:%02d min ago", seconds/60, seconds%60)
 }
 
 func (c *charts) objects() []fyne.CanvasObject {

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"strings"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -22,6 +23,29 @@ func newCommand(value string, copied func(*command)) *command {
 	c.copy = newLink(tr("Copy"), func() { copied(c) })
 	c.ExtendBaseWidget(c)
 	return c
+}
+
+// copying is the command that was copied last and says so for a while.
+type copying struct {
+	copied   *command // nil = none says so
+	copiedAt time.Time
+}
+
+func (l *copying) copy(c *command) {
+	fyne.CurrentApp().Clipboard().SetContent(c.value)
+	l.settle(time.Now().Add(copied))
+	l.copied, l.copiedAt = c, time.Now()
+	c.copy.set(tr("Copied"), false)
+	c.Refresh()
+}
+
+// settle ends what is said of a copy after a while.
+func (l *copying) settle(now time.Time) {
+	if l.copied != nil && now.Sub(l.copiedAt) >= copied {
+		l.copied.copy.set(tr("Copy"), false)
+		l.copied.Refresh()
+		l.copied = nil
+	}
 }
 
 const (

@@ -19,6 +19,7 @@ type dial struct {
 	slider            *widget.Slider
 	stops             []int // the values that the slider can take, rising
 	unit              string
+	figure            func(value int) string // writes the value, without unit; nil = as it is
 	changed           func(value int, final bool)
 }
 
@@ -65,6 +66,9 @@ func (d *dial) moved(at int, final bool) {
 
 func (d *dial) show(v int) {
 	s := strconv.Itoa(v)
+	if d.figure != nil {
+		s = d.figure(v)
+	}
 	if d.unit != "" {
 		s += " " + d.unit
 	}

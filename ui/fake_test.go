@@ -43,6 +43,7 @@ type fakeCarpool struct {
 	events   []app.Event
 	names    app.Names
 	uses     []app.AppUse
+	asked    func(app.Range) // hears of each AppUse; nil = no one does
 	curve    []app.CurvePoint
 	trials   []app.Trial
 	size     app.HistorySize
@@ -144,7 +145,12 @@ func (f *fakeCarpool) Decisions(context.Context, app.Range) ([]app.Event, error)
 
 func (f *fakeCarpool) Names(context.Context, app.Range) (app.Names, error) { return f.names, f.fail }
 
-func (f *fakeCarpool) AppUse(context.Context, app.Range) ([]app.AppUse, error) { return f.uses, f.fail }
+func (f *fakeCarpool) AppUse(_ context.Context, q app.Range) ([]app.AppUse, error) {
+	if f.asked != nil {
+		f.asked(q)
+	}
+	return f.uses, f.fail
+}
 
 func (f *fakeCarpool) Curve(context.Context, string, string) ([]app.CurvePoint, error) {
 	return f.curve, f.fail
@@ -230,7 +236,7 @@ func idle() app.Snapshot {
 func busy() app.Snapshot {
 	s := idle()
 	s.Sentence = "4 running, 3 waiting, 232 tokens per second"
-	s.Batching = batching.Totals{Batches: 753, Requests: 1204, InFlight: 4, QueueDepth: 3, AvgBatchSize: 1.6, AvgConcurrency: 3.4}
+	s.Batching = batching.Totals{Batches: 753, Requests: 1204, InFlight: 4, QueueDepth: 3, AvgBatchSize: 1.6, AvgConcurrency: 3.4, Tokens: 412_907}
 	key := batching.Key{Engine: "ollama", Model: "qwen3:8b"}
 	s.Config.Batching.Mode, s.SizeKey = "adaptive", "adaptive.max"
 	s.Limits.Size, s.Limits.Reason = 4, "engine runs 4 at once"
@@ -240,15 +246,15 @@ func busy() app.Snapshot {
 	s.Queues = []batching.QueueState{{
 		Key: key, Limits: s.Limits, Limit: 4, Depth: 3,
 		Running: []batching.Running{
-			{App: "Open WebUI", Released: ago(10.2), FirstToken: ago(10), Tokens: 611, MaxTokens: 1000},
-			{App: "VS Code · Continue", Released: ago(3.1), FirstToken: ago(3), Tokens: 175, MaxTokens: 870},
-			{App: "n8n", Released: ago(41), FirstToken: ago(40), Tokens: 2290},
-			{App: "batch-notes.py", Released: ago(0.4), MaxTokens: 200},
+			{Ticket: 11, App: "Open WebUI", Released: ago(10.2), FirstToken: ago(10), Tokens: 611, MaxTokens: 1000},
+			{Ticket: 12, App: "VS Code · Continue", Released: ago(3.1), FirstToken: ago(3), Tokens: 175, MaxTokens: 870},
+			{Ticket: 13, App: "n8n", Released: ago(41), FirstToken: ago(40), Tokens: 2290},
+			{Ticket: 14, App: "batch-notes.py", Released: ago(0.4), MaxTokens: 200},
 		},
 		Waiting: []batching.Waiting{
-			{App: "Home Assistant", Priority: batching.Urgent, Position: 1, Why: "next: 4 places are taken", Expected: 400 * time.Millisecond},
-			{App: "batch-notes.py", Position: 3, Why: "its app has had more than others", Expected: 6 * time.Second},
-			{App: "a script with a rather long name.py", Position: 2, Why: "after 1 other", Expected: 3 * time.Second},
+			{Ticket: 21, App: "Home Assistant", Priority: batching.Urgent, Position: 1, Why: "next: 4 places are taken", Expected: 400 * time.Millisecond},
+			{Ticket: 23, App: "batch-notes.py", Position: 3, Why: "its app has had more than others", Expected: 6 * time.Second},
+			{Ticket: 22, App: "a script with a rather long name.py", Position: 2, Why: "after 1 other", Expected: 3 * time.Second},
 		},
 	}}
 	value := func(v float64) *float64 { return &v }
@@ -258,6 +264,7 @@ func busy() app.Snapshot {
 		sample := app.Sample{At: now.Add(time.Duration(i-599) * time.Second), Limit: 4,
 			Running: int(min(4, 4+2*math.Sin(t/50))), Waiting: int(3 + 3*math.Sin(t/80+2)),
 			TokensPS:   190 + 50*math.Sin(t/60) + 15*math.Sin(t/3.3),
+			TokensInPS: 60 + 40*math.Sin(t/25), Utilization: value(.7 + .2*math.Sin(t/30)),
 			MemoryUsed: bytes(9 + t/200), MemoryTotal: bytes(24), MemoryOurs: bytes(8 + t/200), MemoryOthers: bytes(1)}
 		if i < 250 || i > 320 {
 			sample.FirstP50 = value(0.4 + 0.1*math.Sin(t/40))

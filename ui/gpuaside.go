@@ -16,8 +16,10 @@ import (
 // that gives it away or takes it back.
 type gpuAside struct {
 	widget.BaseWidget
-	figures *text
+	figures *text // or a hint
 	button  *button
+	hint    string
+	usual   string // without a hint
 	action  action
 }
 
@@ -29,10 +31,20 @@ func newGPUAside(obey func(order)) *gpuAside {
 }
 
 func (a *gpuAside) show(s app.Snapshot, doing map[order]bool) {
-	a.figures.set(gpuFigures(s))
+	a.usual = gpuFigures(s)
+	a.say(a.hint)
 	a.action = lendAction(s)
 	a.button.set(a.action.button(doing))
 	a.Refresh()
+}
+
+// say shows a hint in place of the figures; "" = these again.
+func (a *gpuAside) say(hint string) {
+	a.hint = hint
+	if hint == "" {
+		hint = a.usual
+	}
+	a.figures.set(hint)
 }
 
 // gpuFigures are those of the GPU that are known, the most telling first; without
@@ -40,16 +52,16 @@ func (a *gpuAside) show(s app.Snapshot, doing map[order]bool) {
 func gpuFigures(s app.Snapshot) string {
 	var figures []string
 	if u := s.GPU.Utilization; u != nil {
-		figures = append(figures, fmt.Sprintf("%.0f %% busy", *u*100))
+		figures = append(figures, tr("%.0f %% busy", *u*100))
 	}
 	if w := s.GPU.Power; w != nil {
 		figures = append(figures, fmt.Sprintf("%.0f W", *w))
 	}
 	if j := s.Energy.JoulesPer1000; j != nil {
-		figures = append(figures, humanize.SIWithDigits(*j, 1, "J")+" per 1k tokens")
+		figures = append(figures, tr("%s per 1k tokens", humanize.SIWithDigits(*j, 1, "J")))
 	}
 	if len(figures) == 0 {
-		return "app · model · progress"
+		return tr("lane · app · model · progress")
 	}
 	return strings.Join(figures, " · ")
 }

@@ -3,7 +3,6 @@ package ui
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -29,9 +28,7 @@ type guide struct {
 	first  int      // the way that was shown first
 	scroll *container.Scroll
 	close  *button
-
-	copied   *command // that says so
-	copiedAt time.Time
+	copying
 }
 
 // openGuide shows the guide of a check; closed is called once.
@@ -49,7 +46,7 @@ func openGuide(c fyne.Canvas, check app.EngineCheck, closed func()) *guide {
 		g.ways.set(g.first)
 	}
 	for _, o := range g.guides {
-		g.pages = append(g.pages, newSteps(o, g.copy, g.reveal))
+		g.pages = append(g.pages, newSteps(stepsOf(o), g.copy, func(c *command) { reveal(g.scroll, c) }))
 	}
 	var hide func()
 	shut := func() {
@@ -74,32 +71,6 @@ func (g *guide) choose(i int) {
 	g.scroll.Content = g.pages[i].content
 	g.scroll.Offset = fyne.Position{}
 	g.scroll.Refresh()
-}
-
-func (g *guide) copy(c *command) {
-	fyne.CurrentApp().Clipboard().SetContent(c.value)
-	g.settle(time.Now().Add(copied))
-	g.copied, g.copiedAt = c, time.Now()
-	c.copy.set(tr("Copied"), false)
-	c.Refresh()
-}
-
-// settle ends what is said of a copy after a while.
-func (g *guide) settle(now time.Time) {
-	if g.copied != nil && now.Sub(g.copiedAt) >= copied {
-		g.copied.copy.set(tr("Copy"), false)
-		g.copied.Refresh()
-		g.copied = nil
-	}
-}
-
-// reveal scrolls to a command whose button got the focus.
-func (g *guide) reveal(c *command) {
-	top, bottom := c.Position().Y, c.Position().Y+c.Size().Height
-	offset := min(max(g.scroll.Offset.Y, bottom-g.scroll.Size().Height), top)
-	if offset != g.scroll.Offset.Y {
-		g.scroll.ScrollToOffset(fyne.NewPos(0, offset))
-	}
 }
 
 // above is the height of what stands above the steps.
@@ -148,6 +119,17 @@ func (g *guide) Layout(_ []fyne.CanvasObject, size fyne.Size) {
 	put(g.close, size.Width-gap-g.close.width(), size.Height-gap-buttonHeight, g.close.width(), buttonHeight)
 }
 
+// step is something to do.
+type step struct{ do, copy string } // copy is what to paste there; "" = nothing
+
+func stepsOf(g app.EngineGuide) []step {
+	var all []step
+	for _, s := range g.Steps {
+		all = append(all, step{s.Text, s.Command})
+	}
+	return all
+}
+
 // steps lays out the steps of a guide.
 type steps struct {
 	numbers, texts []*text
@@ -156,16 +138,16 @@ type steps struct {
 	width          float32 // as the dialog has it
 }
 
-func newSteps(g app.EngineGuide, copied, gained func(*command)) *steps {
+func newSteps(all []step, copied, gained func(*command)) *steps {
 	s := &steps{}
 	var objects []fyne.CanvasObject
-	for i, step := range g.Steps {
-		number, says := newText(fmt.Sprint(i+1), textBody, colorMuted), newParagraph(step.Text, colorText)
+	for i, step := range all {
+		number, says := newText(fmt.Sprint(i+1), textBody, colorMuted), newParagraph(step.do, colorText)
 		s.numbers, s.texts = append(s.numbers, number), append(s.texts, says)
 		objects = append(objects, number, says)
 		var c *command
-		if step.Command != "" {
-			c = newCommand(step.Command, copied)
+		if step.copy != "" {
+			c = newCommand(step.copy, copied)
 			c.copy.gained = func() { gained(c) }
 			objects = append(objects, c)
 		}

@@ -23,11 +23,11 @@ func TestLend_SaysWhoHasTheGPU(t *testing.T) {
 		"for ever":   {forever, notice{lead: "The GPU is yours.", body: "Requests wait until you let Carpool use it again.", action: action{takeGPU, "Take it back"}}},
 		"ending":     {lent(1), notice{lead: "The GPU is yours.", body: "Requests wait until 15:30. 1 is still ending.", action: action{endRuns, "Stop now"}}},
 	} {
-		if got := noticeOf(tt.snapshot, failure{}); got != tt.want {
+		if got := noticeOf(tt.snapshot, failure{}, pageNow); got != tt.want {
 			t.Errorf("%s: %+v, want %+v", name, got, tt.want)
 		}
 	}
-	if got := noticeOf(busy(), failure{}); strings.Contains(got.lead, "GPU") {
+	if got := noticeOf(busy(), failure{}, pageNow); strings.Contains(got.lead, "GPU") {
 		t.Errorf("while Carpool has the GPU: %+v", got)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 
+	"github.com/dustin/go-humanize"
+
 	"carpool/app"
 )
 
@@ -11,32 +13,38 @@ const (
 	minRows    = 4 // the lists keep this height when they are empty
 	minWaiting = 2 // and "Waiting" this one where it stands alone
 	minChart   = 164
-	wideMain   = 720 // from here on there are two columns
+	wideLists  = 900 // from here on the lists stand side by side,
+	wideCharts = 640 // and the charts from here on
 )
 
 // nowPage is what goes on at this moment: the lanes, the queue and four charts.
 type nowPage struct {
-	onGPU   *rows[*placeRow]
+	lanes   lanes
+	onGPU   *rows[*laneRow]
 	waiting *rows[*waiterRow]
 	charts  *charts
+	totals  *text
 
 	gpuAside               *gpuAside
-	waitingAside           *text
+	queueAside             *listAside
 	onGPUCard, waitingCard *card
 	scroll                 *container.Scroll
 	last                   app.Snapshot
-	width, viewport        float32 // of what scrolls
+	width                  float32 // of what scrolls
 	lastShape              [2]float32
 	doing                  map[order]bool
 }
 
 func newNowPage(w *Window) *nowPage {
-	p := &nowPage{onGPU: newRows(newPlaceRow), waiting: newRows(newWaiterRow), charts: newCharts(), doing: w.doing}
-	p.gpuAside, p.waitingAside = newGPUAside(w.obey), newAside("")
+	p := &nowPage{charts: newCharts(), totals: newText("", textSmall, colorMuted), doing: w.doing}
+	p.gpuAside, p.queueAside = newGPUAside(w.obey), newListAside(p.showAll)
+	reveal := func(o fyne.CanvasObject) { reveal(p.scroll, o) }
+	p.onGPU = newRows(func() *laneRow { return newLaneRow(signHost{w.obey, p.gpuAside.say, reveal}) })
+	p.waiting = newRows(func() *waiterRow { return newWaiterRow(signHost{w.obey, p.queueAside.say, reveal}) })
 	p.onGPUCard = newCard(tr("On the GPU"), p.gpuAside, p.onGPU)
-	p.waitingCard = newCard(tr("Waiting"), p.waitingAside, p.waiting)
+	p.waitingCard = newCard(tr("Waiting"), p.queueAside, p.waiting)
 	objects := append([]fyne.CanvasObject{p.onGPUCard, p.waitingCard}, p.charts.objects()...)
-	p.scroll = container.NewVScroll(container.New(nowLayout{p}, objects...))
+	p.scroll = container.NewVScroll(container.New(nowLayout{p}, append(objects, p.totals)...))
 	return p
 }
 
@@ -49,27 +57,51 @@ func (p *nowPage) show(s app.Snapshot) {
 	p.gpuAside.show(s, p.doing)
 	p.showLists(s)
 	p.charts.show(s)
+	p.totals.set(totalsOf(s))
+}
+
+// showAll shows the whole queue, or its beginning again.
+func (p *nowPage) showAll() {
+	p.showLists(p.last)
+	p.reshape()
 }
 
 func (p *nowPage) showLists(s app.Snapshot) {
-	lines, note := places(s), ""
+	lines, note := p.lanes.show(s, maxRows), ""
 	if s.Batching.Requests == 0 && s.Batching.InFlight == 0 {
-		lines, note = nil, "Point an app at "+s.Endpoint+", and its requests appear here."
+		lines, note = nil, tr("Point an app at %s, and its requests appear here.", s.Endpoint)
 		if n := s.Limits.InFlight(); n > 0 {
-			note = plural(n, "place is free. ", "places are free. ") + note
+			note = trn(n, "%d place is free.", "%d places are free.") + " " + note
 		}
 	}
 	if s.Yield.Manual && s.Batching.InFlight == 0 {
-		lines, note = nil, "Nothing runs: the GPU is given away."
+		lines, note = nil, tr("Nothing runs: the GPU is given away.")
 	}
-	p.onGPU.show(len(lines), note, func(i int, r *placeRow) { r.set(lines[i]) })
+	p.onGPU.show(len(lines), note, func(i int, r *laneRow) { r.set(lines[i], p.doing) })
 
-	queue, note, aside := waiters(s), "", "in this order"
-	if len(queue) == 0 {
-		note, aside = "Nobody waits. Requests beyond the limit queue here.", ""
+	depth, most := 0, maxRows
+	for _, q := range s.Queues {
+		depth += q.Depth
 	}
-	p.waiting.show(len(queue), note, func(i int, r *waiterRow) { r.set(queue[i]) })
-	p.waitingAside.set(aside)
+	if p.queueAside.all {
+		most = max(most, depth)
+	}
+	queue, note, order := waiters(s, most), "", tr("in this order")
+	if len(queue) == 0 {
+		note, order = tr("Nobody waits. Requests beyond the limit queue here."), ""
+	}
+	p.waiting.show(len(queue), note, func(i int, r *waiterRow) { r.set(queue[i], p.doing) })
+	p.queueAside.show(depth, order)
+}
+
+// totalsOf is what there was since the start.
+func totalsOf(s app.Snapshot) string {
+	b := s.Batching
+	if b.Requests == 0 {
+		return ""
+	}
+	return tr("Since the start: %s requests in %s batches; %.1f ran at once on average, and a batch had %.1f. %s tokens were written.",
+		humanize.Comma(int64(b.Requests)), humanize.Comma(int64(b.Batches)), b.AvgConcurrency, b.AvgBatchSize, humanize.Comma(int64(b.Tokens)))
 }
 
 func (p *nowPage) reshape() {
@@ -87,7 +119,7 @@ type nowLayout struct{ p *nowPage }
 // nowShape is the outcome of measuring the cards for a width.
 type nowShape struct {
 	inside                float32
-	two                   bool    // columns
+	beside, two           bool    // lists side by side, two columns of charts
 	lists, onGPU, waiting float32 // heights
 	chart, total          float32
 }
@@ -95,32 +127,35 @@ type nowShape struct {
 func (l nowLayout) measure(width float32) nowShape {
 	p := l.p
 	s := nowShape{inside: width - 2*gapLarge}
-	s.two = s.inside >= wideMain
+	s.beside, s.two = s.inside >= wideLists, s.inside >= wideCharts
 	least := heightAround(minRows * rowHeight)
 	s.onGPU = max(least, heightAround(p.onGPU.heightFor(widthInside(s.listWidth()))))
 	s.waiting = max(heightAround(minWaiting*rowHeight), heightAround(p.waiting.heightFor(widthInside(s.waitingWidth()))))
 	s.lists = s.onGPU + gap + s.waiting
-	chartRows := float32(len(p.charts.cards))
-	if s.two {
+	if s.beside {
 		s.lists = max(s.onGPU, s.waiting, least)
 		s.onGPU, s.waiting = s.lists, s.lists
+	}
+	chartRows := float32(len(p.charts.cards))
+	if s.two {
 		chartRows /= 2
 	}
-	screen := p.scroll.Size().Height - aboveCards - gapLarge
-	s.total = max(s.lists+chartRows*(gap+minChart), screen)
-	s.chart = (s.total-s.lists)/chartRows - gap
+	rest := s.lists + gapSmall + lineHeight(textSmall)
+	screen := p.scroll.Size().Height - aboveCards - gapSmall
+	s.total = max(rest+chartRows*(gap+minChart), screen)
+	s.chart = (s.total-rest)/chartRows - gap
 	return s
 }
 
 func (s nowShape) listWidth() float32 {
-	if s.two {
+	if s.beside {
 		return (s.inside - gap) * 0.64
 	}
 	return s.inside
 }
 
 func (s nowShape) waitingWidth() float32 {
-	if s.two {
+	if s.beside {
 		return s.inside - gap - s.listWidth()
 	}
 	return s.inside
@@ -128,7 +163,7 @@ func (s nowShape) waitingWidth() float32 {
 
 // MinSize implements fyne.Layout.
 func (l nowLayout) MinSize([]fyne.CanvasObject) fyne.Size {
-	return fyne.NewSize(minInside, l.measure(max(minInside, l.p.scroll.Size().Width)).total+aboveCards+gapLarge)
+	return fyne.NewSize(minInside, l.measure(max(minInside, l.p.scroll.Size().Width)).total+aboveCards+gapSmall)
 }
 
 // Layout implements fyne.Layout.
@@ -137,7 +172,7 @@ func (l nowLayout) Layout(_ []fyne.CanvasObject, size fyne.Size) {
 	p.width = size.Width
 	const left = gapLarge
 	put(p.onGPUCard, left, aboveCards, s.listWidth(), s.onGPU)
-	if s.two {
+	if s.beside {
 		put(p.waitingCard, left+s.listWidth()+gap, aboveCards, s.waitingWidth(), s.waiting)
 	} else {
 		put(p.waitingCard, left, aboveCards+s.onGPU+gap, s.waitingWidth(), s.waiting)
@@ -156,4 +191,5 @@ func (l nowLayout) Layout(_ []fyne.CanvasObject, size fyne.Size) {
 			y += s.chart + gap
 		}
 	}
+	put(p.totals, left, y-gap+gapSmall, s.inside, lineHeight(textSmall))
 }

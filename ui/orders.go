@@ -19,15 +19,20 @@ const (
 	showWhy   // an engine does not serve
 	lendGPU   // to other programs
 	regainGPU // from them
+	cancelRequest
+	advanceRequest // to the front of its queue
+	changeSetting
 )
 
-// order is what a button asks of Carpool for one engine.
+// order is what a button asks of Carpool for one engine, request or setting.
 type order struct {
-	deed  deed
-	name  string // of the engine; its kind for startEngine
-	label string // for people
-	why   string // for showWhy
-	stop  bool   // for lendGPU: what runs does not end by itself
+	deed   deed
+	name   string // of the engine; its kind for startEngine; the key of the setting
+	label  string // for people
+	why    string // for showWhy
+	value  string // for changeSetting
+	stop   bool   // for lendGPU: what runs does not end by itself
+	ticket uint64 // of the request
 }
 
 // action is a button for an order; the zero value is none.
@@ -91,8 +96,12 @@ func (w *Window) obey(o order) {
 	if w.doing[o] || w.asking {
 		return
 	}
-	if o.deed == showWhy {
+	switch o.deed {
+	case showWhy:
 		w.explain(app.EngineCheck{Says: o.why, Guide: app.EngineGuide{Title: o.label}})
+		return
+	case changeSetting:
+		w.change(o.name, o.value, true)
 		return
 	}
 	question := ""
@@ -152,6 +161,10 @@ func (w *Window) carryOut(o order) {
 			err = w.carpool.Yield(ctx, app.YieldOrder{Stop: o.stop})
 		case regainGPU:
 			err = w.carpool.Resume(ctx)
+		case cancelRequest:
+			err = w.carpool.CancelRequest(o.ticket)
+		case advanceRequest:
+			err = w.carpool.MoveToFront(o.ticket)
 		}
 		w.do(func() { w.carriedOut(o, checks, err) })
 	})
@@ -168,6 +181,10 @@ func (w *Window) carriedOut(o order, checks []app.EngineCheck, err error) {
 		f.lead, f.text = tr("Not given away."), err.Error()
 	case err != nil && o.deed == regainGPU:
 		f.lead, f.text = tr("Not taken back."), err.Error()
+	case err != nil && o.deed == cancelRequest:
+		f.lead, f.text = tr("Not cancelled."), err.Error()
+	case err != nil && o.deed == advanceRequest:
+		f.lead, f.text = tr("Not moved."), err.Error()
 	case err != nil:
 		f.lead, f.text = tr("Not stopped."), err.Error()
 	case o.deed == showGuide && !w.guideTo(o.name, checks):

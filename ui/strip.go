@@ -18,9 +18,18 @@ type notice struct {
 	action     action
 }
 
-// noticeOf is the one thing that the user should know about s; the zero value
-// = nothing. failed is why what the user did last came to nothing.
-func noticeOf(s app.Snapshot, failed failure) notice {
+// noticeOf is the one thing that the user should know about s on a page; the zero
+// value = nothing. failed is why what the user did last came to nothing. What is no
+// trouble is told of on the page Now alone.
+func noticeOf(s app.Snapshot, failed failure, on pageName) notice {
+	n := whatMatters(s, failed)
+	if on != pageNow && !n.trouble {
+		return notice{}
+	}
+	return n
+}
+
+func whatMatters(s app.Snapshot, failed failure) notice {
 	var offer action
 	if offers := startActions(s); len(offers) > 0 {
 		offer = offers[0]
@@ -62,21 +71,33 @@ func choseDemo(s app.Snapshot) bool {
 	return s.Simulated && (s.Config.Engine.URL == "demo" || s.Config.Engine.Demo == "always")
 }
 
-// adviceOf is what would let more requests run at once.
+// adviceOf is the first piece of advice if the user can follow it with a click;
+// what nothing can be done about is told on the page Tune.
 func adviceOf(s app.Snapshot) notice {
-	for _, t := range s.Tuning {
-		if t.Advice == "" {
-			continue
-		}
-		n := notice{lead: tr("Tip."), body: sentenceOf(t.Advice)}
-		for _, e := range s.Engines {
-			if e.Name == t.Engine && e.Health == "up" && !e.Simulated {
-				n.action = action{order{deed: showGuide, name: e.Name, label: e.Label}, tr("More slots…")}
-			}
-		}
-		return n
+	if len(s.Advice) == 0 {
+		return notice{}
 	}
-	return notice{}
+	a := s.Advice[0]
+	n := notice{lead: sentenceOf(a.Title), body: a.Text}
+	switch {
+	case a.Key != "":
+		n.action = action{order{deed: changeSetting, name: a.Key, value: a.Value}, a.Button}
+	case a.Engine != "":
+		n.action = action{order{deed: showGuide, name: a.Engine, label: labelOf(s, a.Engine)}, a.Button}
+	default:
+		return notice{}
+	}
+	return n
+}
+
+// labelOf names an engine for people.
+func labelOf(s app.Snapshot, engine string) string {
+	for _, e := range s.Engines {
+		if e.Name == engine {
+			return e.Label
+		}
+	}
+	return engine
 }
 
 // sentenceOf writes a problem as a sentence. A first word that is a name, such as

@@ -56,7 +56,7 @@ func TestNoticeOf(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			n := noticeOf(tt.snapshot, failure{lead: "Not set.", text: tt.failed})
+			n := noticeOf(tt.snapshot, failure{lead: "Not set.", text: tt.failed}, pageNow)
 			if n.lead != tt.lead || !strings.Contains(n.body, tt.body) || n.trouble != tt.trouble || n.action.text != tt.button {
 				t.Errorf("got %+v", n)
 			}

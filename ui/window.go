@@ -95,6 +95,7 @@ func (w *Window) Open(name pageName) {
 	if w.frame.open != name {
 		w.frame.turn(name)
 		w.showPage(w.last)
+		w.notice()
 	}
 }
 
@@ -193,7 +194,7 @@ func (w *Window) notice() {
 	if w.failed.over(w.last, time.Now()) {
 		w.failed = failure{}
 	}
-	w.frame.strip.set(noticeOf(w.last, w.failed), w.doing)
+	w.frame.strip.set(noticeOf(w.last, w.failed, w.frame.open), w.doing)
 	w.frame.reshape()
 }
 

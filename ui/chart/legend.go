@@ -7,7 +7,7 @@ import (
 )
 
 // Legend names a chart's series in one line, each with its last value, or with
-// that at Data.Now.
+// that at Data.Now. Where there is no room for values it has names alone.
 type Legend struct {
 	widget.BaseWidget
 	chart   *Chart
@@ -64,7 +64,7 @@ func (l *Legend) update() {
 		l.used++
 		value := ""
 		if at >= 0 && at < len(series.Values) {
-			value = c.words.value(d, series.Values[at])
+			value = c.words.of(d, series, at)
 		}
 		e.name.set(series.Name, s.Muted, s.TextSize)
 		e.value.set(value, s.Text, s.TextSize)
@@ -144,6 +144,11 @@ func (r *legendRenderer) Layout(size fyne.Size) {
 		e.marks[1].Move(fyne.NewPos(x+(markWidth+2)/2, y))
 		at := x + markWidth + s.Gap/2
 		e.name.put(at, (size.Height-e.name.size.Height)/2)
+		if values {
+			show(e.value.Text)
+		} else {
+			hide(e.value.Text)
+		}
 		e.value.put(at+e.name.size.Width+s.Gap/4, (size.Height-e.value.size.Height)/2)
 		if !values {
 			hide(e.value.Text)
