@@ -115,7 +115,7 @@ const selectSeconds = `SELECT at, 1, running, waiting, running, waiting, in_flig
 	utilization IS NOT NULL, coalesce(utilization, 0), power IS NOT NULL, coalesce(power, 0)
 	FROM sample WHERE ? AND at >= ? AND at < ? ORDER BY at LIMIT ?`
 
-const selectFirstTokens = `SELECT at, sketch FROM first_token
+const selectFirsts = `SELECT at, sketch FROM first_token
 	WHERE step = ? AND at >= ? AND at < ? ORDER BY at LIMIT ?`
 
 // Points reads a range for a chart of at most most points, which is from 2 to
@@ -184,7 +184,7 @@ func (p plan) read(ctx context.Context, tx *sql.Tx) ([]Point, error) {
 			g.firsts = append(g.firsts, blob)
 		}
 		return struct{}{}, err
-	}, selectFirstTokens, p.tier, p.from, p.to, mostSpans); err != nil {
+	}, selectFirsts, p.tier, p.from, p.to, mostSpans); err != nil {
 		return nil, err
 	}
 	points := make([]Point, len(groups))

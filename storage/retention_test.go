@@ -37,7 +37,7 @@ func TestRetentionOfRollUps(t *testing.T) {
 	t.Run("KeepsHoursOfWhatIsGone", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "history.db")
 		synctest.Test(t, func(t *testing.T) {
-			s := open(t, path, Retention{Rows: 3 * 24 * time.Hour, Seconds: 24 * time.Hour, Minutes: 48 * time.Hour})
+			s := open(t, path, Retention{Rows: 3 * 24 * time.Hour, Samples: 24 * time.Hour, Minutes: 48 * time.Hour})
 			now := time.Now()
 			hours(s, days*24, now)
 			flush(t, s)
@@ -111,7 +111,7 @@ func TestRetentionOfRollUps(t *testing.T) {
 			if n := number64(t, s, `SELECT count(*) FROM sample`); n != 48*60 {
 				t.Fatalf("%d samples without a bound", n)
 			}
-			s.SetRetention(Retention{Seconds: 24 * time.Hour})
+			s.SetRetention(Retention{Samples: 24 * time.Hour})
 			time.Sleep(2 * time.Minute)
 			if n := number64(t, s, `SELECT count(*) FROM sample`); n >= 24*60 || n == 0 {
 				t.Errorf("%d samples with a bound", n)
@@ -172,7 +172,7 @@ func TestOldRequestsAreAddedUp(t *testing.T) {
 	s := openStore(t, Options{Path: path})
 	s.AddBatch(Batch{ID: 1, Started: then, Engine: "a", Model: "m", Running: 2})
 	for i := range n {
-		s.AddRequest(Request{ID: fmt.Sprint(i), Batch: ptr(uint64(1)), Started: then.Add(time.Duration(i) * time.Second), App: "chat", Outcome: "ok", FirstTokenMS: ptr(50.0)})
+		s.AddRequest(Request{ID: fmt.Sprint(i), Batch: ptr(uint64(1)), Started: then.Add(-time.Duration(i) * time.Second), App: "chat", Outcome: "ok", FirstTokenMS: ptr(50.0)})
 	}
 	closeStore(t, s)
 	// As if they were written by a version without roll-ups.
