@@ -30,7 +30,7 @@ type (
 	// Names are what the history can be filtered by.
 	Names = storage.Names
 	// AppUse is what one app had of the GPU.
-	AppUse = storage.AppUse
+	AppUse = storage.AppUse //nolint:revive // use by an app, not of this package
 	// CurvePoint is what a number of requests at once gave.
 	CurvePoint = storage.CurvePoint
 	// HistorySize is what the history takes on disk.

@@ -359,7 +359,7 @@ func TestRollUps(t *testing.T) {
 			}
 			for range 3 {
 				q := anyQuery(t)
-				p.checkPoints(t, s, q, rapid.SampledFrom([]int{1, 20, 300, 10_000}).Draw(t, "most"))
+				p.checkPoints(t, s, q, rapid.SampledFrom([]int{2, 20, 300, 10_000}).Draw(t, "most"))
 				p.checkUse(t, s, q)
 			}
 			p.checkCurve(t, s)
