@@ -117,7 +117,7 @@ func TestChart_IsUsedByKeys(t *testing.T) {
 	c, w, asked := zooming(t, ramp())
 	passed := []fyne.KeyName{}
 	w.Canvas().SetOnTypedKey(func(e *fyne.KeyEvent) { passed = append(passed, e.Name) })
-	test.FocusNext(w.Canvas())
+	w.Canvas().FocusNext()
 	if w.Canvas().Focused() != fyne.Focusable(c) {
 		t.Fatal("Tab does not reach the chart")
 	}
@@ -148,7 +148,7 @@ func TestChart_IsUsedByKeys(t *testing.T) {
 func TestChart_KeysStayInTheData(t *testing.T) {
 	d := chart.Data{Series: []chart.Series{{Name: "many", Values: make([]float64, 10_000), Color: rgb(0x3DDC97)}}}
 	_, w, _ := zooming(t, d)
-	test.FocusNext(w.Canvas())
+	w.Canvas().FocusNext()
 	for _, key := range []fyne.KeyName{fyne.KeyEnd, fyne.KeyRight, fyne.KeyRight, fyne.KeyHome, fyne.KeyLeft, fyne.KeyLeft} {
 		typed(w, key)
 	}
@@ -168,7 +168,7 @@ func TestChart_KeysStayInTheData(t *testing.T) {
 
 func TestChart_KeysOfAnEmptyChart(t *testing.T) {
 	_, w, asked := zooming(t, chart.Data{Empty: "Nothing yet."})
-	test.FocusNext(w.Canvas())
+	w.Canvas().FocusNext()
 	typed(w, fyne.KeyLeft, fyne.KeyRight, fyne.KeyHome, fyne.KeyEnd)
 	test.Type(w.Canvas().Focused(), "+-")
 	if len(*asked) != 0 {
