@@ -63,7 +63,8 @@ func TestNotifier_IsSilentOfWhatEnds(t *testing.T) {
 	d := days{at: now}
 	d.want(t, 0, idle())
 	d.want(t, time.Second, away())
-	d.want(t, lostAfter-time.Second, idle())
+	d.want(t, lostAfter/2, away())
+	d.want(t, lostAfter/2-time.Second, idle())
 	d.want(t, time.Hour, idle())
 }
 

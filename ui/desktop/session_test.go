@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"carpool/app/control"
 )
 
 // binary is the program under test: CARPOOL_BINARY, or built once.
@@ -196,6 +198,7 @@ func (s *session) open(engine string) *carpool {
 	s.t.Helper()
 	state := filepath.Join(s.t.TempDir(), "state")
 	c := &carpool{session: s, state: state, output: &safeBuffer{}, ended: make(chan error, 1)}
+	s.settle(state)
 	c.cmd = s.command(binary, c.args("--listen", "127.0.0.1:0", "--engine", engine)...)
 	c.cmd.Stdout, c.cmd.Stderr = c.output, c.output
 	if err := c.cmd.Start(); err != nil {
@@ -220,6 +223,21 @@ func (s *session) open(engine string) *carpool {
 	})
 	return c
 }
+
+// settle writes the settings of someone who has seen what is shown but once.
+func (s *session) settle(state string) {
+	s.t.Helper()
+	if err := os.MkdirAll(state, 0o700); err != nil {
+		s.t.Fatal(err)
+	}
+	const settings = "version = 1\n[window]\nwelcome = false\nexplain_off = false\n"
+	if err := os.WriteFile(filepath.Join(state, "carpool.toml"), []byte(settings), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// client calls the running Carpool without a program in between.
+func (c *carpool) client() *control.Client { return control.Dial(c.state) }
 
 // mustEnd waits for the program's end, which must be a good one.
 func (c *carpool) mustEnd() {
