@@ -194,12 +194,12 @@ func TestSettings_SecretsAreMasked(t *testing.T) {
 		t.Errorf("the field has %q, hint %q", r.typing.Text, r.typing.PlaceHolder)
 	}
 	r.typing.FocusGained()
-	r.typing.FocusLost() // nothing was typed
+	r.typing.FocusLost()
+	if w.busy("apps.keys") {
+		t.Error("nothing was typed, and is set")
+	}
 	enter(r.typing, "sk-1=editor, sk-2=notes")
 	fake.wants(t, "apps.keys=sk-1=editor, sk-2=notes")
-	if did := fake.did(); len(did) != 1 {
-		t.Errorf("set %q", did)
-	}
 }
 
 func TestSettings_RestartIsTold(t *testing.T) {

@@ -3,8 +3,10 @@
 package desktop_test
 
 import (
+	"image"
+	"image/png"
 	"os"
-	"strings"
+	"strconv"
 	"testing"
 	"time"
 
@@ -30,12 +32,6 @@ func TestScreenshot_OfThePanel(t *testing.T) {
 	defer wait()
 	defer engine.Release()
 
-	var x, y string
-	s.eventually("the panel has a tray", func() bool {
-		out, err := s.command("sh", "-c", `eval $(xdotool search --onlyvisible --name systray getwindowgeometry --shell | tail -5) && echo $((X + WIDTH / 2)) $((Y + HEIGHT / 2))`).Output()
-		x, y, _ = strings.Cut(strings.TrimSpace(string(out)), " ")
-		return err == nil && y != ""
-	})
 	look := func(name, area string) string {
 		part := t.TempDir() + "/" + name
 		if out, err := s.command("import", "-window", "root", "-crop", area, "+repage", part).CombinedOutput(); err != nil {
@@ -49,12 +45,40 @@ func TestScreenshot_OfThePanel(t *testing.T) {
 		}
 		time.Sleep(1500 * time.Millisecond) // until the panel has drawn
 	}
-	do("mousemove", x, y)
-	tooltip := look("tooltip.png", "520x90+1080+0")
+	var x, y int
+	s.eventually("the panel shows the icon", func() bool {
+		x, y = sign(t, look("panel.png", "1600x40+0+0"))
+		return x > 0
+	})
+	do("mousemove", strconv.Itoa(x), strconv.Itoa(y))
+	do("mousemove_relative", "1", "1") // a pointer that comes from nowhere is not over anything
+	tooltip := look("tooltip.png", "520x80+1080+0")
 	do("click", "3")
-	menu := look("menu.png", "520x330+1080+0")
+	menu := look("menu.png", "520x240+1080+0")
 	if out, err := s.command("convert", tooltip, menu, "-append", file).CombinedOutput(); err != nil {
 		t.Fatalf("convert: %v: %s", err, out)
 	}
 	do("key", "Escape")
+}
+
+// sign is the middle of the green sign in a picture; 0 = there is none.
+func sign(t *testing.T, file string) (x, y int) {
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	picture, err := png.Decode(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var green image.Rectangle
+	for py := range picture.Bounds().Dy() {
+		for px := range picture.Bounds().Dx() {
+			if r, g, b, _ := picture.At(px, py).RGBA(); g > 0xa000 && r < 0x6000 && b < 0xb000 {
+				green = green.Union(image.Rect(px, py, px+1, py+1))
+			}
+		}
+	}
+	return (green.Min.X + green.Max.X) / 2, (green.Min.Y + green.Max.Y) / 2
 }
