@@ -102,15 +102,5 @@ func (a *App) CompactHistory(ctx context.Context) (freed int64, err error) {
 	return 0, errors.ErrUnsupported
 }
 
-// StartTrial begins a benchmark; Snapshot.Trial tells how it goes. It fails if one
-// runs, or the engine cannot be measured.
-func (a *App) StartTrial(ctx context.Context, w TrialWanted) error { return errors.ErrUnsupported }
-
-// CancelTrial ends the benchmark that runs; what was measured is kept.
-func (a *App) CancelTrial() {}
-
-// Trials are the newest benchmarks of the history, newest first, at most 50.
-func (a *App) Trials(ctx context.Context) ([]Trial, error) { return nil, errors.ErrUnsupported }
-
 // ConnectGuides are how the usual apps are pointed at this Carpool.
 func (a *App) ConnectGuides() []ConnectGuide { return nil }
