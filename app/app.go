@@ -188,7 +188,7 @@ func (a *App) openHistory(ctx context.Context, c config.Config) uint64 {
 	const day = 24 * time.Hour
 	store, err := storage.Open(ctx, storage.Options{
 		Path:      filepath.Join(a.options.StateDir, "history.db"),
-		Retention: time.Duration(c.History.RetentionDays) * day,
+		Retention: storage.Retention{Rows: time.Duration(c.History.RetentionDays) * day},
 	})
 	if err != nil {
 		a.storeProblem = "history is off: " + err.Error()

@@ -82,6 +82,21 @@ var decisionCSV = []column[Decision]{
 	{"gpu_utilization", func(d Decision) string { return optional(d.GPUUtilization, number) }},
 }
 
+var sampleCSV = []column[Sample]{
+	{"at", func(r Sample) string { return moment(r.At) }},
+	{"running", func(r Sample) string { return strconv.Itoa(r.Running) }},
+	{"waiting", func(r Sample) string { return strconv.Itoa(r.Waiting) }},
+	{"limit", func(r Sample) string { return strconv.Itoa(r.Limit) }},
+	{"tokens_out", func(r Sample) string { return whole(r.TokensOut) }},
+	{"tokens_in", func(r Sample) string { return whole(r.TokensIn) }},
+	{"gpu_memory_used_bytes", func(r Sample) string { return optional(r.MemoryUsed, whole) }},
+	{"gpu_memory_total_bytes", func(r Sample) string { return optional(r.MemoryTotal, whole) }},
+	{"gpu_memory_ours_bytes", func(r Sample) string { return optional(r.MemoryOurs, whole) }},
+	{"gpu_memory_others_bytes", func(r Sample) string { return optional(r.MemoryOthers, whole) }},
+	{"gpu_utilization", func(r Sample) string { return optional(r.Utilization, number) }},
+	{"gpu_power_watts", func(r Sample) string { return optional(r.Power, number) }},
+}
+
 // WriteRequestsCSV writes a header and the rows as CSV. An unknown value is an
 // empty cell. Text that a spreadsheet would take for a formula gets a leading
 // apostrophe.
@@ -93,6 +108,9 @@ func WriteBatchesCSV(w io.Writer, rows []Batch) error { return writeCSV(w, batch
 // WriteDecisionsCSV writes a header and the rows as CSV, as WriteRequestsCSV does.
 func WriteDecisionsCSV(w io.Writer, rows []Decision) error { return writeCSV(w, decisionCSV, rows) }
 
+// WriteSamplesCSV writes a header and the rows as CSV, as WriteRequestsCSV does.
+func WriteSamplesCSV(w io.Writer, rows []Sample) error { return writeCSV(w, sampleCSV, rows) }
+
 // WriteRequestsJSON writes the rows as one JSON array; an unknown value is null.
 func WriteRequestsJSON(w io.Writer, rows []Request) error { return writeJSON(w, rows) }
 
@@ -101,6 +119,9 @@ func WriteBatchesJSON(w io.Writer, rows []Batch) error { return writeJSON(w, row
 
 // WriteDecisionsJSON writes the rows as one JSON array; an unknown value is null.
 func WriteDecisionsJSON(w io.Writer, rows []Decision) error { return writeJSON(w, rows) }
+
+// WriteSamplesJSON writes the rows as one JSON array; an unknown value is null.
+func WriteSamplesJSON(w io.Writer, rows []Sample) error { return writeJSON(w, rows) }
 
 func writeCSV[T any](w io.Writer, columns []column[T], rows []T) error {
 	out := csv.NewWriter(w)

@@ -34,8 +34,10 @@ func TestExport(t *testing.T) {
 		"decisions.json": func(w io.Writer) error {
 			return WriteDecisionsJSON(w, []Decision{fullDecision(), {At: noon, Model: "=1+1"}})
 		},
-		"empty.csv":  func(w io.Writer) error { return WriteBatchesCSV(w, nil) },
-		"empty.json": func(w io.Writer) error { return WriteBatchesJSON(w, nil) },
+		"samples.csv":  func(w io.Writer) error { return WriteSamplesCSV(w, []Sample{fullSample(), {At: fullSample().At}}) },
+		"samples.json": func(w io.Writer) error { return WriteSamplesJSON(w, []Sample{fullSample(), {At: fullSample().At}}) },
+		"empty.csv":    func(w io.Writer) error { return WriteBatchesCSV(w, nil) },
+		"empty.json":   func(w io.Writer) error { return WriteBatchesJSON(w, nil) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got bytes.Buffer
@@ -70,7 +72,7 @@ func TestExport(t *testing.T) {
 		for _, c := range []struct {
 			row     any
 			columns []string
-		}{{Request{}, names(requestCSV)}, {Batch{}, names(batchCSV)}, {Decision{}, names(decisionCSV)}} {
+		}{{Request{}, names(requestCSV)}, {Batch{}, names(batchCSV)}, {Decision{}, names(decisionCSV)}, {Sample{}, names(sampleCSV)}} {
 			var want []string
 			for _, f := range reflect.VisibleFields(reflect.TypeOf(c.row)) {
 				want = append(want, f.Tag.Get("json"))
