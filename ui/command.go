@@ -2,6 +2,7 @@ package ui
 
 import (
 	"strings"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -19,9 +20,32 @@ type command struct {
 
 func newCommand(value string, copied func(*command)) *command {
 	c := &command{value: value}
-	c.copy = newLink("Copy", func() { copied(c) })
+	c.copy = newLink(tr("Copy"), func() { copied(c) })
 	c.ExtendBaseWidget(c)
 	return c
+}
+
+// copier copies commands, and has the last one say so for a while.
+type copier struct {
+	last *command
+	at   time.Time
+}
+
+func (k *copier) copy(c *command) {
+	fyne.CurrentApp().Clipboard().SetContent(c.value)
+	k.settle(time.Now().Add(copied))
+	k.last, k.at = c, time.Now()
+	c.copy.set(tr("Copied"), false)
+	c.Refresh()
+}
+
+// settle ends what is said of a copy after a while.
+func (k *copier) settle(now time.Time) {
+	if k.last != nil && now.Sub(k.at) >= copied {
+		k.last.copy.set(tr("Copy"), false)
+		k.last.Refresh()
+		k.last = nil
+	}
 }
 
 const (

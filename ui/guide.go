@@ -3,7 +3,6 @@ package ui
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -30,8 +29,7 @@ type guide struct {
 	scroll *container.Scroll
 	close  *button
 
-	copied   *command // that says so
-	copiedAt time.Time
+	copier
 }
 
 // openGuide shows the guide of a check; closed is called once.
@@ -56,7 +54,7 @@ func openGuide(c fyne.Canvas, check app.EngineCheck, closed func()) *guide {
 		hide()
 		closed()
 	}
-	g.close = newButton("Close", shut)
+	g.close = newButton(tr("Close"), shut)
 	g.scroll = container.NewVScroll(nil)
 	objects := []fyne.CanvasObject{g.title, g.says}
 	if g.ways != nil {
@@ -74,23 +72,6 @@ func (g *guide) choose(i int) {
 	g.scroll.Content = g.pages[i].content
 	g.scroll.Offset = fyne.Position{}
 	g.scroll.Refresh()
-}
-
-func (g *guide) copy(c *command) {
-	fyne.CurrentApp().Clipboard().SetContent(c.value)
-	g.settle(time.Now().Add(copied))
-	g.copied, g.copiedAt = c, time.Now()
-	c.copy.set("Copied", false)
-	c.Refresh()
-}
-
-// settle ends what is said of a copy after a while.
-func (g *guide) settle(now time.Time) {
-	if g.copied != nil && now.Sub(g.copiedAt) >= copied {
-		g.copied.copy.set("Copy", false)
-		g.copied.Refresh()
-		g.copied = nil
-	}
 }
 
 // reveal scrolls to a command whose button got the focus.

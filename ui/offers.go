@@ -23,9 +23,15 @@ func startActions(s app.Snapshot) []action {
 		if kept(s, string(p.Kind)) {
 			return nil // it has its own line, and its own problem
 		}
-		all = append(all, action{order{deed: startEngine, name: string(p.Kind), label: p.Label}, "Start " + p.Label})
+		all = append(all, action{order{deed: startEngine, name: string(p.Kind), label: p.Label}, tr("Start %s", p.Label)})
 	}
 	return all
+}
+
+// named is the action with another text on its button.
+func (a action) named(text string) action {
+	a.text = text
+	return a
 }
 
 // onlyMissing reports whether nothing is wrong but that no engine runs where
