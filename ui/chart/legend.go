@@ -95,9 +95,9 @@ func (e *legendEntry) paint(s *Series) {
 	show(e.marks[0])
 }
 
-func (e *legendEntry) width(s *Style) float32 {
+func (e *legendEntry) width(s *Style, values bool) float32 {
 	w := markWidth + s.Gap/2 + e.name.size.Width
-	if e.value.Text.Text != "" {
+	if values && e.value.Text.Text != "" {
 		w += s.Gap/4 + e.value.size.Width
 	}
 	return w
@@ -119,24 +119,25 @@ func (r *legendRenderer) Objects() []fyne.CanvasObject {
 }
 
 func (r *legendRenderer) MinSize() fyne.Size {
-	s := &r.l.chart.style
-	size := fyne.NewSize(0, 0)
-	for i, e := range r.l.entries[:r.l.used] {
-		if i > 0 {
-			size.Width += s.Gap
-		}
-		size.Width += e.width(s)
-		size.Height = max(size.Height, e.name.size.Height)
-	}
-	if r.l.used == 0 {
-		size.Height = fyne.MeasureText("0", s.TextSize, fyne.TextStyle{}).Height
-	}
-	return size
+	return fyne.NewSize(r.l.width(true), fyne.MeasureText("0", r.l.chart.style.TextSize, fyne.TextStyle{}).Height)
 }
 
+// width is what the entries take, with their values or without.
+func (l *Legend) width(values bool) float32 {
+	s := &l.chart.style
+	w := -s.Gap
+	for _, e := range l.entries[:l.used] {
+		w += s.Gap + e.width(s, values)
+	}
+	return max(0, w)
+}
+
+// Layout implements fyne.WidgetRenderer. Where there is too little room the
+// values give way to the names.
 func (r *legendRenderer) Layout(size fyne.Size) {
 	s := &r.l.chart.style
-	x := size.Width - r.MinSize().Width
+	values := r.l.width(true) <= size.Width
+	x := max(0, size.Width-r.l.width(values))
 	for _, e := range r.l.entries[:r.l.used] {
 		y := (size.Height-markHeight)/2 + 1
 		e.marks[0].Move(fyne.NewPos(x, y))
@@ -144,7 +145,10 @@ func (r *legendRenderer) Layout(size fyne.Size) {
 		at := x + markWidth + s.Gap/2
 		e.name.put(at, (size.Height-e.name.size.Height)/2)
 		e.value.put(at+e.name.size.Width+s.Gap/4, (size.Height-e.value.size.Height)/2)
-		x += e.width(s) + s.Gap
+		if !values {
+			hide(e.value.Text)
+		}
+		x += e.width(s, values) + s.Gap
 	}
 }
 

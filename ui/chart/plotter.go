@@ -73,13 +73,13 @@ func (p *plotter) plot(w, h int, f frame) *image.RGBA {
 		return p.img
 	}
 	at := f.place(w, h)
-	top := floor(f.inset)
+	top := floor(f.inset) // and left, and so far from the right
 	for _, span := range f.data.Shade {
 		p.fill(image.Rect(floor(max(at.x(span.From), f.inset)), top, floor(min(at.x(span.To), float32(w)-f.inset)), floor(at.bottom)), f.raised)
 	}
 	for i := range f.y.ticks() {
 		y := min(int(at.y(f.y.tick(i))), h-f.grid)
-		p.fill(image.Rect(0, y, w, y+f.grid), f.lines)
+		p.fill(image.Rect(top, y, w-top, y+f.grid), f.lines)
 	}
 	for i := range f.data.Marks {
 		m := &f.data.Marks[i]
