@@ -233,7 +233,7 @@ func (x *crosshair) fill(c *Chart, area rect, at int, px float32) int {
 			continue
 		}
 		r := next()
-		r.set(series.Name, c.words.value(d, series.Values[at]), s)
+		r.set(series.Name, c.words.of(d, series, at), s)
 		r.color(series.Color, s)
 		hide(r.dot)
 		if y := series.height(at); !math.IsNaN(y) {

@@ -24,6 +24,7 @@ type Series struct {
 	Shape   Shape
 	Area    bool    // filled down to what it stands on
 	Opacity float32 // of the area, 0…1; 0 = 0.18, a tint. Stacks read as such from 0.7
+	Of      float64 // the values are written as parts of this, in percent; 0 = by Data.Measure
 	Dash    bool
 	Dots    bool   // a dot at each value
 	Hollow  []bool // values that nobody measured: rings, with dashes to and from them. One for each X, or fewer

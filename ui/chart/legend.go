@@ -64,7 +64,7 @@ func (l *Legend) update() {
 		l.used++
 		value := ""
 		if at >= 0 && at < len(series.Values) {
-			value = c.words.value(d, series.Values[at])
+			value = c.words.of(d, series, at)
 		}
 		e.name.set(series.Name, s.Muted, s.TextSize)
 		e.value.set(value, s.Text, s.TextSize)

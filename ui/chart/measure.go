@@ -92,9 +92,23 @@ type words struct {
 // a day, and still some tens of kilobytes.
 const most = 1000
 
+// of is a series' i-th value in words.
+func (w *words) of(d *Data, s *Series, i int) string {
+	v := s.Values[i]
+	if s.Of == 0 || math.IsNaN(v) {
+		return w.value(d, v)
+	}
+	w.buffer = append(strconv.AppendFloat(w.buffer[:0], 100*v/s.Of, 'f', 0, 64), " %"...)
+	return w.written()
+}
+
 // value is v in words.
 func (w *words) value(d *Data, v float64) string {
 	w.buffer = d.appendValue(w.buffer[:0], v)
+	return w.written()
+}
+
+func (w *words) written() string {
 	if known, ok := w.kept[string(w.buffer)]; ok {
 		return known
 	}
