@@ -397,7 +397,7 @@ func TestHistory_TableSortsFiltersAndTurnsPages(t *testing.T) {
 		t.Errorf("%d rows are like that: %q", len(r.table.rows), r.table.note.value)
 	}
 	test.Tap(r.clear)
-	if first(); r.count.value != "1 to 20 of 60" || r.apps.Selected != "All apps" || r.clear.Visible() {
+	if first(); r.count.value != "1 to 20 of 60" || r.apps.Selected != "App" || r.clear.Visible() {
 		t.Errorf("after that: %q of %q", r.count.value, r.apps.Selected)
 	}
 }
@@ -431,6 +431,31 @@ func TestHistory_KeysOpenARequestItsBatchAndBack(t *testing.T) {
 	test.TapAt(p.records.table, fyne.NewPos(50, headHeight+tableLine/2))
 	if p.inspector == nil || p.inspector.title.value != "Batch 753" {
 		t.Error("a click does not open a batch")
+	}
+}
+
+func TestHistory_TabReachesEveryControlAndShowsTheTable(t *testing.T) {
+	w, fake, fw := openPast(t, pastDay(), remember, "dark", 900, 600)
+	fake.settled(t, w)
+	p, r := w.history, w.history.records
+	want := []fyne.Focusable{p.picker, p.export, p.charts.tokens, p.charts.requests, p.charts.first, p.charts.memory,
+		r.kinds, r.apps, r.models, r.engines, r.outcomes, r.table, r.later}
+	fw.Canvas().Focus(w.batching)
+	for fw.Canvas().Focused() != want[0] {
+		fw.Canvas().FocusNext()
+	}
+	for i, control := range want {
+		if got := fw.Canvas().Focused(); got != control && !(control == fyne.Focusable(r.later) && got == fyne.Focusable(r.earlier)) {
+			t.Fatalf("tab %d reaches %T, want %T", i, got, control)
+		}
+		if control == fyne.Focusable(r.table) {
+			press(r.table, fyne.KeyEnd)
+			y := fyne.CurrentApp().Driver().AbsolutePositionForObject(r.table).Y + headHeight + float32(r.table.index())*tableLine
+			if y < 0 || y+tableLine > 600 {
+				t.Errorf("the row that is chosen is out of sight at %v", y)
+			}
+		}
+		fw.Canvas().FocusNext()
 	}
 }
 
@@ -546,13 +571,14 @@ func TestHistory_Looks(t *testing.T) {
 		f.settled(t, w)
 		at := fyne.CurrentApp().Driver().AbsolutePositionForObject(w.history.charts.requests)
 		area := w.history.charts.requests.Size()
-		test.MoveMouse(fw.Canvas(), at.AddXY(area.Width*0.79, area.Height/2))
+		test.MoveMouse(fw.Canvas(), at.AddXY(area.Width*0.583, area.Height/2))
 	}
 	export := func(t *testing.T, w *Window, f *fakeCarpool, fw fyne.Window) {
 		test.Tap(w.history.export)
 		w.history.exporter.folder.SetText("/home/anna/Downloads")
 		w.history.exporter.write.tap()
 		f.eventually(t, "written", func() bool { return w.history.exporter.told.value != "" })
+		w.canvas.Focus(w.history.exporter.write) // a cursor blinks
 	}
 	settle := func(t *testing.T, w *Window, f *fakeCarpool, _ fyne.Window) { f.settled(t, w) }
 	nothing := func(*fakeCarpool) {}

@@ -31,9 +31,9 @@ func newPastCharts(zoomed func(from, to time.Time), back func()) *pastCharts {
 		return made
 	}
 	c.tokens = add(tr("Tokens per second"))
-	c.requests = add(tr("Running and waiting"))
+	c.requests = add(tr("Requests"))
 	c.first = add(tr("Time to first token"))
-	c.memory = add(tr("GPU memory"))
+	c.memory = add(tr("GPU"))
 	return c
 }
 
@@ -45,7 +45,9 @@ type pastColumns struct {
 	x, out, in, running, waiting, limit []float64
 	p50, p95                            []float64 // seconds
 	used, ours, others, taken, free     []float64 // bytes; taken is what free stands on
-	split, measured                     bool      // ours and others are known; any memory is
+	busy                                []float64 // bytes: the utilization as a part of total
+	total                               float64   // bytes, as of the last point that knows; 0 = none
+	split, works                        bool      // ours and others, and the utilization, are known
 }
 
 func columnsOf(p app.Points) pastColumns {
@@ -64,7 +66,7 @@ func columnsOf(p app.Points) pastColumns {
 func (c *pastColumns) add(x float64, p *app.Point) {
 	gap := math.NaN()
 	out, in, running, waiting, limit := gap, gap, gap, gap, gap
-	p50, p95, used, ours, others, total := gap, gap, gap, gap, gap, gap
+	p50, p95, used, ours, others, total, busy := gap, gap, gap, gap, gap, gap, gap
 	if p != nil {
 		out, in, running, waiting = p.TokensOut, p.TokensIn, p.Running, p.Waiting
 		if p.Limit > 0 {
@@ -72,13 +74,17 @@ func (c *pastColumns) add(x float64, p *app.Point) {
 		}
 		p50, p95 = measured(p.FirstP50), measured(p.FirstP95)
 		used, total, ours, others = measured(p.MemoryUsed), measured(p.MemoryTotal), measured(p.MemoryOurs), measured(p.MemoryOthers)
+		busy = total * measured(p.Utilization)
 	}
 	taken := used
 	if both := ours + others; !math.IsNaN(both) {
 		taken, c.split = both, true
 	}
-	c.measured = c.measured || !math.IsNaN(used)
-	c.x = append(c.x, x)
+	if !math.IsNaN(total) {
+		c.total = total
+	}
+	c.works = c.works || !math.IsNaN(busy)
+	c.x, c.busy = append(c.x, x), append(c.busy, busy)
 	c.out, c.in, c.running, c.waiting, c.limit = append(c.out, out), append(c.in, in), append(c.running, running), append(c.waiting, waiting), append(c.limit, limit)
 	c.p50, c.p95 = append(c.p50, p50), append(c.p95, p95)
 	c.used, c.ours, c.others = append(c.used, used), append(c.ours, ours), append(c.others, others)
@@ -147,12 +153,13 @@ func (c *pastCharts) show(p past) {
 }
 
 // fewPoints is up to how many each has its dot, so that one alone is seen.
-const fewPoints = 60
+const fewPoints = 30
 
 // stackOpacity is of the stack of memory, which reads as a split.
 const stackOpacity = 0.75
 
-// memory is the memory as a stack that reaches up to all there is.
+// memory is the memory as a stack that reaches up to all there is, and how hard the
+// GPU worked in percent of that height.
 func (c *pastColumns) memory() []chart.Series {
 	stack := []chart.Series{{Name: tr("used"), Values: c.used, Color: theme.Color(colorSky), Area: true, Opacity: stackOpacity}}
 	if c.split {
@@ -161,7 +168,11 @@ func (c *pastColumns) memory() []chart.Series {
 			{Name: tr("others"), Values: c.others, Base: c.ours, Color: theme.Color(colorOrange), Area: true, Opacity: stackOpacity},
 		}
 	}
-	return append(stack, chart.Series{Name: tr("free"), Values: c.free, Base: c.taken, Color: theme.Color(colorGrey), Area: true})
+	stack = append(stack, chart.Series{Name: tr("free"), Values: c.free, Base: c.taken, Color: theme.Color(colorGrey), Area: true})
+	if c.works {
+		stack = append(stack, chart.Series{Name: tr("busy"), Values: c.busy, Of: c.total, Color: theme.Color(colorMuted)})
+	}
+	return stack
 }
 
 func (c *pastCharts) objects() []fyne.CanvasObject {

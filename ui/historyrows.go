@@ -13,7 +13,7 @@ import (
 
 func requestColumns() []tableColumn {
 	return []tableColumn{
-		{title: tr("Started"), sort: "started", width: 122, number: false},
+		{title: tr("Started"), sort: "started", width: 122},
 		{title: tr("App"), sort: "app", grows: true},
 		{title: tr("Model"), sort: "model", grows: true},
 		{title: tr("Outcome"), sort: "outcome", width: 84},
@@ -37,14 +37,14 @@ func batchColumns() []tableColumn {
 	return []tableColumn{
 		{title: tr("Started"), sort: "started", width: 122},
 		{title: tr("Model"), sort: "model", grows: true},
-		{title: tr("Engine"), sort: "engine", grows: true, rank: 2},
-		{title: tr("Released for"), sort: "why", width: 92},
-		{title: tr("Requests"), sort: "released", width: 74, number: true},
+		{title: tr("Engine"), sort: "engine", grows: true, rank: 3},
+		{title: tr("Released for"), sort: "why", width: 86},
+		{title: tr("Requests"), sort: "released", width: 62, number: true},
 		{title: tr("Running"), sort: "running", width: 66, number: true},
-		{title: tr("Limit"), sort: "limit", width: 56, number: true, rank: 1},
-		{title: tr("Longest wait"), sort: "max_wait_ms", width: 96, number: true},
+		{title: tr("Limit"), sort: "limit", width: 48, number: true, rank: 2},
+		{title: tr("Longest wait"), sort: "max_wait_ms", width: 84, number: true},
 		{title: tr("Took"), sort: "duration_ms", width: 66, number: true},
-		{title: tr("Tokens"), sort: "tokens", width: 66, number: true},
+		{title: tr("Tokens"), sort: "tokens", width: 66, number: true, rank: 1},
 	}
 }
 
@@ -103,6 +103,13 @@ func countOf(n *int64) string {
 	return humanize.Comma(*n)
 }
 
+func tokensOf(n *int64) string {
+	if n == nil {
+		return "–"
+	}
+	return tr("%s tokens", humanize.Comma(*n))
+}
+
 func outcomeName(outcome string) string {
 	switch outcome {
 	case "ok":
@@ -158,9 +165,9 @@ func requestDetails(r app.RequestRow) []detail {
 		}
 		return fmt.Sprint(code)
 	}
-	tokens := countOf(r.OutputTokens)
+	answer := tokensOf(r.OutputTokens)
 	if r.TokensEstimated && r.OutputTokens != nil {
-		tokens = tr("about %s, counted from chunks", tokens)
+		answer = tr("%s, counted from chunks", answer)
 	}
 	all := []detail{
 		{name: tr("Started"), value: r.Started.Local().Format("2006-01-02 15:04:05.000")},
@@ -171,8 +178,8 @@ func requestDetails(r app.RequestRow) []detail {
 		{name: tr("Loaded again for"), value: orNone(r.Reload)},
 		{name: tr("First token after"), value: milliseconds(r.FirstTokenMS)},
 		{name: tr("Took in all"), value: milliseconds(&r.TotalMS)},
-		{name: tr("Prompt"), value: tr("%s tokens", countOf(r.PromptTokens))},
-		{name: tr("Answer"), value: tr("%s tokens", tokens)},
+		{name: tr("Prompt"), value: tokensOf(r.PromptTokens)},
+		{name: tr("Answer"), value: answer},
 		{name: tr("Energy"), value: joules(r.EnergyJ)},
 		{name: tr("Batch"), value: tr("none: it was never released")},
 		{name: tr("App"), value: r.App},
@@ -218,7 +225,7 @@ func batchDetails(b app.BatchRow) []detail {
 		{name: tr("Model"), value: b.Model},
 		{name: tr("Engine"), value: b.Engine},
 		{name: tr("Mode"), value: b.Mode},
-		{name: tr("Answers"), value: tr("%s tokens", humanize.Comma(b.Tokens))},
+		{name: tr("Answers"), value: tokensOf(&b.Tokens)},
 		{name: tr("GPU memory then"), value: memory},
 		{name: tr("GPU in use then"), value: utilization},
 		{name: tr("Energy"), value: joules(b.EnergyJ)},

@@ -53,8 +53,8 @@ func newRecords(w *Window, open func(i int), resized func()) *records {
 		again()
 	})
 	r.kinds.set(ofRequests)
-	r.apps, r.models = newFilterBy(tr("All apps"), again), newFilterBy(tr("All models"), again)
-	r.engines, r.outcomes = newFilterBy(tr("All engines"), again), newFilterBy(tr("All outcomes"), again)
+	r.apps, r.models = newFilterBy(tr("App"), again), newFilterBy(tr("Model"), again)
+	r.engines, r.outcomes = newFilterBy(tr("Engine"), again), newFilterBy(tr("Outcome"), again)
 	r.outcomes.name = outcomeName
 	r.clear = newLink(tr("Clear"), func() {
 		for _, f := range r.filters() {
@@ -210,7 +210,7 @@ func (r *records) heightFor(width float32) float32 {
 
 const (
 	filterHeight = 36
-	kindsWidth   = 190
+	kindsWidth   = 176
 	leastFilter  = 104
 	mostFilter   = 190
 )
@@ -252,7 +252,7 @@ func (l recordsLayout) Layout(_ []fyne.CanvasObject, size fyne.Size) {
 	put(r.count, cellPad, y, size.Width-later-earlier-gap, linkHeight)
 }
 
-// filterBy is a choice of one name, or of all.
+// filterBy is a choice of one name, or of all, which it names while none is chosen.
 type filterBy struct {
 	widget.Select
 	all     string
