@@ -98,7 +98,7 @@ func remember(f *fakeCarpool) {
 			}
 		}
 		slices.SortStableFunc(all, func(a, b app.RequestRow) int {
-			by := 0
+			var by int
 			switch q.Sort {
 			case "total_ms":
 				by = cmp.Compare(b.TotalMS, a.TotalMS)
