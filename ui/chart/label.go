@@ -7,8 +7,7 @@ import (
 	"fyne.io/fyne/v2/canvas"
 )
 
-// label is a text that is measured only when it changes: looking up a size in
-// Fyne's cache allocates.
+// label is a text that is measured and drawn again only when it changes.
 type label struct {
 	*canvas.Text
 	size fyne.Size
@@ -42,10 +41,11 @@ func (l *label) put(x, y float32) {
 	show(l.Text)
 }
 
-// show and hide do nothing twice: each time costs a look for the canvas.
+// show has o drawn, which Fyne's Show alone does not ask for.
 func show(o fyne.CanvasObject) {
 	if !o.Visible() {
 		o.Show()
+		o.Refresh()
 	}
 }
 

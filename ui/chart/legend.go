@@ -7,7 +7,7 @@ import (
 )
 
 // Legend names a chart's series in one line, each with its last value, or with
-// that at Data.Now. Where there is no room for values it has names alone.
+// that at Data.Now.
 type Legend struct {
 	widget.BaseWidget
 	chart   *Chart
@@ -118,40 +118,36 @@ func (r *legendRenderer) Objects() []fyne.CanvasObject {
 	return r.objects
 }
 
-func (r *legendRenderer) MinSize() fyne.Size { return r.size(true) }
-
-func (r *legendRenderer) size(values bool) fyne.Size {
-	s := &r.l.chart.style
-	size := fyne.NewSize(0, 0)
-	for i, e := range r.l.entries[:r.l.used] {
-		if i > 0 {
-			size.Width += s.Gap
-		}
-		size.Width += e.width(s, values)
-		size.Height = max(size.Height, e.name.size.Height)
-	}
-	if r.l.used == 0 {
-		size.Height = fyne.MeasureText("0", s.TextSize, fyne.TextStyle{}).Height
-	}
-	return size
+func (r *legendRenderer) MinSize() fyne.Size {
+	return fyne.NewSize(r.l.width(true), fyne.MeasureText("0", r.l.chart.style.TextSize, fyne.TextStyle{}).Height)
 }
 
+// width is what the entries take, with their values or without.
+func (l *Legend) width(values bool) float32 {
+	s := &l.chart.style
+	w := -s.Gap
+	for _, e := range l.entries[:l.used] {
+		w += s.Gap + e.width(s, values)
+	}
+	return max(0, w)
+}
+
+// Layout implements fyne.WidgetRenderer. Where there is too little room the
+// values give way to the names.
 func (r *legendRenderer) Layout(size fyne.Size) {
 	s := &r.l.chart.style
-	values := r.size(true).Width <= size.Width
-	x := size.Width - r.size(values).Width
+	values := r.l.width(true) <= size.Width
+	x := max(0, size.Width-r.l.width(values))
 	for _, e := range r.l.entries[:r.l.used] {
 		y := (size.Height-markHeight)/2 + 1
 		e.marks[0].Move(fyne.NewPos(x, y))
 		e.marks[1].Move(fyne.NewPos(x+(markWidth+2)/2, y))
 		at := x + markWidth + s.Gap/2
 		e.name.put(at, (size.Height-e.name.size.Height)/2)
-		if values {
-			show(e.value.Text)
-		} else {
+		e.value.put(at+e.name.size.Width+s.Gap/4, (size.Height-e.value.size.Height)/2)
+		if !values {
 			hide(e.value.Text)
 		}
-		e.value.put(at+e.name.size.Width+s.Gap/4, (size.Height-e.value.size.Height)/2)
 		x += e.width(s, values) + s.Gap
 	}
 }

@@ -53,7 +53,8 @@ func (m Measure) unit(v float64) step {
 }
 
 // appendValue writes a value for reading: two digits that matter below 10 and
-// three above, none behind the point from 100 on, "–" for NaN.
+// three above, none behind the point from 100 on or where there are none, "–"
+// for NaN.
 func (d *Data) appendValue(b []byte, v float64) []byte {
 	if math.IsNaN(v) {
 		return append(b, "–"...)
@@ -62,15 +63,12 @@ func (d *Data) appendValue(b []byte, v float64) []byte {
 	scaled := math.Abs(v / u.size)
 	digits := 1
 	switch {
-	case v == 0 || scaled >= 99.5 || scaled >= 9.95 && u.size == 1:
+	case scaled == math.Round(scaled) || scaled >= 99.5 || u.size == 1 && (d.Whole || scaled >= 9.95):
 		digits = 0
 	case scaled < 0.0995:
 		digits = 3
 	case scaled < 0.995:
 		digits = 2
-	}
-	if d.Whole && u.size == 1 {
-		digits = 0
 	}
 	b = strconv.AppendFloat(b, v/u.size, 'f', digits, 64)
 	if v == 0 && d.Measure != Number {

@@ -25,7 +25,7 @@ func (p *plotter) segment(a, b point, half float32) {
 		cy := float32(y) + 0.5
 		from, to := box.Min.X, box.Max.X
 		if dy != 0 && dx != 0 { // only the columns that the line crosses in this row
-			middle, side := a.x+(cy-a.y)*dx/dy, (reach+1)*length/abs(dy)
+			middle, side := a.x+(cy-a.y)*dx/dy, reach*length/abs(dy)
 			from, to = max(from, floor(middle-side)), min(to, floor(middle+side)+1)
 		}
 		row := p.mask[y*w : (y+1)*w]

@@ -25,7 +25,7 @@ type plotter struct {
 	mask       []uint8 // coverage of the series being drawn, one byte per pixel
 	box        image.Rectangle
 	run        []point   // the series' points between two gaps, in pixels
-	tops, feet []float32 // of an area, one for each column
+	tops, feet []float32 // of an area, or of a line over many points: one for each column
 	dashed     float32   // how far into its pattern the dashed line is
 }
 
@@ -37,14 +37,15 @@ type point struct {
 
 // frame is what to draw. Lengths are in pixels.
 type frame struct {
-	data                         *Data
-	y                            scale
-	inset                        float32 // kept free around the plot, so that lines are not cut
-	width                        float32 // of lines
-	grid                         int     // thickness of the grid, at least 1
-	ground, lines, raised, muted color.RGBA
-	nowX, nowY                   float64 // the point of Data.Now
-	now                          bool    // whether there is one
+	data                  *Data
+	y                     scale
+	inset                 float32 // kept free around the plot, so that lines are not cut
+	width                 float32 // of lines
+	grid                  int     // thickness of the grid, at least 1
+	ground, lines, raised color.RGBA
+	mark                  color.Color // of an event without a colour
+	nowX, nowY            float64     // the point of Data.Now
+	now                   bool        // whether there is one
 }
 
 // place turns values into pixels.
@@ -72,13 +73,13 @@ func (p *plotter) plot(w, h int, f frame) *image.RGBA {
 		return p.img
 	}
 	at := f.place(w, h)
-	top := floor(f.inset)
+	top := floor(f.inset) // and left, and so far from the right
 	for _, span := range f.data.Shade {
 		p.fill(image.Rect(floor(max(at.x(span.From), f.inset)), top, floor(min(at.x(span.To), float32(w)-f.inset)), floor(at.bottom)), f.raised)
 	}
 	for i := range f.y.ticks() {
 		y := min(int(at.y(f.y.tick(i))), h-f.grid)
-		p.fill(image.Rect(0, y, w, y+f.grid), f.lines)
+		p.fill(image.Rect(top, y, w-top, y+f.grid), f.lines)
 	}
 	for i := range f.data.Marks {
 		m := &f.data.Marks[i]
@@ -86,7 +87,7 @@ func (p *plotter) plot(w, h int, f frame) *image.RGBA {
 		if x < f.inset-1 || x > float32(w)-f.inset+1 {
 			continue
 		}
-		c := opaque(m.color(f.muted))
+		c := opaque(m.color(f.mark))
 		p.tint(image.Rect(floor(x)-f.grid/2, top, floor(x)-f.grid/2+f.grid, floor(at.bottom)), c, markAlpha)
 		p.flag(x, f.inset, flagSize*f.width, c)
 	}
@@ -125,13 +126,11 @@ func (p *plotter) series(s *Series, f *frame, at place) {
 	p.stretch(s, f)
 }
 
-// stretch draws p.run.
+// stretch draws p.run. Dots are left out where there are more points than
+// columns.
 func (p *plotter) stretch(s *Series, f *frame) {
 	if len(p.run) == 0 {
 		return
-	}
-	if len(p.run) > 4*p.img.Rect.Dx() {
-		p.run = thin(p.run)
 	}
 	c := opaque(s.Color)
 	if s.Area && len(p.run) > 1 {
@@ -142,6 +141,11 @@ func (p *plotter) stretch(s *Series, f *frame) {
 		p.area(s.Shape, c, alpha)
 	}
 	p.box, p.dashed = image.Rectangle{}, 0
+	if len(p.run) > p.img.Rect.Dx() {
+		p.columns(s, f.width)
+		p.stain(c)
+		return
+	}
 	if len(p.run) == 1 && !p.run[0].hollow {
 		p.segment(p.run[0], p.run[0], f.width) // a point without neighbours is a dot
 	}
@@ -199,31 +203,3 @@ func (p *plotter) join(a, b point, width float32, dash bool) {
 
 // maxDashed is the longest line drawn in dashes, in pixels: some screens.
 const maxDashed = 1 << 16
-
-// thin keeps of the points that share a column the first, the lowest, the
-// highest and the last, in their order, so a line over many points looks the
-// same and costs what the columns cost. It works in place.
-func thin(run []point) []point {
-	kept := run[:0]
-	for i := 0; i < len(run); {
-		column := int(run[i].x)
-		first, low, high := i, i, i
-		for i < len(run) && int(run[i].x) == column {
-			if run[i].y < run[low].y {
-				low = i
-			}
-			if run[i].y > run[high].y {
-				high = i
-			}
-			i++
-		}
-		a, b, c, d := run[first], run[min(low, high)], run[max(low, high)], run[i-1]
-		kept = append(kept, a)
-		for _, next := range [...]point{b, c, d} {
-			if next != kept[len(kept)-1] {
-				kept = append(kept, next)
-			}
-		}
-	}
-	return kept
-}

@@ -7,9 +7,9 @@ import (
 	"fyne.io/fyne/v2"
 )
 
-// inset is kept free around the lines inside the raster, so that the line at
-// the top or at the edge is not cut.
-const inset = 3
+// inset is kept free around the lines inside the raster, so that a point at the
+// top or at the edge is not cut.
+const inset = 6
 
 // renderer is the chart's. The list of objects is made again only when there are
 // more of them.
@@ -130,6 +130,9 @@ func (c *Chart) placeXLabels(area rect) {
 }
 
 func (c *Chart) placeShades(area rect) {
+	if area.size.Height < 6*c.margin.line { // there the lines are
+		return
+	}
 	for _, span := range c.data.Shade {
 		from, to := area.xOf(c, span.From), area.xOf(c, span.To)
 		from, to = max(from, area.pos.X), min(to, area.pos.X+area.size.Width)
@@ -254,7 +257,7 @@ func (c *Chart) plot(w, h int) image.Image {
 		data: &c.data, y: c.y,
 		inset: inset * pixels, width: c.style.LineWidth * pixels, grid: max(1, int(pixels)),
 		ground: opaque(c.style.Surface), lines: opaque(c.style.Grid),
-		raised: opaque(c.style.Raised), muted: opaque(c.style.Muted),
+		raised: opaque(c.style.Raised), mark: c.style.Muted,
 	}
 	f.nowX, f.nowY, f.now = c.nowPoint()
 	if c.data.says() {

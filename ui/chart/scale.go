@@ -36,6 +36,7 @@ func (s *scale) fit(top float64, whole bool) {
 	power := s.unit.size * math.Pow(10, math.Floor(math.Log10(top/s.unit.size/intervals)))
 	next := 10.0
 	if s.measure == Bytes {
+		whole = true
 		round, next = round[:1], 2
 		power = math.Exp2(math.Floor(math.Log2(top / intervals)))
 	}

@@ -28,7 +28,7 @@ func TestNiceScale(t *testing.T) {
 		{24 << 30, Bytes, false, "0 | 8 GiB | 16 GiB | 24 GiB"},
 		{1.3 * (1 << 30), Bytes, false, "0 | 512 MiB | 1 GiB | 1.5 GiB"},
 		{900 << 20, Bytes, false, "0 | 256 MiB | 512 MiB | 768 MiB | 1 GiB"},
-		{0, Bytes, false, "0 | 0.25 B | 0.5 B | 0.75 B | 1 B"},
+		{0, Bytes, false, "0 | 1 B"},
 		{1.3, Seconds, false, "0 | 0.5 s | 1.0 s | 1.5 s"},
 		{0.9, Seconds, false, "0 | 0.5 s | 1.0 s"},
 		{0.042, Seconds, false, "0 | 20 ms | 40 ms | 60 ms"},
@@ -69,13 +69,14 @@ func TestWords_WriteForReading(t *testing.T) {
 		{Number, true, 4, "4 x"},
 		{Number, false, 9876, "9876 x"},
 		{Number, false, 12345, "12.3k x"},
-		{Number, true, 12e6, "12.0M x"},
+		{Number, true, 12e6, "12M x"},
+		{Number, true, 0.5, "0 x"},
 		{Number, false, math.NaN(), "–"},
 		{Bytes, false, 0, "0"},
 		{Bytes, false, 10.8 * (1 << 30), "10.8 GiB"},
 		{Bytes, false, 512 << 20, "512 MiB"},
 		{Bytes, false, 900, "900 B"},
-		{Seconds, false, 0.042, "42.0 ms"},
+		{Seconds, false, 0.042, "42 ms"},
 		{Seconds, false, 0.4, "400 ms"},
 		{Seconds, false, 1.34, "1.3 s"},
 		{Seconds, false, 100, "100 s"},
@@ -88,5 +89,14 @@ func TestWords_WriteForReading(t *testing.T) {
 		if got := w.value(&d, tt.v); got != tt.want {
 			t.Errorf("%v of measure %v reads %q, want %q", tt.v, tt.measure, got, tt.want)
 		}
+	}
+}
+
+func TestWords_OfAWholeArePercent(t *testing.T) {
+	var w words
+	d := Data{Measure: Bytes}
+	s := Series{Values: []float64{3 << 30, math.NaN()}, Of: 12 << 30}
+	if got := w.of(&d, &s, 0) + " " + w.of(&d, &s, 1); got != "25 % –" {
+		t.Errorf("got %q", got)
 	}
 }
