@@ -12,7 +12,11 @@ TARGETS := linux/amd64 linux/arm64 windows/amd64 darwin/arm64
 LINT_VERSION := v2.15.0
 LINT         := $(CACHE)/golangci-lint-$(LINT_VERSION)/golangci-lint
 
-.PHONY: help run build build-headless cross test desktop race lint bench suite e2e fuzz mutants deps icons clean
+# An engine on a shared machine is now and then slower than a test's patience: of
+# the tests on real engines up to three that failed run once more, and it says so.
+GOTESTSUM_VERSION := v1.13.0
+
+.PHONY: help run build build-headless cross test desktop race lint bench suite e2e fuzz mutants screens deps icons clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -41,7 +45,13 @@ test: ## install what is missing, then every test but the ones on a real engine
 	$(MAKE) --no-print-directory desktop
 
 desktop: build ## the real window and the real tray, under Xvfb and a session bus
-	CARPOOL_DESKTOP=required CARPOOL_BINARY=$(CURDIR)/bin/carpool $(GO) test -tags desktop -count=1 -timeout 8m ./ui/desktop
+	$(GO) build -tags places -ldflags "$(LDFLAGS)" -o bin/carpool-places .
+	CARPOOL_DESKTOP=required CARPOOL_BINARY=$(CURDIR)/bin/carpool-places $(GO) test -tags desktop -count=1 -timeout 15m ./ui/desktop
+
+screens: ## docs/screens/: every page, dark and light, at work and idle, 1× and 2×, with the demo engine
+	.ci/deps test
+	$(GO) build -tags places -ldflags "$(LDFLAGS)" -o bin/carpool-places .
+	CARPOOL_DESKTOP=required CARPOOL_BINARY=$(CURDIR)/bin/carpool-places CARPOOL_SCREENS=$(CURDIR)/docs/screens $(GO) test -tags desktop -count=1 -timeout 25m -run TestScreens ./ui/desktop
 
 race: ## every test but those that open a window, with the race detector
 	$(GO) test -race -timeout 10m $$($(GO) list ./... | grep -v -e '^carpool$$' -e /ui/desktop)
@@ -64,7 +74,9 @@ suite: build-headless ## the scheduling suite in virtual time, in its short form
 
 e2e: ## the suite on a real Ollama server (on PATH, or built once from its module), with the client libraries
 	.ci/deps e2e
-	ollama="$$(app/e2e/ollama/build.sh)" && CARPOOL_OLLAMA="$$ollama" CARPOOL_NODE=required $(GO) test -tags e2e -count=1 -timeout 30m -v ./app/e2e
+	ollama="$$(app/e2e/ollama/build.sh)" && CARPOOL_OLLAMA="$$ollama" CARPOOL_NODE=required \
+	  $(GO) run gotest.tools/gotestsum@$(GOTESTSUM_VERSION) --format standard-verbose --rerun-fails=1 --rerun-fails-max-failures=3 --rerun-fails-run-root-test \
+	  --packages ./app/e2e -- -tags e2e -count=1 -timeout 30m
 
 fuzz: ## every decoder for FUZZTIME each
 	@grep -rHoE --include=*_test.go '^func Fuzz[A-Za-z]+' . | sort | while IFS=: read -r file f; do \

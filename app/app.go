@@ -22,6 +22,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"carpool/app/advice"
 	"carpool/app/config"
 	"carpool/app/control"
 	"carpool/app/fit"
@@ -117,8 +118,13 @@ type App struct {
 	meter        *meter
 	recorder     *recorder
 	live         live
-	fitting      fitting                   // the tick's alone
-	fits         atomic.Pointer[[]fit.Fit] // of the last second; nil = not looked yet
+	steady       *steady
+	feed         feed                            // the tick's alone
+	lookout      lookout                         // the tick's alone
+	adviser      adviser                         // the tick's alone
+	advice       atomic.Pointer[[]advice.Advice] // of the last look; nil = not looked yet
+	fitting      fitting                         // the tick's alone
+	fits         atomic.Pointer[[]fit.Fit]       // of the last second; nil = not looked yet
 
 	settings    sync.Mutex                    // held from verifying a change to its end
 	saved       config.Config                 // without overrides; guarded by settings
@@ -192,10 +198,9 @@ func (a *App) openHistory(ctx context.Context, c config.Config) uint64 {
 		a.storeProblem = "history is off (history.enabled)"
 		return 1
 	}
-	const day = 24 * time.Hour
 	store, err := storage.Open(ctx, storage.Options{
 		Path:      filepath.Join(a.options.StateDir, "history.db"),
-		Retention: time.Duration(c.History.RetentionDays) * day,
+		Retention: retention(c.History),
 	})
 	if err != nil {
 		a.storeProblem = "history is off: " + err.Error()
@@ -242,8 +247,9 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 		GPU:     a.gpuOf,
 		Decided: a.decided,
 	})
-	a.meter = newMeter(newLoads(a.tuner, func(k batching.Key) { a.metrics.Loaded(k.Engine, k.Model) }),
-		a.metered, func(k batching.Key, joules float64) { a.metrics.Spent(k.Engine, k.Model, joules) })
+	a.steady = newSteady(newLoads(a.tuner, a.loaded))
+	a.feed = feed{store: a.store}
+	a.meter = newMeter(a.steady, a.metered, func(k batching.Key, joules float64) { a.metrics.Spent(k.Engine, k.Model, joules) })
 	a.scheduler = batching.New(tuner.Settings(c), batching.Options{
 		FirstBatch: firstBatch,
 		Mark:       func() any { return a.gpus() },
@@ -281,6 +287,13 @@ func (a *App) decided(d tuner.Decision) {
 func (a *App) switched(w batching.Switch) {
 	a.log.Info("model", "engine", w.Engine, "from", w.From, "to", w.To, "reason", w.Reason)
 	a.recorder.switched(w)
+}
+
+// loaded notes that an engine loaded a model. It is called under the scheduler's lock.
+func (a *App) loaded(k batching.Key, took time.Duration) {
+	a.metrics.Loaded(k.Engine, k.Model)
+	a.recorder.event(Event{At: time.Now(), Engine: k.Engine, Model: k.Model, Kind: EventLoad,
+		Reason: "loaded in " + took.Round(100*time.Millisecond).String()})
 }
 
 // unmerged notes that merging embeddings is off for a model.

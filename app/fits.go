@@ -244,7 +244,7 @@ func (a *App) refit() {
 	a.fits.Store(&fits)
 	for _, f := range a.fitting.spilling(s) {
 		a.log.Warn("memory", "engine", f.Engine, "model", f.Model, "reason", f.Words, "advice", f.Advice)
-		a.recorder.plain("memory", f.Engine, f.Model, f.Reason())
+		a.recorder.plain(EventMemory, f.Engine, f.Model, f.Reason())
 	}
 }
 

@@ -108,7 +108,11 @@ func TestLiveRateIsTheMeanOfTheLastSeconds(t *testing.T) {
 	now := time.Now()
 	rates := []float64{}
 	for second, total := range []uint64{0, 10, 20, 30, 40, 50, 50, 50, 50, 50, 50, 50} {
-		rates = append(rates, l.rate(now.Add(time.Duration(second)*time.Second), total))
+		out, in := l.rates(now.Add(time.Duration(second)*time.Second), total, 3*total)
+		rates = append(rates, out)
+		if in != 3*out {
+			t.Errorf("second %d: %v written and %v read", second, out, in)
+		}
 	}
 	if rates[0] != 0 || rates[1] != 10 || rates[5] != 10 || rates[8] != 4 || rates[11] != 0 {
 		t.Errorf("%v", rates)
@@ -154,7 +158,7 @@ func (nobody) Ended(time.Time, batching.Outcome, batching.Report)   {}
 
 func TestLoadsCountsOneThatManyWaitedForOnce(t *testing.T) {
 	counted := map[string]int{}
-	l := newLoads(nobody{}, func(k batching.Key) { counted[k.Model]++ })
+	l := newLoads(nobody{}, func(k batching.Key, _ time.Duration) { counted[k.Model]++ })
 	now := time.Now()
 	run := func(model string, at, load time.Duration) {
 		s := l.Released(now.Add(at), batching.Request{Key: batching.Key{Engine: "ollama", Model: model}})

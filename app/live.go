@@ -17,40 +17,48 @@ const rateWindow = 5 * time.Second
 type live struct {
 	mu      sync.Mutex
 	samples []Sample
-	counts  []tokenCount // the last rateWindow, oldest first
+	out, in counts // tokens
 }
 
-type tokenCount struct {
+// counts are the readings of a counter in the last rateWindow, oldest first.
+type counts []count
+
+type count struct {
 	at    time.Time
 	total uint64
 }
 
-// rate adds a reading of the token counter and returns tokens per second over
-// the last rateWindow.
-func (l *live) rate(now time.Time, total uint64) float64 {
+// rates adds readings of the counters of tokens and returns how many a second there
+// were of each over the last rateWindow.
+func (l *live) rates(now time.Time, out, in uint64) (outPS, inPS float64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.counts = append(l.counts, tokenCount{now, total})
-	old := 0
-	for old < len(l.counts)-2 && now.Sub(l.counts[old].at) > rateWindow {
-		old++
-	}
-	l.counts = append(l.counts[:0], l.counts[old:]...)
-	return rateOf(l.counts)
+	l.out.add(now, out)
+	l.in.add(now, in)
+	return l.out.rate(), l.in.rate()
 }
 
-// lastRate is the rate at the last reading.
+// lastRate is the rate of tokens written at the last reading.
 func (l *live) lastRate() float64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return rateOf(l.counts)
+	return l.out.rate()
 }
 
-func rateOf(counts []tokenCount) float64 {
-	if len(counts) < 2 {
+func (c *counts) add(now time.Time, total uint64) {
+	*c = append(*c, count{now, total})
+	old := 0
+	for old < len(*c)-2 && now.Sub((*c)[old].at) > rateWindow {
+		old++
+	}
+	*c = append((*c)[:0], (*c)[old:]...)
+}
+
+func (c counts) rate() float64 {
+	if len(c) < 2 {
 		return 0
 	}
-	first, last := counts[0], counts[len(counts)-1]
+	first, last := c[0], c[len(c)-1]
 	if last.total < first.total { // an estimate was corrected downwards
 		return 0
 	}
@@ -64,6 +72,25 @@ func (l *live) add(s Sample) {
 		l.samples = slices.Delete(l.samples, 0, 1)
 	}
 	l.samples = append(l.samples, s)
+}
+
+// load is how much was going on since then: in how many seconds something ran or
+// waited, and how many did on average over these.
+func (l *live) load(since time.Time) (busy int, running, waiting float64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.samples {
+		if s.At.Before(since) || s.Running+s.Waiting == 0 {
+			continue
+		}
+		busy++
+		running += float64(s.Running)
+		waiting += float64(s.Waiting)
+	}
+	if busy == 0 {
+		return 0, 0, 0
+	}
+	return busy, running / float64(busy), waiting / float64(busy)
 }
 
 // all is a copy, oldest first.

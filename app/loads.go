@@ -15,13 +15,13 @@ const loadTakes = 250 * time.Millisecond
 // each request, and hands on all that it hears.
 type loads struct {
 	batching.Observer
-	loaded func(k batching.Key)
+	loaded func(k batching.Key, took time.Duration)
 
 	mu    sync.Mutex
 	ended map[batching.Key]time.Time // of the last load counted
 }
 
-func newLoads(o batching.Observer, loaded func(batching.Key)) *loads {
+func newLoads(o batching.Observer, loaded func(batching.Key, time.Duration)) *loads {
 	return &loads{Observer: o, loaded: loaded, ended: map[batching.Key]time.Time{}}
 }
 
@@ -53,5 +53,5 @@ func (l *loads) took(k batching.Key, begun, ended time.Time) {
 		return
 	}
 	l.ended[k] = ended
-	l.loaded(k)
+	l.loaded(k, ended.Sub(begun))
 }

@@ -52,64 +52,6 @@ type (
 // Settings lists every setting, in the order of the file.
 func (a *App) Settings() []Setting { return config.Settings() }
 
-// Points reads a range of the history for a chart of at most most points.
-func (a *App) Points(ctx context.Context, q Range, most int) (Points, error) {
-	return Points{}, errors.ErrUnsupported
-}
-
-// FindRequests reads a page of requests, and how many there are in all.
-func (a *App) FindRequests(ctx context.Context, f Filter) ([]RequestRow, int64, error) {
-	return nil, 0, errors.ErrUnsupported
-}
-
-// FindBatches reads a page of batches, and how many there are in all.
-func (a *App) FindBatches(ctx context.Context, f Filter) ([]BatchRow, int64, error) {
-	return nil, 0, errors.ErrUnsupported
-}
-
-// Names reads what a range of the history can be filtered by.
-func (a *App) Names(ctx context.Context, q Range) (Names, error) {
-	return Names{}, errors.ErrUnsupported
-}
-
-// AppUse adds up a range of the history by app.
-func (a *App) AppUse(ctx context.Context, q Range) ([]AppUse, error) {
-	return nil, errors.ErrUnsupported
-}
-
-// Curve reads what an engine gave with a model in the last 30 days, by how many ran
-// at once.
-func (a *App) Curve(ctx context.Context, engine, model string) ([]CurvePoint, error) {
-	return nil, errors.ErrUnsupported
-}
-
-// Export writes a range of the history into a folder: requests, batches, events and
-// samples, as "csv" or "json". It returns the files, and replaces none that is there.
-func (a *App) Export(ctx context.Context, q Range, folder, format string) ([]string, error) {
-	return nil, errors.ErrUnsupported
-}
-
-// HistorySize looks at the history's file.
-func (a *App) HistorySize(ctx context.Context) (HistorySize, error) {
-	return HistorySize{}, errors.ErrUnsupported
-}
-
-// WipeHistory deletes every row of the history.
-func (a *App) WipeHistory(ctx context.Context) error { return errors.ErrUnsupported }
-
-// CompactHistory gives the space of deleted rows back to the disk.
-func (a *App) CompactHistory(ctx context.Context) (freed int64, err error) {
-	return 0, errors.ErrUnsupported
-}
-
-// CancelRequest ends a request that waits or runs: its client gets an error that
-// says so. It fails if there is none of that ticket any more.
-func (a *App) CancelRequest(ticket uint64) error { return errors.ErrUnsupported }
-
-// MoveToFront makes a waiting request the next of its engine. It fails if there is
-// none of that ticket any more.
-func (a *App) MoveToFront(ticket uint64) error { return errors.ErrUnsupported }
-
 // StartTrial begins a benchmark; Snapshot.Trial tells how it goes. It fails if one
 // runs, or the engine cannot be measured.
 func (a *App) StartTrial(ctx context.Context, w TrialWanted) error { return errors.ErrUnsupported }
@@ -119,6 +61,3 @@ func (a *App) CancelTrial() {}
 
 // Trials are the newest benchmarks of the history, newest first, at most 50.
 func (a *App) Trials(ctx context.Context) ([]Trial, error) { return nil, errors.ErrUnsupported }
-
-// ConnectGuides are how the usual apps are pointed at this Carpool.
-func (a *App) ConnectGuides() []ConnectGuide { return nil }

@@ -1,7 +1,9 @@
 package app
 
 import (
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"carpool/app/gateway"
@@ -18,6 +20,10 @@ type recorder struct {
 	store   *storage.Store // nil: the history is off or cannot be opened
 	metrics *metrics.Metrics
 	device  func() string // the setting gpu.device
+
+	// Of requests that have ended, since the start.
+	prompts    atomic.Uint64 // tokens of prompts
+	embeddings atomic.Uint64 // calls for embeddings
 
 	mu     sync.Mutex
 	firsts []firstToken // oldest first
@@ -38,6 +44,10 @@ func (r *recorder) request(rec gateway.Record) {
 		PromptTokens: rec.PromptTokens, OutputTokens: rec.OutputTokens,
 		Queued: rec.Queued, FirstToken: rec.FirstToken, Total: rec.Total,
 	})
+	r.prompts.Add(uint64(max(rec.PromptTokens, 0)))
+	if strings.Contains(rec.Route, "embed") {
+		r.embeddings.Add(1)
+	}
 	if rec.FirstToken > 0 {
 		now := time.Now()
 		r.mu.Lock()
@@ -125,27 +135,32 @@ func (r *recorder) decision(d tuner.Decision) {
 // switched writes one row. The scheduler calls it for each model that took
 // another one's place.
 func (r *recorder) switched(w batching.Switch) {
-	r.plain("model", w.Engine, w.To, "in the place of "+w.From+": "+w.Reason)
+	r.plain(EventModel, w.Engine, w.To, "in the place of "+w.From+": "+w.Reason)
 }
 
 // unmerged writes one row. The gateway calls it when merging embeddings is
 // turned off for a model.
 func (r *recorder) unmerged(u gateway.Unmerged) {
-	r.plain("merge", u.Engine, u.Model, "off for a while: "+u.Reason)
+	r.plain(EventMerge, u.Engine, u.Model, "off for a while: "+u.Reason)
 }
 
 // reloaded writes one row. The gateway calls it for each model that an engine
 // loaded again.
 func (r *recorder) reloaded(l gateway.Reload) {
 	r.metrics.Reloaded(l.Engine, l.Model, l.Short())
-	r.plain("reload", l.Engine, l.Model, l.Text)
+	r.plain(EventReload, l.Engine, l.Model, l.Text)
 }
 
 // plain writes a decision that is about no limit.
 func (r *recorder) plain(kind, engine, model, reason string) {
 	r.metrics.Decided(kind)
+	r.event(Event{At: time.Now(), Engine: engine, Model: model, Kind: kind, Reason: reason})
+}
+
+// event writes what Carpool noticed rather than decided.
+func (r *recorder) event(e Event) {
 	if r.store != nil {
-		r.store.AddDecision(storage.Decision{At: time.Now(), Engine: engine, Model: model, Kind: kind, Reason: reason})
+		r.store.AddDecision(e)
 	}
 }
 

@@ -75,10 +75,12 @@ func (a *App) tick(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			a.keep(time.Now()) // what was written since the last second
 			return
 		case now := <-second.C:
 			a.meter.read(now, time.Duration(a.config.Load().GPU.SampleMS)*time.Millisecond, a.sampler.Last())
-			a.live.add(a.sample(now))
+			a.keep(now)
+			a.notice(now)
 			a.regroup()
 			a.refit()
 		case <-a.refresh:
@@ -86,6 +88,30 @@ func (a *App) tick(ctx context.Context) {
 		if a.watchers.watched() {
 			a.watchers.publish(a.Snapshot())
 		}
+	}
+}
+
+// keep takes the second that ends now for the live charts, the history and advice.
+func (a *App) keep(now time.Time) {
+	s, out, in := a.sample(now)
+	steady := a.steady.second(now)
+	a.live.add(s)
+	a.feed.second(s, out, in, steady)
+	a.advise(now, steady)
+}
+
+// notice has the history tell what happened to the engines and to itself.
+func (a *App) notice(now time.Time) {
+	for _, e := range a.lookout.engines(now, a.engines.Snapshot()) {
+		a.log.Info("engine", "engine", e.Engine, "event", e.Reason)
+		a.recorder.event(e)
+	}
+	if a.store == nil {
+		return
+	}
+	if e, ok := a.lookout.history(now, a.store.State()); ok {
+		a.log.Info("history", "event", e.Reason)
+		a.recorder.event(e)
 	}
 }
 

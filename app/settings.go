@@ -64,7 +64,7 @@ func (a *App) fileChanged(config.Config, error) {
 // a.settings.
 func (a *App) commit() {
 	c := a.effective(a.saved)
-	a.config.Store(&c)
+	was := a.config.Swap(&c).Batching
 	if a.options.LogLevel != nil {
 		a.options.LogLevel.Set(level(c.Log.Level))
 	}
@@ -75,6 +75,13 @@ func (a *App) commit() {
 	a.scheduler.Configure(rules)
 	a.tuner.Configure(c)
 	a.gateway.Configure(gatewayLimits(c))
+	if a.store != nil {
+		a.store.SetRetention(retention(c.History))
+	}
+	if change := batchingChange(was, c.Batching); change != "" {
+		a.log.Info("batching", "change", change)
+		a.recorder.event(Event{At: time.Now(), Kind: EventBatching, Reason: change})
+	}
 	a.changed()
 }
 

@@ -34,6 +34,7 @@ func (a *App) Snapshot() Snapshot {
 		Yield:    a.yielding(),
 		Fits:     a.lastFits(),
 		Energy:   a.meter.state(a.gpu().Reading, c.Energy),
+		Advice:   a.lastAdvice(),
 		History:  a.history(),
 		Live:     a.live.all(),
 		LogFile:  a.options.LogFile,
@@ -62,20 +63,22 @@ func (a *App) looked() bool {
 	}
 }
 
-// sample is one second of the live charts.
-func (a *App) sample(now time.Time) Sample {
+// sample is one second of the live charts, with the tokens written and read until then.
+func (a *App) sample(now time.Time) (s Sample, out, in uint64) {
 	t := a.scheduler.Totals()
+	in = a.recorder.prompts.Load()
+	outPS, inPS := a.live.rates(now, t.Tokens, in)
 	firsts := a.recorder.firstTokens(now)
 	reading := a.gpu()
 	return Sample{
 		At: now, Running: t.InFlight, Waiting: t.QueueDepth,
 		Limit:    a.tuner.Limits().InFlight(),
-		TokensPS: a.live.rate(now, t.Tokens),
+		TokensPS: outPS, TokensInPS: inPS,
 		FirstP50: percentile(firsts, 0.50), FirstP95: percentile(firsts, 0.95),
 		MemoryUsed: reading.MemoryUsed, MemoryTotal: reading.MemoryTotal,
 		MemoryOurs: reading.Ours.Memory, MemoryOthers: reading.Others.Memory,
 		Utilization: reading.Utilization, Power: reading.Power,
-	}
+	}, t.Tokens, in
 }
 
 func (a *App) history() storage.State {

@@ -70,7 +70,7 @@ func (a *App) yielded(was, is yield.State) {
 	}
 	engines := strings.Join(s.Engines, ", ")
 	a.log.Info("yield", "engines", engines, "reason", reason)
-	a.recorder.plain("yield", engines, "", reason)
+	a.recorder.plain(EventYield, engines, "", reason)
 	a.changed()
 }
 
@@ -78,11 +78,11 @@ func (a *App) yielded(was, is yield.State) {
 func (a *App) unloaded(k batching.Key, err error) {
 	if err != nil {
 		a.log.Warn("yield", "engine", k.Engine, "model", k.Model, "error", err)
-		a.recorder.plain("yield", k.Engine, k.Model, "stays in the GPU's memory: "+err.Error())
+		a.recorder.plain(EventYield, k.Engine, k.Model, "stays in the GPU's memory: "+err.Error())
 		return
 	}
 	a.gateway.Unloaded(k.Engine, k.Model)
 	a.log.Info("yield", "engine", k.Engine, "model", k.Model, "reason", "left the GPU's memory")
-	a.recorder.plain("yield", k.Engine, k.Model, "left the GPU's memory")
+	a.recorder.plain(EventYield, k.Engine, k.Model, "left the GPU's memory")
 	a.changed()
 }

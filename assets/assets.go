@@ -1,5 +1,6 @@
-// Package assets holds the pictures that the program embeds: the sign as app
-// icon and as tray icons. render.sh makes the PNGs from the SVGs beside them.
+// Package assets holds what the program embeds: the sign as app icon and as tray
+// icons, the translations, and a font. render.sh makes the PNGs from the SVGs
+// beside them.
 package assets
 
 import (

@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"carpool/backends/internal/serve"
 	"carpool/backends/sim"
+	"carpool/internal/serve"
 )
 
 // DemoModel is the one model of the demo engine.

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"carpool/backends/backendstest"
-	"carpool/backends/internal/serve"
+	"carpool/internal/serve"
 )
 
 const llamaAddress = "127.0.0.1:8080"

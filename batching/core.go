@@ -19,14 +19,16 @@ type Core struct {
 	engines  map[string]*engine
 	pools    map[string]*pool // of the groups with a queue
 	ledger   ledger
-	outside  map[string]int    // waiting for company or held, of each app
-	holds    map[string]Hold   // by engine
-	topics   map[topic]*Ticket // waiting requests that a newer one may supersede
+	outside  map[string]int     // waiting for company or held, of each app
+	holds    map[string]Hold    // by engine
+	topics   map[topic]*Ticket  // waiting requests that a newer one may supersede
+	tickets  map[uint64]*Ticket // that have not ended, by number
 	mark     func() any
 
 	moves      uint64 // what was decided before the last one may not hold any more
 	nextBatch  uint64
 	nextTicket uint64
+	fronts     uint64    // counts up with each MoveToFront
 	began      time.Time // of the first arrival
 	waiting    int       // over all keys
 	places     int       // taken over all keys, leaving ones included
@@ -66,6 +68,7 @@ type Effects struct {
 	Released   []*Ticket // may run now, in their order
 	Expired    []*Ticket // waited longer than Settings.MaxWait and were removed
 	Superseded []*Ticket // left because a newer one took their place
+	Cancelled  []*Ticket // by Cancel: left the queue or, if they were released, are to be broken off
 	Switched   []Switch  // models that took another one's place
 	Ended      []Batch   // batches whose last member has ended
 	Wake       time.Time // call Step again then at the latest; zero = only after an event
@@ -81,6 +84,7 @@ func NewCore(s Settings, o Options) *Core {
 		ledger:    ledger{accounts: map[string]*account{}},
 		outside:   map[string]int{},
 		topics:    map[topic]*Ticket{},
+		tickets:   map[uint64]*Ticket{},
 		mark:      o.Mark,
 		nextBatch: max(o.FirstBatch, 1),
 	}
@@ -183,6 +187,7 @@ func (c *Core) Arrive(now time.Time, r Request) (*Ticket, error) {
 	default:
 		c.enqueue(t, now)
 	}
+	c.tickets[t.number] = t
 	c.waiting++
 	if old != nil {
 		c.Leave(old)
@@ -223,6 +228,7 @@ func (c *Core) Leave(t *Ticket) bool {
 		c.ledger.left(t.app)
 	}
 	t.state = ended
+	delete(c.tickets, t.number)
 	return true
 }
 
@@ -254,6 +260,7 @@ func (c *Core) End(now time.Time, t *Ticket, o Outcome, r Report) {
 		return
 	}
 	t.over = true
+	delete(c.tickets, t.number)
 	c.settle(t, o, r)
 	t.queue.model.ended(t, o, r, now)
 	if o != Failed {

@@ -37,7 +37,7 @@ func (c *Core) foresee(now time.Time, states []QueueState) {
 		for n, s := range all[i] {
 			t := s.ticket
 			before := n // of those that wait for the same places
-			w := Waiting{ID: t.Request.ID, App: t.Request.App, Priority: t.Request.Priority, Queued: t.Queued, Position: ahead + n + 1}
+			w := Waiting{Ticket: t.number, ID: t.Request.ID, App: t.Request.App, Priority: t.Request.Priority, Queued: t.Queued, Position: ahead + n + 1}
 			if at, ok := one[t]; ok {
 				w.Position = at
 				if q.pool.shared() && kept == "" {
@@ -46,7 +46,7 @@ func (c *Core) foresee(now time.Time, states []QueueState) {
 			}
 			w.Expected = c.expected(q, &st.Limits, before, kept == "", now)
 			if w.Why = kept; kept == "" {
-				w.Why = c.whyWaits(q, &st.Limits, all[i], n, before, now)
+				w.Why = c.whyWaits(q, &st.Limits, all[i], n, before, w.Position, now)
 			}
 			st.Waiting = append(st.Waiting, w)
 		}
@@ -60,7 +60,7 @@ func (q *queue) foreseeOutside(st *QueueState) {
 	at := q.line.depth
 	add := func(t *Ticket, why string) {
 		at++
-		st.Waiting = append(st.Waiting, Waiting{ID: t.Request.ID, App: t.Request.App, Priority: t.Request.Priority,
+		st.Waiting = append(st.Waiting, Waiting{Ticket: t.number, ID: t.Request.ID, App: t.Request.App, Priority: t.Request.Priority,
 			Queued: t.Queued, Position: at, Why: why})
 	}
 	for _, t := range q.porch {
@@ -82,20 +82,33 @@ func (c *Core) seats(q *queue, now time.Time) []seat {
 	}
 	seats := make([]seat, 0, min(q.line.depth, MaxListed))
 	turn := len(c.earlier(q, now))
-	if c.settings.Order == Arrival {
-		for i := range q.line.class {
-			for t := q.line.class[i].all.first; t != nil && len(seats) < MaxListed; t = t.links[byArrival].next {
-				seats = append(seats, seat{ticket: t, turn: turn})
+	seated := map[*Ticket]bool{}
+	sit := func(t *Ticket, share float64) {
+		if !seated[t] && len(seats) < MaxListed {
+			seated[t] = true
+			if c.settings.Order == Arrival {
+				share = 0 // it counts for nothing
 			}
+			seats = append(seats, seat{t, share, turn})
 		}
-		return seats
 	}
 	first := c.next(q, now, false)
 	if q.pool.shared() && c.hasTurn(q, now) {
 		first = q.pool.next
 	}
 	if first != nil {
-		seats = append(seats, seat{first, first.app.share, turn})
+		sit(first, first.app.share)
+	}
+	for _, t := range slices.Backward(q.line.moved) {
+		sit(t, t.app.share)
+	}
+	if c.settings.Order == Arrival {
+		for i := range q.line.class {
+			for t := q.line.class[i].all.first; t != nil && len(seats) < MaxListed; t = t.links[byArrival].next {
+				sit(t, 0)
+			}
+		}
+		return seats
 	}
 	had := map[*account]float64{} // shares of those that leave before
 	for i := range q.line.class {
@@ -109,9 +122,7 @@ func (c *Core) seats(q *queue, now time.Time) []seat {
 		}
 		for len(h.items) > 0 && len(seats) < MaxListed {
 			at := h.items[0]
-			if at.ticket != first {
-				seats = append(seats, seat{at.ticket, at.share, turn})
-			}
+			sit(at.ticket, at.share)
 			at.share += float64(c.promptOf(at.ticket)+unitsPerOutput*at.ticket.output) / at.lane.app.weight
 			had[at.lane.app] = at.share
 			if at.advance(); at.ticket == nil {
@@ -196,7 +207,7 @@ func (c *Core) inOneLine(all [][]seat, now time.Time) map[*Ticket]int {
 func oneLine(all [][]seat) map[*Ticket]int {
 	seats := slices.Concat(all...)
 	slices.SortStableFunc(seats, func(a, b seat) int {
-		return cmp.Or(cmp.Compare(a.turn, b.turn),
+		return cmp.Or(cmp.Compare(a.turn, b.turn), cmp.Compare(b.ticket.front, a.ticket.front),
 			cmp.Compare(rank(a.ticket.Request.Priority), rank(b.ticket.Request.Priority)),
 			cmp.Compare(a.share, b.share), cmp.Compare(a.ticket.arrived, b.ticket.arrived),
 			cmp.Compare(a.ticket.number, b.ticket.number))

@@ -9,7 +9,8 @@ import "time"
 type line struct {
 	class    [3]class // urgent, normal, background
 	depth    int
-	shortest bool // lanes keep their tickets by expected length as well
+	moved    []*Ticket // by MoveToFront, the last one last
+	shortest bool      // lanes keep their tickets by expected length as well
 }
 
 // class is the part of a line that one class of priority has.
@@ -93,12 +94,16 @@ func (l *line) push(t *Ticket, a *account) {
 		}
 		c.words[w].push(t)
 	}
+	if t.front > 0 {
+		l.mark(t)
+	}
 	l.depth++
 }
 
 func (l *line) remove(t *Ticket) {
 	n := t.lane
 	c := n.class
+	l.unmark(t)
 	c.removeAlike(t)
 	if w := t.Request.Merge; w != "" {
 		if f := c.words[w]; f.first == t && f.last == t {

@@ -5,6 +5,9 @@ import "time"
 // next is the ticket of q that leaves next; nil if none may. With urgentOnly the
 // others' places are taken.
 func (c *Core) next(q *queue, now time.Time, urgentOnly bool) *Ticket {
+	if t := q.line.front(urgentOnly); t != nil {
+		return t
+	}
 	if urgentOnly {
 		if u := &q.line.class[0]; u.all.first != nil {
 			return c.fairest(q, u, now)
@@ -47,7 +50,7 @@ func (c *Core) fairest(q *queue, n *class, now time.Time) *Ticket {
 
 // before is the order over keys where one request runs at a time.
 func (c *Core) before(a, b *Ticket, now time.Time) bool {
-	if c.settings.Order == Fair {
+	if c.settings.Order == Fair && a.front == b.front {
 		if x, y := c.isOverdue(a, now), c.isOverdue(b, now); x != y {
 			return x
 		} else if x && !a.app.since.Equal(b.app.since) {
@@ -59,6 +62,9 @@ func (c *Core) before(a, b *Ticket, now time.Time) bool {
 
 // leads is that order without the guard.
 func (c *Core) leads(a, b *Ticket) bool {
+	if a.front != b.front {
+		return a.front > b.front
+	}
 	if x, y := rank(a.Request.Priority), rank(b.Request.Priority); x != y {
 		return x < y
 	}

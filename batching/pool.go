@@ -120,6 +120,9 @@ func (c *Core) contends(q *queue, now time.Time) bool {
 
 // choose takes the rules that hold inside one key over all that contend.
 func (c *Core) choose(p *pool, now time.Time) *Ticket {
+	if t := front(p.contenders, func(*queue) bool { return true }); t != nil {
+		return t
+	}
 	if c.ordered() {
 		if !p.guarded || !p.urgent() {
 			if t := c.overdue(now, func(t *Ticket) bool { return slices.Contains(p.contenders, t.queue) }); t != nil {

@@ -13,16 +13,20 @@ import (
 
 // model is what the laws say of a Core, kept beside it.
 type model struct {
-	t       *rapid.T
-	core    *batching.Core
-	now     time.Time
-	set     batching.Settings
-	waits   map[*batching.Ticket]bool
-	runs    map[*batching.Ticket]bool
-	leaving map[*batching.Ticket]time.Time
-	arrived map[*batching.Ticket]int // the order of arrival
-	holds   holds
-	count   struct{ arrived, released, ended, left, expired, batches int }
+	t         *rapid.T
+	core      *batching.Core
+	now       time.Time
+	set       batching.Settings
+	waits     map[*batching.Ticket]bool
+	runs      map[*batching.Ticket]bool
+	leaving   map[*batching.Ticket]time.Time
+	arrived   map[*batching.Ticket]int // the order of arrival
+	holds     holds
+	moved     map[*batching.Ticket]bool // to the front
+	foremost  *batching.Ticket          // the last of them
+	told      map[*batching.Ticket]bool // running ones that were cancelled
+	cancelled []*batching.Ticket        // since the last step
+	count     struct{ arrived, released, ended, left, expired, batches int }
 }
 
 // TestCoreKeepsItsLaws drives a core with random arrivals, ends, cancels,
@@ -31,7 +35,7 @@ type model struct {
 func TestCoreKeepsItsLaws(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &model{t: t, now: start, waits: map[*batching.Ticket]bool{},
-			runs: map[*batching.Ticket]bool{}, leaving: map[*batching.Ticket]time.Time{}, arrived: map[*batching.Ticket]int{}}
+			runs: map[*batching.Ticket]bool{}, leaving: map[*batching.Ticket]time.Time{}, arrived: map[*batching.Ticket]int{}, moved: map[*batching.Ticket]bool{}, told: map[*batching.Ticket]bool{}}
 		m.set = settings(t)
 		m.core = batching.NewCore(m.set, batching.Options{})
 		t.Repeat(map[string]func(*rapid.T){
@@ -72,6 +76,44 @@ func TestCoreKeepsItsLaws(t *testing.T) {
 					}
 					delete(m.waits, ticket)
 					m.count.left++
+				}
+				m.step()
+			},
+			"cancel": func(t *rapid.T) {
+				if ticket := pick(t, m.waits); ticket != nil {
+					if err := m.core.Cancel(ticket.Number()); err != nil {
+						t.Fatal(err)
+					}
+					if err := m.core.Cancel(ticket.Number()); !errors.Is(err, batching.ErrGone) {
+						t.Fatalf("cancelled twice: %v", err)
+					}
+					delete(m.waits, ticket)
+					m.count.left++
+					m.cancelled = append(m.cancelled, ticket)
+				}
+				if ticket := pick(t, m.runs); ticket != nil && rapid.Bool().Draw(t, "running too") {
+					if err := m.core.Cancel(ticket.Number()); err != nil {
+						t.Fatal(err)
+					}
+					if !m.told[ticket] {
+						m.told[ticket] = true
+						m.cancelled = append(m.cancelled, ticket)
+					}
+				}
+				m.step()
+			},
+			"front": func(t *rapid.T) {
+				if ticket := pick(t, m.runs); ticket != nil {
+					if err := m.core.MoveToFront(m.now, ticket.Number()); !errors.Is(err, batching.ErrRunning) {
+						t.Fatalf("moved what runs: %v", err)
+					}
+				}
+				if ticket := pick(t, m.waits); ticket != nil {
+					if err := m.core.MoveToFront(m.now, ticket.Number()); err != nil {
+						t.Fatal(err)
+					}
+					m.moved[ticket] = true
+					m.foremost = ticket
 				}
 				m.step()
 			},
@@ -141,6 +183,16 @@ func (m *model) step() {
 	}
 	before := m.inFlight()
 	e := m.core.Step(m.now)
+	if !slices.Equal(e.Cancelled, m.cancelled) {
+		m.t.Fatalf("told of %d cancelled ones, not of %d", len(e.Cancelled), len(m.cancelled))
+	}
+	m.cancelled = nil
+	if f := m.foremost; f != nil && m.waits[f] && !m.holds.keep(f) && !slices.Contains(e.Expired, f) && len(e.Released) > 0 && e.Released[0] != f {
+		sameLine := m.set.Mode == batching.Serial || m.set.Order == batching.Fair || e.Released[0].Request.Key == f.Request.Key
+		if sameLine && m.set.Mode != batching.Passthrough {
+			m.t.Fatal("overtook the one that was moved to the front last")
+		}
+	}
 	if m.set.Order == batching.Fair && m.set.Mode != batching.Passthrough {
 		for _, ticket := range e.Released {
 			for k, n := range before {
@@ -177,7 +229,7 @@ func (m *model) step() {
 		m.count.released++
 		// Those released after it, and those left behind, had to wait for it.
 		for w := range m.waits {
-			if m.holds.keep(w) || m.set.Order != batching.Arrival || m.set.Mode != batching.Serial && w.Request.Key != ticket.Request.Key {
+			if m.holds.keep(w) || m.moved[ticket] || m.set.Order != batching.Arrival || m.set.Mode != batching.Serial && w.Request.Key != ticket.Request.Key {
 				continue
 			}
 			if w.Request.Priority > ticket.Request.Priority {

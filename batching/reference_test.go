@@ -26,6 +26,7 @@ type reference struct {
 	ratio    map[batching.Key]float64
 	finished map[batching.Key][]uint64
 	guarded  map[string]bool // of each pool
+	fronts   int
 }
 
 type refApp struct {
@@ -46,6 +47,7 @@ type refJob struct {
 	output, prompt, cached int
 	charged                float64
 	generated, metered     int
+	front                  int // when it was moved to the front; 0 = it was not
 }
 
 func newReference(set batching.Settings, tokens int) *reference {
@@ -273,12 +275,25 @@ func (r *reference) choose(now time.Time, pool string, waiting, running []*refJo
 	others := slices.DeleteFunc(slices.Clone(running), func(j *refJob) bool { return j.Priority == batching.Urgent })
 	j := r.inOrder(now, pool, waiting, urgent)
 	if kept := min(r.set.ReservedUrgent, r.size(j.Key)-1); kept > 0 && len(others) >= r.size(j.Key)-kept {
-		return r.best(now, urgent)
+		return cmp.Or(foremost(urgent), r.best(now, urgent))
 	}
 	return j
 }
 
+// foremost is the one that was moved to the front last; nil if none was.
+func foremost(all []*refJob) (first *refJob) {
+	for _, j := range all {
+		if j.front > 0 && (first == nil || j.front > first.front) {
+			first = j
+		}
+	}
+	return first
+}
+
 func (r *reference) inOrder(now time.Time, pool string, waiting, urgent []*refJob) *refJob {
+	if j := foremost(waiting); j != nil {
+		return j
+	}
 	if r.set.Order == batching.Fair && (!r.guarded[pool] || len(urgent) == 0) {
 		names := slices.SortedFunc(maps.Keys(r.apps), func(a, b string) int {
 			return cmp.Or(r.apps[a].since.Compare(r.apps[b].since), cmp.Compare(r.apps[a].turn, r.apps[b].turn))
@@ -563,6 +578,29 @@ func (s *sideBySide) actions() map[string]func(*rapid.T) {
 					t.Fatal("it does not wait")
 				}
 				s.ref.gone(j)
+			}
+			s.step(t, false)
+		},
+		"cancel": func(t *rapid.T) {
+			if j := s.job(t, func(j *refJob) bool { return !j.running && !j.leaving }); j != nil {
+				for c, ticket := range map[*batching.Core]*batching.Ticket{s.core: j.ticket, s.twin: s.twins[j.ticket]} {
+					if err := c.Cancel(ticket.Number()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				s.ref.gone(j)
+			}
+			s.step(t, false)
+		},
+		"front": func(t *rapid.T) {
+			if j := s.job(t, func(j *refJob) bool { return !j.running && !j.leaving }); j != nil {
+				for c, ticket := range map[*batching.Core]*batching.Ticket{s.core: j.ticket, s.twin: s.twins[j.ticket]} {
+					if err := c.MoveToFront(s.now, ticket.Number()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				s.ref.fronts++
+				j.front = s.ref.fronts
 			}
 			s.step(t, false)
 		},

@@ -73,10 +73,14 @@ type turn struct {
 	model   *model // nil = none
 	overdue *account
 	since   time.Time
+	moved   bool // on account of a request that was moved to the front
 }
 
 // reason says for people why it is its turn.
 func (t turn) reason(now time.Time) string {
+	if t.moved {
+		return "a request for it was moved to the front"
+	}
 	if t.overdue != nil {
 		return t.overdue.app + " has had no turn for " + seconds(now.Sub(t.since))
 	}
@@ -134,11 +138,14 @@ func (e *engine) hasStayed(m *model, now time.Time) bool {
 	return known && !now.Before(until)
 }
 
-// turn is the model whose turn has come although others have work: that of an
-// overdue app, or the one that has waited longest of those that are due. Overdue
+// turn is the model whose turn has come although others have work: that of a
+// request that was moved to the front, whatever a load costs, that of an overdue app, or the one that has waited longest of those that are due. Overdue
 // apps wait for the end of a stay, too: where there is more work than an engine
 // can do all apps are overdue, and then it would do nothing but load.
 func (c *Core) turn(e *engine, now time.Time) turn {
+	if t := front(e.queues, func(q *queue) bool { return c.keeper(e, q.model) == nil }); t != nil {
+		return turn{model: t.queue.model, since: t.waits, moved: true}
+	}
 	var asked *model // of many apps in a row, mostly the same
 	var may bool
 	if t := c.overdue(now, func(t *Ticket) bool {
@@ -147,7 +154,7 @@ func (c *Core) turn(e *engine, now time.Time) turn {
 		}
 		return may
 	}); t != nil {
-		return turn{t.queue.model, t.app, t.app.since}
+		return turn{model: t.queue.model, overdue: t.app, since: t.app.since}
 	}
 	var first *queue
 	var longest time.Time

@@ -24,6 +24,7 @@ var (
 	ErrQueueTimeout = errors.New("waited too long in the queue")
 	ErrClosed       = errors.New("scheduler is closed")
 	ErrSuperseded   = errors.New("a newer request took its place")
+	ErrCancelled    = errors.New("cancelled by the user")
 )
 
 // Options are fixed for a scheduler's life. The zero value is ready to use.
@@ -61,8 +62,8 @@ func New(s Settings, o Options) *Scheduler {
 
 // Acquire waits until r may run. The lease must be released.
 //
-// It fails with ErrTooLarge, ErrQueueFull, ErrAppQueueFull, ErrQueueTimeout, ErrSuperseded or
-// ErrClosed, or with the cause of ctx if that ended while r waited. If r was released first,
+// It fails with ErrTooLarge, ErrQueueFull, ErrAppQueueFull, ErrQueueTimeout, ErrSuperseded,
+// ErrCancelled or ErrClosed, or with the cause of ctx if that ended while r waited. If r was released first,
 // the lease is returned although ctx has ended, so that every released request
 // has exactly one Release.
 func (s *Scheduler) Acquire(ctx context.Context, r Request) (*Lease, error) {
@@ -160,6 +161,16 @@ func (s *Scheduler) settle(now time.Time) {
 		t.err = ErrSuperseded
 		close(t.ready)
 	}
+	var told []func()
+	for _, t := range e.Cancelled {
+		switch {
+		case t.Released.IsZero():
+			t.err = ErrCancelled
+			close(t.ready)
+		case t.onCancel != nil:
+			told = append(told, t.onCancel)
+		}
+	}
 	if e.Wake.IsZero() {
 		s.timer.Stop()
 	} else {
@@ -173,6 +184,9 @@ func (s *Scheduler) settle(now time.Time) {
 		}
 	}
 	s.mu.Unlock()
+	for _, tell := range told {
+		tell()
+	}
 	if s.ended != nil {
 		for _, b := range e.Ended {
 			s.ended(b)

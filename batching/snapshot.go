@@ -92,7 +92,7 @@ func (c *Core) Snapshot(now time.Time) []QueueState {
 }
 
 func (t *Ticket) shown() Running {
-	r := Running{ID: t.Request.ID, App: t.Request.App, Priority: t.Request.Priority,
+	r := Running{Ticket: t.number, ID: t.Request.ID, App: t.Request.App, Priority: t.Request.Priority,
 		Batch: t.group.ID, Queued: t.Queued, Released: t.Released,
 		Tokens: int(t.tokens.Load()), MaxTokens: t.Request.MaxTokens, Leaving: t.state == leaving}
 	if at := t.firstToken.Load(); at != 0 {

@@ -12,21 +12,23 @@ type Ticket struct {
 	Queued   time.Time // when it arrived first, Request.Since if that is set
 	Released time.Time // zero while it waits
 
-	state   state
-	spot    spot     // where it waits
-	over    bool     // it has ended, its place not yet
-	loads   bool     // it had its model loaded from nothing or in place of another one
-	queue   *queue   // of its key
-	app     *account // of who asks
-	outputs *outputs // its last answers
-	group   *group
-	ride    *Ride         // nil = it runs alone
-	seat    int           // in the ride
-	freeAt  time.Time     // of a leaving ticket: when its place is free
-	number  uint64        // counts up over all keys
-	arrived time.Duration // Queued, from Core.began on
-	waits   time.Time     // Queued, later by the time it was held
-	heldAt  time.Time     // while it is in the pen: since when
+	state     state
+	spot      spot     // where it waits
+	over      bool     // it has ended, its place not yet
+	cancelled bool     // by Cancel
+	front     uint64   // when it was moved to the front, by Core.fronts; 0 = it was not
+	loads     bool     // it had its model loaded from nothing or in place of another one
+	queue     *queue   // of its key
+	app       *account // of who asks
+	outputs   *outputs // its last answers
+	group     *group
+	ride      *Ride         // nil = it runs alone
+	seat      int           // in the ride
+	freeAt    time.Time     // of a leaving ticket: when its place is free
+	number    uint64        // counts up over all keys
+	arrived   time.Duration // Queued, from Core.began on
+	waits     time.Time     // Queued, later by the time it was held
+	heldAt    time.Time     // while it is in the pen: since when
 
 	lane  *lane  // where it waits
 	alike *alike // where it waits with others of its prefix; nil without one
@@ -44,10 +46,14 @@ type Ticket struct {
 	tokens     atomic.Int64
 
 	// The shell's half of the hand-over.
-	ready  chan struct{}
-	err    error
-	stream Stream // nil without an observer
+	ready    chan struct{}
+	err      error
+	stream   Stream // nil without an observer
+	onCancel func() // nil = nobody wants to hear
 }
+
+// Number names the ticket, for Cancel and MoveToFront. It is never given again.
+func (t *Ticket) Number() uint64 { return t.number }
 
 // Generated reports n more generated tokens. It may be called from any
 // goroutine; a negative n corrects an estimate.

@@ -43,15 +43,18 @@ func (c *Core) whyKept(q *queue, now time.Time) string {
 }
 
 // whyWaits says in a few words what the n-th of q (0 = first) waits for, with so
-// many before it.
-func (c *Core) whyWaits(q *queue, l *Limits, seats []seat, n, before int, now time.Time) string {
+// many before it, at a position as Waiting tells it.
+func (c *Core) whyWaits(q *queue, l *Limits, seats []seat, n, before, position int, now time.Time) string {
 	t := seats[n].ticket
+	moved := t.front > 0
 	var neighbours string
-	if n == 0 {
+	if n == 0 && !moved {
 		neighbours = c.whyNeighbours(q, l, now)
 	}
 	switch {
-	case l.Mode == Serial:
+	case moved && position > 1:
+		return "moved to the front, after " + count(position-1, "other", "others")
+	case l.Mode == Serial && !moved:
 		return "batching is off: one at a time"
 	case neighbours != "":
 		return neighbours
@@ -60,10 +63,12 @@ func (c *Core) whyWaits(q *queue, l *Limits, seats []seat, n, before int, now ti
 	case n == 0 && !c.hasRoom(q, t, l):
 		b := c.budget(q, t)
 		return "memory: needs " + thousands(b.need) + " tokens, " + thousands(b.free(l.Tokens)) + " are free"
-	case l.Mode == Static:
-		return "waiting for company"
 	case n == 0 && c.urgentOnly(q, l) && q.pool.places() < l.Size:
 		return "next: the free place is kept for urgent requests"
+	case moved:
+		return "next: moved to the front"
+	case l.Mode == Static:
+		return "waiting for company"
 	case n == 0:
 		return "next: " + count(q.pool.places(), "place is", "places are") + " taken"
 	}
@@ -73,6 +78,8 @@ func (c *Core) whyWaits(q *queue, l *Limits, seats []seat, n, before int, now ti
 			continue
 		}
 		switch {
+		case other.front > 0:
+			return "one that was moved to the front goes first"
 		case rank(other.Request.Priority) < rank(t.Request.Priority):
 			return other.Request.Priority.String() + " requests go first"
 		case other.app == t.app:

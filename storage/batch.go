@@ -37,15 +37,20 @@ const batchColumns = `id, started, engine, model, mode, why, released, running, 
 const insertBatch = `INSERT OR IGNORE INTO batch (` + batchColumns + `)
 	VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
 
-const selectBatches = `SELECT ` + batchColumns + `,
+const selectBatchesWhere = `SELECT ` + batchColumns + `,
 	(SELECT CASE count(energy_j) WHEN released THEN sum(energy_j) END FROM request WHERE request.batch = batch.id)
-	FROM batch
-	WHERE started >= ? AND started < ? ORDER BY started DESC, id DESC LIMIT ?`
+	FROM batch WHERE `
 
-func (b Batch) insert(in *inserts) (sql.Result, error) {
-	return in.batch.Exec( //nolint:noctx // see writer.insert
+const selectBatches = selectBatchesWhere + `started >= ? AND started < ? ORDER BY started DESC, id DESC LIMIT ?`
+
+func (b Batch) insert(in *inserts) (bool, error) {
+	kept, err := taken(in.batch.Exec( //nolint:noctx // see writer.insert
 		int64(b.ID), b.Started.UnixMilli(), b.Engine, b.Model, b.Mode, b.Why, b.Released, b.Running, b.Limit,
-		b.MeanWaitMS, b.MaxWaitMS, b.DurationMS, b.Tokens, b.GPUMemoryUsed, b.GPUMemoryTotal, b.GPUUtilization)
+		b.MeanWaitMS, b.MaxWaitMS, b.DurationMS, b.Tokens, b.GPUMemoryUsed, b.GPUMemoryTotal, b.GPUUtilization))
+	if !kept || err != nil {
+		return false, err
+	}
+	return true, in.curveOfBatch(b)
 }
 
 // Batches reads batch rows that are on disk.

@@ -20,7 +20,18 @@ const (
 
 // row is a row of any table.
 type row interface {
-	insert(in *inserts) (sql.Result, error)
+	// insert puts it on file, and what it adds to the roll-ups into in.sums; kept
+	// tells whether its table took it.
+	insert(in *inserts) (kept bool, err error)
+}
+
+// taken tells whether an INSERT OR IGNORE put its row into the table.
+func taken(result sql.Result, err error) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n > 0, err
 }
 
 // buffer holds the rows that are not on disk yet and decides when to write

@@ -19,7 +19,7 @@ const (
 	// applicationID marks a file as a Carpool history: "Carp" in ASCII.
 	applicationID = 0x43617270
 	// schemaVersion is the highest migration this program knows.
-	schemaVersion = 4
+	schemaVersion = 5
 )
 
 const (
@@ -34,6 +34,9 @@ const (
 var migrationFiles embed.FS
 
 func openPool(path, pragmas string) (*sql.DB, error) {
+	if err := registerSketch(); err != nil {
+		return nil, err
+	}
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err

@@ -35,10 +35,10 @@ const insertDecision = `INSERT OR IGNORE INTO decision (` + decisionColumns + `)
 const selectDecisions = `SELECT ` + decisionColumns + ` FROM decision
 	WHERE at >= ? AND at < ? ORDER BY at DESC, seq DESC LIMIT ?`
 
-func (d Decision) insert(in *inserts) (sql.Result, error) {
-	return in.decision.Exec( //nolint:noctx // see writer.insert
+func (d Decision) insert(in *inserts) (bool, error) {
+	return taken(in.decision.Exec( //nolint:noctx // see writer.insert
 		d.At.UnixMilli(), d.Engine, d.Model, d.Kind, d.OldLimit, d.NewLimit, d.Slots, d.SlotsBy, d.TokenBudget,
-		d.Reason, d.InFlight, d.Waiting, d.GPUMemoryUsed, d.GPUMemoryTotal, d.GPUUtilization)
+		d.Reason, d.InFlight, d.Waiting, d.GPUMemoryUsed, d.GPUMemoryTotal, d.GPUUtilization))
 }
 
 // Decisions reads decision rows that are on disk.

@@ -3,6 +3,8 @@ package storage
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"time"
 )
 
 // EnergyUse is what requests of one model took that shared the GPU with equally
@@ -20,7 +22,8 @@ type EnergyUse struct {
 // Of several rows with one id in a batch each gets one value: which is which they
 // do not tell themselves.
 const updateEnergy = `UPDATE request SET energy_j = ? WHERE seq =
-	(SELECT seq FROM request WHERE batch = ? AND id = ? AND energy_j IS NULL LIMIT 1)`
+	(SELECT seq FROM request WHERE batch = ? AND id = ? AND energy_j IS NULL LIMIT 1)
+	RETURNING seq, started, app, engine, model, outcome, energy_j`
 
 // energy fills in what is known of a request after its end.
 type energy struct {
@@ -29,8 +32,22 @@ type energy struct {
 	joules float64
 }
 
-func (e energy) insert(in *inserts) (sql.Result, error) {
-	return in.energy.Exec(e.joules, int64(e.batch), e.id) //nolint:noctx // see writer.insert
+func (e energy) insert(in *inserts) (bool, error) {
+	var r Request
+	var seq, started int64
+	err := in.energy.QueryRow(e.joules, int64(e.batch), e.id).Scan( //nolint:noctx // see writer.insert
+		&seq, &started, &r.App, &r.Engine, &r.Model, &r.Outcome, &r.EnergyJ)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if !in.unfilled.has(seq) {
+		r.Started = time.UnixMilli(started)
+		in.sums.energy(r)
+	}
+	return true, nil
 }
 
 // AddEnergy queues the joules of a request whose row was added before; it never

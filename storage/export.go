@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"io"
+	"iter"
 	"strconv"
 	"strings"
 	"time"
@@ -82,27 +83,59 @@ var decisionCSV = []column[Decision]{
 	{"gpu_utilization", func(d Decision) string { return optional(d.GPUUtilization, number) }},
 }
 
-// WriteRequestsCSV writes a header and the rows as CSV. An unknown value is an
+var sampleCSV = []column[Sample]{
+	{"at", func(r Sample) string { return moment(r.At) }},
+	{"running", func(r Sample) string { return strconv.Itoa(r.Running) }},
+	{"waiting", func(r Sample) string { return strconv.Itoa(r.Waiting) }},
+	{"limit", func(r Sample) string { return strconv.Itoa(r.Limit) }},
+	{"tokens_out", func(r Sample) string { return whole(r.TokensOut) }},
+	{"tokens_in", func(r Sample) string { return whole(r.TokensIn) }},
+	{"gpu_memory_used_bytes", func(r Sample) string { return optional(r.MemoryUsed, whole) }},
+	{"gpu_memory_total_bytes", func(r Sample) string { return optional(r.MemoryTotal, whole) }},
+	{"gpu_memory_ours_bytes", func(r Sample) string { return optional(r.MemoryOurs, whole) }},
+	{"gpu_memory_others_bytes", func(r Sample) string { return optional(r.MemoryOthers, whole) }},
+	{"gpu_utilization", func(r Sample) string { return optional(r.Utilization, number) }},
+	{"gpu_power_watts", func(r Sample) string { return optional(r.Power, number) }},
+}
+
+// WriteRequestsCSV writes a header and the rows as CSV, one after the other, until
+// one comes with an error. An unknown value is an
 // empty cell. Text that a spreadsheet would take for a formula gets a leading
 // apostrophe.
-func WriteRequestsCSV(w io.Writer, rows []Request) error { return writeCSV(w, requestCSV, rows) }
+func WriteRequestsCSV(w io.Writer, rows iter.Seq2[Request, error]) error {
+	return writeCSV(w, requestCSV, rows)
+}
 
 // WriteBatchesCSV writes a header and the rows as CSV, as WriteRequestsCSV does.
-func WriteBatchesCSV(w io.Writer, rows []Batch) error { return writeCSV(w, batchCSV, rows) }
+func WriteBatchesCSV(w io.Writer, rows iter.Seq2[Batch, error]) error {
+	return writeCSV(w, batchCSV, rows)
+}
 
 // WriteDecisionsCSV writes a header and the rows as CSV, as WriteRequestsCSV does.
-func WriteDecisionsCSV(w io.Writer, rows []Decision) error { return writeCSV(w, decisionCSV, rows) }
+func WriteDecisionsCSV(w io.Writer, rows iter.Seq2[Decision, error]) error {
+	return writeCSV(w, decisionCSV, rows)
+}
+
+// WriteSamplesCSV writes a header and the rows as CSV, as WriteRequestsCSV does.
+func WriteSamplesCSV(w io.Writer, rows iter.Seq2[Sample, error]) error {
+	return writeCSV(w, sampleCSV, rows)
+}
 
 // WriteRequestsJSON writes the rows as one JSON array; an unknown value is null.
-func WriteRequestsJSON(w io.Writer, rows []Request) error { return writeJSON(w, rows) }
+func WriteRequestsJSON(w io.Writer, rows iter.Seq2[Request, error]) error { return writeJSON(w, rows) }
 
 // WriteBatchesJSON writes the rows as one JSON array; an unknown value is null.
-func WriteBatchesJSON(w io.Writer, rows []Batch) error { return writeJSON(w, rows) }
+func WriteBatchesJSON(w io.Writer, rows iter.Seq2[Batch, error]) error { return writeJSON(w, rows) }
 
 // WriteDecisionsJSON writes the rows as one JSON array; an unknown value is null.
-func WriteDecisionsJSON(w io.Writer, rows []Decision) error { return writeJSON(w, rows) }
+func WriteDecisionsJSON(w io.Writer, rows iter.Seq2[Decision, error]) error {
+	return writeJSON(w, rows)
+}
 
-func writeCSV[T any](w io.Writer, columns []column[T], rows []T) error {
+// WriteSamplesJSON writes the rows as one JSON array; an unknown value is null.
+func WriteSamplesJSON(w io.Writer, rows iter.Seq2[Sample, error]) error { return writeJSON(w, rows) }
+
+func writeCSV[T any](w io.Writer, columns []column[T], rows iter.Seq2[T, error]) error {
 	out := csv.NewWriter(w)
 	record := make([]string, len(columns))
 	for i, c := range columns {
@@ -111,7 +144,10 @@ func writeCSV[T any](w io.Writer, columns []column[T], rows []T) error {
 	if err := out.Write(record); err != nil {
 		return err
 	}
-	for _, r := range rows {
+	for r, err := range rows {
+		if err != nil {
+			return err
+		}
 		for i, c := range columns {
 			record[i] = c.cell(r)
 		}
@@ -123,13 +159,23 @@ func writeCSV[T any](w io.Writer, columns []column[T], rows []T) error {
 	return out.Error()
 }
 
-func writeJSON[T any](w io.Writer, rows []T) error {
-	if rows == nil {
-		rows = []T{} // "[]", not "null"
+func writeJSON[T any](w io.Writer, rows iter.Seq2[T, error]) error {
+	before, after := "[", "[]\n"
+	for r, err := range rows {
+		if err != nil {
+			return err
+		}
+		text, err := json.MarshalIndent(r, "  ", "  ")
+		if err != nil {
+			return err
+		}
+		if _, err := io.WriteString(w, before+"\n  "+string(text)); err != nil {
+			return err
+		}
+		before, after = ",", "\n]\n"
 	}
-	out := json.NewEncoder(w)
-	out.SetIndent("", "  ")
-	return out.Encode(rows)
+	_, err := io.WriteString(w, after)
+	return err
 }
 
 // text keeps a spreadsheet from running what a client wrote: some skip blanks

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"flag"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -24,18 +25,22 @@ new line`, Outcome: "ok", ErrorKind: "a=b"}
 
 func TestExport(t *testing.T) {
 	for name, write := range map[string]func(io.Writer) error{
-		"requests.csv":  func(w io.Writer) error { return WriteRequestsCSV(w, exportedRequests()) },
-		"requests.json": func(w io.Writer) error { return WriteRequestsJSON(w, exportedRequests()) },
-		"batches.csv":   func(w io.Writer) error { return WriteBatchesCSV(w, []Batch{fullBatch(), {ID: 8, Started: noon}}) },
-		"batches.json":  func(w io.Writer) error { return WriteBatchesJSON(w, []Batch{fullBatch(), {ID: 8, Started: noon}}) },
+		"requests.csv":  func(w io.Writer) error { return WriteRequestsCSV(w, rowsOf(exportedRequests())) },
+		"requests.json": func(w io.Writer) error { return WriteRequestsJSON(w, rowsOf(exportedRequests())) },
+		"batches.csv": func(w io.Writer) error {
+			return WriteBatchesCSV(w, rowsOf([]Batch{fullBatch(), {ID: 8, Started: noon}}))
+		},
+		"batches.json": func(w io.Writer) error {
+			return WriteBatchesJSON(w, rowsOf([]Batch{fullBatch(), {ID: 8, Started: noon}}))
+		},
 		"decisions.csv": func(w io.Writer) error {
-			return WriteDecisionsCSV(w, []Decision{fullDecision(), {At: noon, Model: "=1+1"}})
+			return WriteDecisionsCSV(w, rowsOf([]Decision{fullDecision(), {At: noon, Model: "=1+1"}}))
 		},
 		"decisions.json": func(w io.Writer) error {
-			return WriteDecisionsJSON(w, []Decision{fullDecision(), {At: noon, Model: "=1+1"}})
+			return WriteDecisionsJSON(w, rowsOf([]Decision{fullDecision(), {At: noon, Model: "=1+1"}}))
 		},
-		"empty.csv":  func(w io.Writer) error { return WriteBatchesCSV(w, nil) },
-		"empty.json": func(w io.Writer) error { return WriteBatchesJSON(w, nil) },
+		"empty.csv":  func(w io.Writer) error { return WriteBatchesCSV(w, rowsOf[Batch](nil)) },
+		"empty.json": func(w io.Writer) error { return WriteBatchesJSON(w, rowsOf[Batch](nil)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got bytes.Buffer
@@ -57,7 +62,7 @@ func TestExport(t *testing.T) {
 
 	t.Run("JSONReadsBack", func(t *testing.T) {
 		var out bytes.Buffer
-		if err := WriteRequestsJSON(&out, exportedRequests()); err != nil {
+		if err := WriteRequestsJSON(&out, rowsOf(exportedRequests())); err != nil {
 			t.Fatal(err)
 		}
 		var got []Request
@@ -83,7 +88,7 @@ func TestExport(t *testing.T) {
 
 	t.Run("NoTextIsAFormula", func(t *testing.T) {
 		var out bytes.Buffer
-		if err := WriteRequestsCSV(&out, exportedRequests()); err != nil {
+		if err := WriteRequestsCSV(&out, rowsOf(exportedRequests())); err != nil {
 			t.Fatal(err)
 		}
 		records, err := csv.NewReader(&out).ReadAll()
@@ -103,4 +108,15 @@ func names[T any](columns []column[T]) (all []string) {
 		all = append(all, c.name)
 	}
 	return all
+}
+
+// rowsOf has rows come one after the other.
+func rowsOf[T any](rows []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, r := range rows {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
 }

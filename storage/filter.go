@@ -2,7 +2,10 @@ package storage
 
 import (
 	"context"
-	"errors"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
 )
 
 // Filter selects, sorts and pages rows of a table. The zero value of a field does
@@ -12,25 +15,166 @@ type Filter struct {
 	App, Engine, Model, Outcome string // equal to; App and Outcome do not restrict batches
 	Batch                       uint64 // requests of this batch
 	Sort                        string // a column, by the name that it has in JSON; "" = started
-	Ascending                   bool
-	Offset                      int // rows left out
+	Ascending                   bool   // unknown values come last either way
+	Offset                      int    // rows left out
+}
+
+// condition is a part of WHERE, with its arguments.
+type condition struct {
+	sql  strings.Builder
+	args []any
+}
+
+func (c *condition) and(sql string, args ...any) {
+	if c.sql.Len() > 0 {
+		c.sql.WriteString(" AND ")
+	}
+	c.sql.WriteString(sql)
+	c.args = append(c.args, args...)
+}
+
+// equal restricts to a value, if there is one.
+func (c *condition) equal(column, value string) {
+	if value != "" {
+		c.and(column+" = ?", value)
+	}
+}
+
+// names restricts to what a roll-up of requests has too.
+func (f Filter) names(c *condition) {
+	c.equal("app", f.App)
+	c.equal("engine", f.Engine)
+	c.equal("model", f.Model)
+	c.equal("outcome", f.Outcome)
+}
+
+// order is ORDER BY for one of columns, which are in the order of the table's; the
+// row number decides between equals.
+func order[T any](f Filter, columns []column[T], rowid string) (string, error) {
+	name := f.Sort
+	if name == "" {
+		name = "started"
+	}
+	at := slices.IndexFunc(columns, func(c column[T]) bool { return c.name == name })
+	if at < 0 {
+		return "", fmt.Errorf("no column %q to sort by", name)
+	}
+	direction := " DESC" // which has NULL last
+	if f.Ascending {
+		direction = " ASC"
+		if name != "started" {
+			direction = " ASC NULLS LAST" // no index is of use for it
+		}
+	}
+	return fmt.Sprintf(" ORDER BY %d%s, %s%s LIMIT ? OFFSET ?", at+1, direction, rowid, strings.TrimSuffix(direction, " NULLS LAST")), nil
 }
 
 // FindRequests reads a page of requests, and how many the filter selects in all.
 // It fails if Sort is no column of theirs.
 func (s *Store) FindRequests(ctx context.Context, f Filter) (rows []Request, total int64, err error) {
-	return nil, 0, errors.ErrUnsupported
+	sorted, err := order(f, requestCSV, "seq")
+	if err != nil {
+		return nil, 0, fmt.Errorf("find requests: %w", err)
+	}
+	err = s.snapshot(ctx, func(tx *sql.Tx) error {
+		var kept int64
+		if err := tx.QueryRowContext(ctx, `SELECT kept_from FROM ledger`).Scan(&kept); err != nil {
+			return err
+		}
+		from, to := f.bounds()
+		from = max(from, kept) // a late row from before is deleted with the next ones
+		var where condition
+		where.and("started >= ? AND started < ?", from, to)
+		f.names(&where)
+		if f.Batch > 0 {
+			where.and("batch = ?", int64(f.Batch))
+			err = tx.QueryRowContext(ctx, `SELECT count(*) FROM request WHERE `+where.sql.String(), where.args...).Scan(&total)
+		} else {
+			total, err = f.countRequests(ctx, tx, from, to)
+		}
+		if err != nil || total == 0 {
+			return err
+		}
+		rows, err = collect(ctx, tx, scanRequest, `SELECT `+requestColumns+` FROM request WHERE `+where.sql.String()+sorted,
+			append(where.args, f.limit(), f.Offset)...)
+		return err
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("find requests: %w", err)
+	}
+	return rows, total, nil
 }
 
-// FindBatches reads a page of batches, and how many the filter selects in all.
+// countRequests counts by the roll-ups: a filter by names needs no table's rows.
+func (f Filter) countRequests(ctx context.Context, tx *sql.Tx, from, to int64) (n int64, err error) {
+	pieces, err := usagePieces(ctx, tx, from, to)
+	if err != nil {
+		return 0, err
+	}
+	table, args := usageOf(pieces)
+	var where condition
+	where.and("true")
+	f.names(&where)
+	err = tx.QueryRowContext(ctx, `SELECT coalesce(sum(requests), 0) FROM `+table+` WHERE `+where.sql.String(),
+		append(args, where.args...)...).Scan(&n)
+	return n, err
+}
+
+// FindBatches reads a page of batches, and how many the filter selects in all. It
+// fails if Sort is no column of theirs.
 func (s *Store) FindBatches(ctx context.Context, f Filter) (rows []Batch, total int64, err error) {
-	return nil, 0, errors.ErrUnsupported
+	sorted, err := order(f, batchCSV, "id")
+	if err != nil {
+		return nil, 0, fmt.Errorf("find batches: %w", err)
+	}
+	var where condition
+	from, to := f.bounds()
+	where.and("started >= ? AND started < ?", from, to)
+	where.equal("engine", f.Engine)
+	where.equal("model", f.Model)
+	err = s.snapshot(ctx, func(tx *sql.Tx) error {
+		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM batch WHERE `+where.sql.String(), where.args...).Scan(&total); err != nil {
+			return err
+		}
+		rows, err = collect(ctx, tx, scanBatch, selectBatchesWhere+where.sql.String()+sorted, append(where.args, f.limit(), f.Offset)...)
+		return err
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("find batches: %w", err)
+	}
+	return rows, total, nil
 }
 
 // Names are what a range can be filtered by, sorted.
 type Names struct{ Apps, Engines, Models, Outcomes []string }
 
-// Names reads what occurs in a range.
+// Names reads what occurs in the requests of a range; q.Limit is ignored.
 func (s *Store) Names(ctx context.Context, q Query) (Names, error) {
-	return Names{}, errors.ErrUnsupported
+	var names Names
+	err := s.snapshot(ctx, func(tx *sql.Tx) error {
+		from, to := q.bounds()
+		pieces, err := usagePieces(ctx, tx, from, to)
+		if err != nil {
+			return err
+		}
+		table, args := usageOf(pieces)
+		_, err = collect(ctx, tx, names.add, `SELECT DISTINCT app, engine, model, outcome FROM `+table, args...)
+		return err
+	})
+	if err != nil {
+		return Names{}, fmt.Errorf("read names: %w", err)
+	}
+	for _, list := range []*[]string{&names.Apps, &names.Engines, &names.Models, &names.Outcomes} {
+		slices.Sort(*list)
+		*list = slices.DeleteFunc(slices.Compact(*list), func(name string) bool { return name == "" })
+	}
+	return names, nil
+}
+
+func (n *Names) add(rows *sql.Rows) (struct{}, error) {
+	var app, engine, model, outcome string
+	err := rows.Scan(&app, &engine, &model, &outcome)
+	n.Apps, n.Engines = append(n.Apps, app), append(n.Engines, engine)
+	n.Models, n.Outcomes = append(n.Models, model), append(n.Outcomes, outcome)
+	return struct{}{}, err
 }

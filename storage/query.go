@@ -31,7 +31,8 @@ type Summary struct {
 
 // bounds are the query's start times in milliseconds: from <= started < to.
 func (q Query) bounds() (from, to int64) {
-	from, to = math.MinInt64, math.MaxInt64
+	// Far beyond any clock, and not so far that rounding overflows.
+	from, to = math.MinInt64/2, math.MaxInt64/2
 	if !q.Since.IsZero() {
 		from = q.Since.UnixMilli()
 	}
@@ -41,18 +42,32 @@ func (q Query) bounds() (from, to int64) {
 	return from, to
 }
 
-func readRows[T any](ctx context.Context, db *sql.DB, what, query string, q Query, scan func(*sql.Rows) (T, error)) (_ []T, err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("read %s: %w", what, err)
-		}
-	}()
-	limit := q.Limit
-	if limit <= 0 {
-		limit = defaultLimit
+// limit is how many rows are read at most.
+func (q Query) limit() int {
+	if q.Limit <= 0 {
+		return defaultLimit
 	}
+	return q.Limit
+}
+
+// reader runs queries: a pool of connections, or a transaction of one.
+type reader interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+func readRows[T any](ctx context.Context, db reader, what, query string, q Query, scan func(*sql.Rows) (T, error)) ([]T, error) {
 	from, to := q.bounds()
-	rows, err := db.QueryContext(ctx, query, from, to, limit)
+	all, err := collect(ctx, db, scan, query, from, to, q.limit())
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", what, err)
+	}
+	return all, nil
+}
+
+// collect reads every row of a query.
+func collect[T any](ctx context.Context, db reader, scan func(*sql.Rows) (T, error), query string, args ...any) (_ []T, err error) {
+	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -68,6 +83,16 @@ func readRows[T any](ctx context.Context, db *sql.DB, what, query string, q Quer
 	return all, rows.Err()
 }
 
+// snapshot has several queries see one moment.
+func (s *Store) snapshot(ctx context.Context, read func(tx *sql.Tx) error) (err error) {
+	tx, err := s.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, tx.Rollback()) }()
+	return read(tx)
+}
+
 const sumRequests = `SELECT outcome, count(*), count(batch),
 	coalesce(sum(prompt_tokens), 0), coalesce(sum(output_tokens), 0)
 	FROM request WHERE started >= ? AND started < ? GROUP BY outcome`
@@ -76,42 +101,29 @@ const countBatches = `SELECT count(*) FROM batch WHERE started >= ? AND started 
 
 // Summary adds up the rows of a range; q.Limit is ignored.
 func (s *Store) Summary(ctx context.Context, q Query) (Summary, error) {
-	sum, err := s.summary(ctx, q)
+	sum := Summary{Outcomes: map[string]int64{}}
+	from, to := q.bounds()
+	err := s.snapshot(ctx, func(tx *sql.Tx) error {
+		if _, err := collect(ctx, tx, sum.addOutcome, sumRequests, from, to); err != nil {
+			return err
+		}
+		return tx.QueryRowContext(ctx, countBatches, from, to).Scan(&sum.Batches)
+	})
 	if err != nil {
 		return Summary{}, fmt.Errorf("sum up history: %w", err)
 	}
 	return sum, nil
 }
 
-func (s *Store) summary(ctx context.Context, q Query) (_ Summary, err error) {
-	// One transaction, so that requests and batches are of the same moment.
-	tx, err := s.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return Summary{}, err
+func (s *Summary) addOutcome(rows *sql.Rows) (outcome string, err error) {
+	var requests, released, prompt, output int64
+	if err := rows.Scan(&outcome, &requests, &released, &prompt, &output); err != nil {
+		return "", err
 	}
-	defer func() { err = errors.Join(err, tx.Rollback()) }()
-
-	sum := Summary{Outcomes: map[string]int64{}}
-	from, to := q.bounds()
-	rows, err := tx.QueryContext(ctx, sumRequests, from, to)
-	if err != nil {
-		return Summary{}, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var outcome string
-		var requests, released, prompt, output int64
-		if err := rows.Scan(&outcome, &requests, &released, &prompt, &output); err != nil {
-			return Summary{}, err
-		}
-		sum.Outcomes[outcome] = requests
-		sum.Requests += requests
-		sum.Released += released
-		sum.PromptTokens += prompt
-		sum.OutputTokens += output
-	}
-	if err := rows.Err(); err != nil {
-		return Summary{}, err
-	}
-	return sum, tx.QueryRowContext(ctx, countBatches, from, to).Scan(&sum.Batches)
+	s.Outcomes[outcome] = requests
+	s.Requests += requests
+	s.Released += released
+	s.PromptTokens += prompt
+	s.OutputTokens += output
+	return outcome, nil
 }

@@ -48,16 +48,20 @@ const insertRequest = `INSERT OR IGNORE INTO request (` + requestColumns + `)
 const selectRequests = `SELECT ` + requestColumns + ` FROM request
 	WHERE started >= ? AND started < ? ORDER BY started DESC, seq DESC LIMIT ?`
 
-func (r Request) insert(in *inserts) (sql.Result, error) {
+func (r Request) insert(in *inserts) (bool, error) {
 	var batch *int64
 	if r.Batch != nil {
 		id := int64(*r.Batch)
 		batch = &id
 	}
-	return in.request.Exec( //nolint:noctx // see writer.insert
+	kept, err := taken(in.request.Exec( //nolint:noctx // see writer.insert
 		r.ID, batch, r.Started.UnixMilli(), r.App, r.Engine, r.Model, r.Route, r.Dialect, r.Stream, r.Priority,
 		r.Outcome, r.ErrorKind, r.Status, r.EngineStatus, r.PromptBytes, r.AnswerBytes, r.PromptTokens,
-		r.OutputTokens, r.TokensEstimated, r.QueueMS, r.FirstTokenMS, r.TotalMS, r.Simulated, r.LoadMS, r.Reload, r.EnergyJ)
+		r.OutputTokens, r.TokensEstimated, r.QueueMS, r.FirstTokenMS, r.TotalMS, r.Simulated, r.LoadMS, r.Reload, r.EnergyJ))
+	if !kept || err != nil {
+		return false, err
+	}
+	return true, in.addUp(r)
 }
 
 // Requests reads request rows that are on disk.
@@ -73,9 +77,14 @@ func scanRequest(rows *sql.Rows) (r Request, err error) {
 		&r.Outcome, &r.ErrorKind, &r.Status, &r.EngineStatus, &r.PromptBytes, &r.AnswerBytes, &r.PromptTokens,
 		&r.OutputTokens, &r.TokensEstimated, &r.QueueMS, &r.FirstTokenMS, &r.TotalMS, &r.Simulated, &r.LoadMS, &r.Reload, &r.EnergyJ)
 	r.Started = time.UnixMilli(started).UTC()
-	if batch != nil {
-		id := uint64(*batch)
-		r.Batch = &id
-	}
+	r.Batch = batchID(batch)
 	return r, err
+}
+
+func batchID(stored *int64) *uint64 {
+	if stored == nil {
+		return nil
+	}
+	id := uint64(*stored)
+	return &id
 }

@@ -33,10 +33,10 @@ var (
 // the disk, for as long as a lock is waited for.
 const queueLength = 8192
 
-// Options are fixed for a store's life.
+// Options say where a history is and how much of it is kept.
 type Options struct {
-	Path      string        // the file; its folder is made 0700, the file 0600
-	Retention time.Duration // rows older are deleted; 0 = kept for ever
+	Path      string    // the file; its folder is made 0700, the file 0600
+	Retention Retention // SetRetention changes it
 }
 
 // State tells how the store is, for the window and /health.
@@ -166,11 +166,16 @@ func (s *Store) add(r row) {
 // Flush returns when every row added before the call is on disk. It writes at
 // once, also while the history is paused, and fails if that fails.
 func (s *Store) Flush(ctx context.Context) error {
+	return s.order(ctx, "write history", func(run context.Context) error { return s.writer.write(run) })
+}
+
+// order has the writer do something, as writer.do says.
+func (s *Store) order(ctx context.Context, what string, do func(context.Context) error) error {
 	if s.writer == nil {
 		return ErrReadOnly
 	}
-	if err := s.writer.flush(ctx); err != nil {
-		return fmt.Errorf("write history: %w", err)
+	if err := s.writer.do(ctx, do); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
 }

@@ -12,124 +12,195 @@ import (
 )
 
 // writer owns the only connection that changes the file. Its goroutine takes
-// rows from the queue, writes them, and deletes what is older than retention.
+// rows from the queue and writes them. In between it adds up what was written
+// before there were roll-ups, and deletes what is too old or too much, a few rows
+// at a time.
 type writer struct {
 	db      *sql.DB
 	in      inserts
-	queue   chan row // closed by stop
-	flushes chan chan<- error
-	paused  atomic.Pointer[string] // why nothing is written; nil = all is well
+	queue   chan row                   // closed by stop
+	orders  chan func(context.Context) // for the goroutine, which calls them
+	paused  atomic.Pointer[string]     // why nothing is written; nil = all is well
 	dropped *atomic.Uint64
+
+	// The goroutine's own.
+	rows  buffer
+	old   purge
+	chore time.Time // when to fill or purge next
 
 	cancel context.CancelFunc // gives up what the goroutine waits for
 	done   chan struct{}
 	lost   error // rows left when the goroutine ended; read after done
 }
 
-// inserts are the prepared statements.
-type inserts struct{ request, batch, decision, energy *sql.Stmt }
+// inserts are the prepared statements, and what the rows of a transaction add to
+// the roll-ups.
+type inserts struct {
+	request, batch, decision, sample, energy *sql.Stmt
+	batchOf, firstsOf                        *sql.Stmt
+	span, firsts, usage, curve               *sql.Stmt
 
-func startWriter(ctx context.Context, db *sql.DB, retention time.Duration, dropped *atomic.Uint64) (*writer, error) {
+	sums     sums
+	unfilled unfilled
+}
+
+// each calls f for each statement and its text, up to an error.
+func (in *inserts) each(f func(statement **sql.Stmt, text string) error) error {
+	for _, s := range []struct {
+		statement **sql.Stmt
+		text      string
+	}{
+		{&in.request, insertRequest},
+		{&in.batch, insertBatch},
+		{&in.decision, insertDecision},
+		{&in.sample, insertSample},
+		{&in.energy, updateEnergy},
+		{&in.batchOf, selectBatchOf},
+		{&in.firstsOf, selectFirstsOf},
+		{&in.span, addSpan},
+		{&in.firsts, addFirstTokens},
+		{&in.usage, addUsage},
+		{&in.curve, addCurve},
+	} {
+		if err := f(s.statement, s.text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func startWriter(ctx context.Context, db *sql.DB, keep Retention, dropped *atomic.Uint64) (*writer, error) {
 	w := &writer{
 		db:      db,
 		queue:   make(chan row, queueLength),
-		flushes: make(chan chan<- error),
+		orders:  make(chan func(context.Context)),
 		dropped: dropped,
 		done:    make(chan struct{}),
 	}
+	w.old.keep.Store(&keep)
+	if err := w.in.each(func(statement **sql.Stmt, text string) (err error) {
+		*statement, err = db.PrepareContext(ctx, text)
+		return err
+	}); err != nil {
+		return nil, err
+	}
 	var err error
-	if w.in.request, err = db.PrepareContext(ctx, insertRequest); err != nil {
-		return nil, err
-	}
-	if w.in.batch, err = db.PrepareContext(ctx, insertBatch); err != nil {
-		return nil, err
-	}
-	if w.in.decision, err = db.PrepareContext(ctx, insertDecision); err != nil {
-		return nil, err
-	}
-	if w.in.energy, err = db.PrepareContext(ctx, updateEnergy); err != nil {
+	if w.in.unfilled, err = readUnfilled(ctx, db); err != nil {
 		return nil, err
 	}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	w.cancel = cancel
-	go w.run(run, retention)
+	go w.run(run)
 	return w, nil
 }
 
-func (w *writer) run(ctx context.Context, retention time.Duration) {
+func (w *writer) run(ctx context.Context) {
 	defer close(w.done)
-	var rows buffer
-	old := newPurge(time.Now(), retention)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
 		case r, open := <-w.queue:
 			if !open {
-				w.lost = w.finish(ctx, &rows)
+				w.lost = w.finish(ctx)
 				return
 			}
-			w.keep(ctx, &rows, r)
-		case written := <-w.flushes:
-			for n := len(w.queue); n > 0; n-- {
-				w.keep(ctx, &rows, <-w.queue)
-			}
-			written <- w.write(ctx, &rows)
+			w.keep(ctx, r)
+		case order := <-w.orders:
+			w.drain(ctx)
+			order(ctx)
 		case <-timer.C:
-			w.writeDue(ctx, &rows)
-			old.step(ctx, time.Now(), w.db)
+			w.drain(ctx) // a step is much longer than a row's
+			w.step(ctx)
 		}
-		next := old.next
-		if due, ok := rows.due(); ok && due.Before(next) {
-			next = due
-		}
-		timer.Reset(time.Until(next))
+		timer.Reset(time.Until(w.next()))
 	}
 }
 
+// step does a bit of what can wait.
+func (w *writer) step(ctx context.Context) {
+	now := time.Now()
+	if now.Before(w.chore) {
+		return
+	}
+	// What is not added up yet must not be deleted.
+	more, err := w.fill(ctx)
+	if err == nil && !more {
+		more, err = w.old.step(ctx, now, w.db)
+	}
+	switch {
+	case err != nil:
+		w.chore = now.Add(retryEvery) // a file that cannot be written shows by the rows that are not
+	case more:
+		w.chore = now
+	default:
+		w.chore = now.Add(purgeEvery)
+	}
+}
+
+// next is when there is something to do.
+func (w *writer) next() time.Time {
+	if due, ok := w.rows.due(); ok && due.Before(w.chore) {
+		return due
+	}
+	return w.chore
+}
+
+// drain takes what is in the queue, and writes what is due.
+func (w *writer) drain(ctx context.Context) {
+	for n := len(w.queue); n > 0; n-- {
+		r, open := <-w.queue
+		if !open {
+			break
+		}
+		w.keep(ctx, r)
+	}
+	w.writeDue(ctx)
+}
+
 // finish writes what is left when the store closes.
-func (w *writer) finish(ctx context.Context, rows *buffer) error {
+func (w *writer) finish(ctx context.Context) error {
 	for {
-		err := w.write(ctx, rows)
+		err := w.write(ctx)
 		if err == nil {
 			return nil
 		}
 		if w.paused.Load() != nil || ctx.Err() != nil {
-			n := len(rows.rows)
+			n := len(w.rows.rows)
 			w.dropped.Add(uint64(n))
 			return fmt.Errorf("%d rows lost: %w", n, err)
 		}
 	}
 }
 
-func (w *writer) keep(ctx context.Context, rows *buffer, r row) {
-	if rows.add(time.Now(), r) {
+func (w *writer) keep(ctx context.Context, r row) {
+	if w.rows.add(time.Now(), r) {
 		w.dropped.Add(1)
 	}
-	w.writeDue(ctx, rows)
+	w.writeDue(ctx)
 }
 
-func (w *writer) writeDue(ctx context.Context, rows *buffer) {
-	if due, ok := rows.due(); ok && !time.Now().Before(due) {
-		_ = w.write(ctx, rows) // the rows are kept and State tells why
+func (w *writer) writeDue(ctx context.Context) {
+	if due, ok := w.rows.due(); ok && !time.Now().Before(due) {
+		_ = w.write(ctx) // the rows are kept and State tells why
 	}
 }
 
 // write puts the rows on disk in one transaction, or keeps them all.
-func (w *writer) write(ctx context.Context, rows *buffer) error {
-	if len(rows.rows) == 0 {
+func (w *writer) write(ctx context.Context) error {
+	if len(w.rows.rows) == 0 {
 		return nil
 	}
-	refused, err := w.insert(ctx, rows.rows)
+	refused, err := w.insert(ctx, w.rows.rows)
 	if err != nil {
 		c := code(err)
-		if rows.failed(time.Now(), c == sqlite3.SQLITE_BUSY || c == sqlite3.SQLITE_LOCKED) {
+		if w.rows.failed(time.Now(), c == sqlite3.SQLITE_BUSY || c == sqlite3.SQLITE_LOCKED) {
 			why := "history paused: " + explain(err)
 			w.paused.Store(&why)
 		}
 		return err
 	}
-	rows.written()
+	w.rows.written()
 	w.dropped.Add(refused)
 	w.paused.Store(nil)
 	return nil
@@ -137,41 +208,59 @@ func (w *writer) write(ctx context.Context, rows *buffer) error {
 
 // insert tells how many rows their table refused.
 func (w *writer) insert(ctx context.Context, rows []row) (refused uint64, err error) {
-	tx, err := w.db.BeginTx(ctx, nil)
-	if err != nil {
-		return 0, err
-	}
-	in := inserts{
-		request:  tx.StmtContext(ctx, w.in.request),
-		batch:    tx.StmtContext(ctx, w.in.batch),
-		decision: tx.StmtContext(ctx, w.in.decision),
-		energy:   tx.StmtContext(ctx, w.in.energy),
-	}
-	for _, r := range rows {
-		// Only the beginning waits for other programs, so only it listens to
-		// ctx: that costs the driver a goroutine a statement.
-		res, err := r.insert(&in)
-		if err != nil {
-			return 0, errors.Join(err, tx.Rollback())
+	err = w.transact(ctx, func(_ *sql.Tx, in *inserts) error {
+		for _, r := range rows {
+			// Only the beginning waits for other programs, so only it listens to
+			// ctx: that costs the driver a goroutine a statement.
+			kept, err := r.insert(in)
+			if err != nil {
+				return err
+			}
+			if !kept {
+				refused++
+			}
 		}
-		if n, err := res.RowsAffected(); err == nil && n == 0 {
-			refused++
-		}
-	}
-	return refused, tx.Commit()
+		return nil
+	})
+	return refused, err
 }
 
-func (w *writer) flush(ctx context.Context) error {
-	written := make(chan error, 1)
+// transact does something in one transaction, with what it adds to the roll-ups.
+func (w *writer) transact(ctx context.Context, do func(*sql.Tx, *inserts) error) error {
+	tx, err := w.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	in := w.in
+	_ = in.each(func(statement **sql.Stmt, _ string) error {
+		*statement = tx.StmtContext(ctx, *statement)
+		return nil
+	})
+	err = do(tx, &in)
+	if err == nil {
+		err = in.sums.write(&in)
+	}
+	if err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
+}
+
+// do has the goroutine do something, once what was added before is taken from the
+// queue. What do changes may be read only if it succeeds: ctx bounds the waiting.
+// The context that do gets ends when the store gives up.
+func (w *writer) do(ctx context.Context, do func(context.Context) error) error {
+	done := make(chan error, 1)
+	order := func(run context.Context) { done <- do(run) }
 	select {
-	case w.flushes <- written:
+	case w.orders <- order:
 	case <-w.done:
 		return ErrClosed
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 	select {
-	case err := <-written:
+	case err := <-done:
 		return err
 	case <-ctx.Done():
 		return context.Cause(ctx)

@@ -197,7 +197,7 @@ func TestRetention(t *testing.T) {
 		}
 		closeStore(t, s)
 
-		s = openStore(t, Options{Path: path, Retention: 26 * time.Hour})
+		s = openStore(t, Options{Path: path, Retention: Retention{Rows: 26 * time.Hour}})
 		time.Sleep(time.Second)
 		if got := ids(requests(t, s, Query{})); len(got) != 2 || got[1] != "yesterday" {
 			t.Fatalf("at open: %d left", len(got))

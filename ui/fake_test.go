@@ -200,6 +200,15 @@ func (f *fakeCarpool) did() []string {
 	return append([]string(nil), f.sets...)
 }
 
+// now is a snapshot with what was set.
+func (f *fakeCarpool) now() app.Snapshot {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := f.snapshot
+	s.At = time.Now().Add(time.Minute)
+	return s
+}
+
 // now is the moment of all scenes.
 var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
@@ -207,6 +216,7 @@ var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 func idle() app.Snapshot {
 	c := config.Default()
 	c.Batching.Mode = "fixed"
+	c.Window.Welcome, c.Window.ExplainOff = false, false // they would stand before what a test looks at
 	return app.Snapshot{
 		At: now, Started: now.Add(-42 * time.Minute), Version: "0.1.0",
 		Sentence: "Ready, nothing is running", Basis: "Ollama 0.17.4 · fixed at 8 · 127.0.0.1:11435",
@@ -383,8 +393,10 @@ func inTrouble() app.Snapshot {
 func open(t *testing.T, s app.Snapshot, theme string, width, height float32) (*Window, *fakeCarpool, fyne.Window) {
 	t.Helper()
 	test.NewTempApp(t)
-	fake := newFake(s)
 	s.Config.Window.Theme = theme
+	fake := newFake(s)
+	t.Cleanup(func() { Speak("en") })
+	Speak(s.Config.Window.Language)
 	fyne.CurrentApp().Settings().SetTheme(NewTheme(theme))
 	w := New(fake)
 	w.do = func(f func()) { fake.queue <- f }

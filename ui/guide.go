@@ -53,7 +53,7 @@ func openGuide(c fyne.Canvas, check app.EngineCheck, closed func()) *guide {
 		hide()
 		closed()
 	}
-	g.close = newButton("Close", shut)
+	g.close = newButton(tr("Close"), shut)
 	g.scroll = container.NewVScroll(nil)
 	objects := []fyne.CanvasObject{g.title, g.says}
 	if g.ways != nil {

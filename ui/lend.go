@@ -15,9 +15,9 @@ var (
 // lendAction is what the user can do about who has the GPU.
 func lendAction(s app.Snapshot) action {
 	if s.Yield.Manual {
-		return action{takeGPU, "Take it back"}
+		return action{takeGPU, tr("Take it back")}
 	}
-	return action{giveGPU, "Give me my GPU"}
+	return action{giveGPU, tr("Give me my GPU")}
 }
 
 // lendNotice says that other programs have the GPU; the zero value = they do not.
@@ -27,22 +27,25 @@ func lendNotice(s app.Snapshot) notice {
 	case !y.On:
 		return notice{}
 	case !y.Manual:
-		n := notice{lead: "Making way.", body: sentenceOf(y.Reason)}
+		n := notice{lead: tr("Making way."), body: sentenceOf(y.Reason)}
 		if y.Size > 0 {
-			n.body += " At most " + plural(y.Size, "request runs", "requests run") + " at once until it is free."
+			n.body += " " + trn(y.Size, "At most %d request runs at once until it is free.", "At most %d requests run at once until it is free.")
 		}
 		return n
 	}
-	n := notice{lead: "The GPU is yours.", body: "Requests wait until you let Carpool use it again.", action: action{takeGPU, "Take it back"}}
+	n := notice{lead: tr("The GPU is yours."), body: tr("Requests wait until you let Carpool use it again."), action: action{takeGPU, tr("Take it back")}}
 	if !y.Until.IsZero() {
-		n.body = "Requests wait until " + y.Until.Local().Format(clock) + "."
+		n.body = tr("Requests wait until %s.", y.Until.Local().Format(clock))
 	}
 	if running := s.Batching.InFlight; running > 0 {
-		n.body += " " + plural(running, "is", "are") + " still ending."
-		n.action = action{endRuns, "Stop now"}
+		n.body += " " + trn(running, "%d is still ending.", "%d are still ending.")
+		n.action = action{endRuns, tr("Stop now")}
 	}
 	return n
 }
+
+// SetMode puts a mode of batching in force: one of its setting's values.
+func (w *Window) SetMode(mode string) { w.setter.put(keyMode, mode, 0) }
 
 // GiveGPU holds what waits, lets what runs end, and has the models unloaded.
 func (w *Window) GiveGPU() { w.obey(giveGPU) }
@@ -53,9 +56,9 @@ func (w *Window) TakeGPU() { w.obey(takeGPU) }
 // lendItem is the tray's line about who has the GPU.
 func lendItem(s app.Snapshot) Item {
 	if s.Yield.Manual {
-		return Item{Label: "Let Carpool use the GPU again", Action: TakeGPU}
+		return Item{Label: tr("Let Carpool use the GPU again"), Action: TakeGPU}
 	}
-	return Item{Label: "Give me my GPU now", Action: GiveGPU}
+	return Item{Label: tr("Give me my GPU now"), Action: GiveGPU}
 }
 
 // lendStatus says in a line without figures that move that others have the GPU;
@@ -65,10 +68,10 @@ func lendStatus(s app.Snapshot) string {
 	case !y.On:
 		return ""
 	case !y.Manual:
-		return "Making way for other programs"
+		return tr("Making way for other programs")
 	case y.Until.IsZero():
-		return "The GPU is given away"
+		return tr("The GPU is given away")
 	default:
-		return "The GPU is given away until " + y.Until.Local().Format(clock)
+		return tr("The GPU is given away until %s", y.Until.Local().Format(clock))
 	}
 }

@@ -23,7 +23,7 @@ func startActions(s app.Snapshot) []action {
 		if kept(s, string(p.Kind)) {
 			return nil // it has its own line, and its own problem
 		}
-		all = append(all, action{order{deed: startEngine, name: string(p.Kind), label: p.Label}, "Start " + p.Label})
+		all = append(all, action{order{deed: startEngine, name: string(p.Kind), label: p.Label}, tr("Start %s", p.Label)})
 	}
 	return all
 }

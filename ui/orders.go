@@ -49,13 +49,13 @@ func (a action) button(doing map[order]bool) (text string, off bool) {
 	}
 	switch a.deed {
 	case startEngine:
-		return "Starting…", true
+		return tr("Starting…"), true
 	case stopEngine:
-		return "Stopping…", true
+		return tr("Stopping…"), true
 	case lendGPU:
-		return "Giving…", true
+		return tr("Giving…"), true
 	case regainGPU:
-		return "Taking…", true
+		return tr("Taking…"), true
 	}
 	return a.text, true
 }
@@ -113,7 +113,7 @@ func (w *Window) obey(o order) {
 		return
 	}
 	w.asking = true
-	ask(w.canvas, "Stop "+o.label+"?", question, "Stop", "Keep running", func(yes bool) {
+	ask(w.canvas, tr("Stop %s?", o.label), question, tr("Stop"), tr("Keep running"), func(yes bool) {
 		w.asking = false
 		if yes {
 			w.carryOut(o)
@@ -137,7 +137,7 @@ func stopQuestion(s app.Snapshot, name string) string {
 	if running == 0 {
 		return ""
 	}
-	return plural(running, "request is", "requests are") + " running there and will break off."
+	return trn(running, "%d request is running there and will break off.", "%d requests are running there and will break off.")
 }
 
 // carryOut does an order off Fyne's goroutine.
@@ -176,19 +176,19 @@ func (w *Window) carriedOut(o order, checks []app.EngineCheck, err error) {
 	f := failure{order: o, at: time.Now()}
 	switch {
 	case err != nil && o.deed == startEngine:
-		f.lead, f.text = "Not started.", strings.TrimPrefix(err.Error(), "start "+o.label+": ")
+		f.lead, f.text = tr("Not started."), strings.TrimPrefix(err.Error(), "start "+o.label+": ")
 	case err != nil && o.deed == lendGPU:
-		f.lead, f.text = "Not given away.", err.Error()
+		f.lead, f.text = tr("Not given away."), err.Error()
 	case err != nil && o.deed == regainGPU:
-		f.lead, f.text = "Not taken back.", err.Error()
+		f.lead, f.text = tr("Not taken back."), err.Error()
 	case err != nil && o.deed == cancelRequest:
 		f.lead, f.text = tr("Not cancelled."), err.Error()
 	case err != nil && o.deed == advanceRequest:
 		f.lead, f.text = tr("Not moved."), err.Error()
 	case err != nil:
-		f.lead, f.text = "Not stopped.", err.Error()
+		f.lead, f.text = tr("Not stopped."), err.Error()
 	case o.deed == showGuide && !w.guideTo(o.name, checks):
-		f.lead, f.text = "Nothing to show.", o.label+" does not run any more"
+		f.lead, f.text = tr("Nothing to show."), tr("%s does not run any more", o.label)
 	}
 	if f.text != "" {
 		f.text = sentenceOf(f.text)

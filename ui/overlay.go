@@ -2,6 +2,8 @@ package ui
 
 import (
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 )
 
@@ -20,6 +22,59 @@ func showOver(c fyne.Canvas, content fyne.CanvasObject, escaped func()) (hide fu
 		popup.Hide()
 		c.SetOnTypedKey(before)
 	}
+}
+
+// showBeside is showOver for content that stands below an object and belongs to it;
+// a click beside it escapes too.
+func showBeside(c fyne.Canvas, content, anchor fyne.CanvasObject, escaped func()) (hide func()) {
+	v := &veil{content: content, anchor: anchor, tapped: escaped}
+	v.ExtendBaseWidget(v)
+	before := c.OnTypedKey()
+	c.SetOnTypedKey(func(e *fyne.KeyEvent) {
+		if e.Name == fyne.KeyEscape {
+			escaped()
+		}
+	})
+	c.Overlays().Add(v)
+	v.Resize(c.Size())
+	return func() {
+		c.Overlays().Remove(v)
+		c.SetOnTypedKey(before)
+	}
+}
+
+// veil covers the window but for content, which stands below anchor, flush right
+// with it.
+type veil struct {
+	widget.BaseWidget
+	content, anchor fyne.CanvasObject
+	tapped          func()
+}
+
+// Tapped implements fyne.Tappable.
+func (v *veil) Tapped(*fyne.PointEvent) { v.tapped() }
+
+// CreateRenderer implements fyne.Widget.
+func (v *veil) CreateRenderer() fyne.WidgetRenderer {
+	v.ExtendBaseWidget(v)
+	shade, ground := canvas.NewRectangle(nil), canvas.NewRectangle(nil)
+	ground.CornerRadius, ground.StrokeWidth = cornerCard, 1
+	r := &renderer{widget: v, objects: []fyne.CanvasObject{shade, ground, v.content}}
+	r.min = func() fyne.Size { return v.content.MinSize() }
+	r.layout = func(size fyne.Size) {
+		put(shade, 0, 0, size.Width, size.Height)
+		least := v.content.MinSize()
+		at := fyne.CurrentApp().Driver().AbsolutePositionForObject(v.anchor)
+		x := max(gapSmall, at.X+v.anchor.Size().Width-least.Width)
+		y := at.Y + v.anchor.Size().Height + gapSmall
+		put(ground, x, y, least.Width, least.Height)
+		put(v.content, x, y, least.Width, least.Height)
+	}
+	r.paint = func() {
+		shade.FillColor = theme.Color(theme.ColorNameShadow)
+		ground.FillColor, ground.StrokeColor = theme.Color(colorSurface), theme.Color(colorLine)
+	}
+	return r.start()
 }
 
 // passOn gives a key that a control has no use for to its window.

@@ -19,7 +19,7 @@ func (w *Window) AskQuit(parent fyne.Window, quit func()) {
 		return
 	}
 	w.asking = true
-	ask(parent.Canvas(), "Quit Carpool?", question, "Quit", "Keep running", func(yes bool) {
+	ask(parent.Canvas(), tr("Quit Carpool?"), question, tr("Quit"), tr("Keep running"), func(yes bool) {
 		w.asking = false
 		if yes {
 			quit()
@@ -35,14 +35,14 @@ func quitQuestion(s app.Snapshot) string {
 	}
 	question := ""
 	if running > 0 {
-		question = plural(running, "request is", "requests are") + " running and may take up to " +
-			plural(s.Config.Gateway.DrainTimeoutS, "second", "seconds") + " to end."
+		question = trn(running, "%d request is running.", "%d requests are running.") + " " +
+			trn(s.Config.Gateway.DrainTimeoutS, "They may take up to %d second to end.", "They may take up to %d seconds to end.")
 	}
 	if waiting > 0 {
 		if question != "" {
 			question += " "
 		}
-		question += plural(waiting, "request waits", "requests wait") + " and will be refused."
+		question += trn(waiting, "%d request waits and will be refused.", "%d requests wait and will be refused.")
 	}
 	return question
 }

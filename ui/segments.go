@@ -15,6 +15,7 @@ type segments struct {
 	labels  []*text
 	chosen  int // -1 = none
 	changed func(i int)
+	gained  func() // the focus; nil = not told
 
 	focused bool
 	hovered int // -1 = none
@@ -76,7 +77,13 @@ func (s *segments) TypedKey(e *fyne.KeyEvent) {
 func (s *segments) TypedRune(rune) {}
 
 // FocusGained implements fyne.Focusable.
-func (s *segments) FocusGained() { s.focused = true; s.Refresh() }
+func (s *segments) FocusGained() {
+	s.focused = true
+	s.Refresh()
+	if s.gained != nil {
+		s.gained()
+	}
+}
 
 // FocusLost implements fyne.Focusable.
 func (s *segments) FocusLost() { s.focused = false; s.Refresh() }

@@ -38,30 +38,30 @@ func whatMatters(s app.Snapshot, failed failure) notice {
 	case failed.text != "":
 		return notice{failed.lead, failed.text, true, offer}
 	case label != "":
-		return notice{"Starting.", label + " runs, and takes requests in a moment.", false, action{}}
+		return notice{tr("Starting."), tr("%s runs, and takes requests in a moment.", label), false, action{}}
 	case offer != action{} && onlyMissing(s):
-		n := notice{offer.label + " is installed and does not run.", "Requests are refused until an engine runs.", false, offer}
+		n := notice{tr("%s is installed and does not run.", offer.label), tr("Requests are refused until an engine runs."), false, offer}
 		if s.Simulated {
-			n.body = "Until an engine runs, the demo engine answers."
+			n.body = tr("Until an engine runs, the demo engine answers.")
 		}
 		return n
 	case len(s.Problems) > 0:
-		n := notice{"Needs attention.", sentenceOf(s.Problems[0]), true, offer}
+		n := notice{tr("Needs attention."), sentenceOf(s.Problems[0]), true, offer}
 		if more := len(s.Problems) - 1; more > 0 {
 			n.body += " " + sentenceOf(s.Problems[1])
 			if more > 1 {
-				n.body += " And " + plural(more-1, "problem", "problems") + " more: see carpool status."
+				n.body += " " + trn(more-1, "And %d problem more: see carpool status.", "And %d problems more: see carpool status.")
 			}
 		}
 		return n
 	case s.Draining:
-		return notice{"Quitting.", "Requests that run may end; new ones are refused.", true, action{}}
+		return notice{tr("Quitting."), tr("Requests that run may end; new ones are refused."), true, action{}}
 	case s.Yield.On:
 		return lendNotice(s)
 	case choseDemo(s):
-		return notice{"Simulated.", "Answers come from the demo engine, as the settings say.", false, action{}}
+		return notice{tr("Simulated."), tr("Answers come from the demo engine, as the settings say."), false, action{}}
 	case s.Simulated:
-		return notice{"Simulated.", "No engine found, so answers come from the demo engine. Start Ollama, and Carpool takes it at once.", false, offer}
+		return notice{tr("Simulated."), tr("No engine found, so answers come from the demo engine. Start Ollama, and Carpool takes it at once."), false, offer}
 	}
 	return adviceOf(s)
 }

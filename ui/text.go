@@ -7,6 +7,7 @@ import (
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
+	"github.com/go-text/typesetting/segmenter"
 )
 
 // text is a text of one size, weight and colour. It is cut with an ellipsis
@@ -79,19 +80,34 @@ func (t *text) broken(width float32) []string {
 	}
 	var lines []string
 	line := ""
-	for _, word := range strings.Fields(t.value) {
-		longer := word
-		if line != "" {
-			longer = line + " " + word
-		}
-		if line != "" && t.measure(longer) > width && (t.most == 0 || len(lines) < t.most-1) {
-			lines = append(lines, line)
-			longer = word
+	for _, piece := range pieces(t.value) {
+		longer := line + piece
+		if line != "" && t.measure(strings.TrimRight(longer, " ")) > width && (t.most == 0 || len(lines) < t.most-1) {
+			lines = append(lines, strings.TrimRight(line, " "))
+			longer = piece
 		}
 		line = longer
 	}
-	return append(lines, t.cut(line, width))
+	return append(lines, t.cut(strings.TrimRight(line, " "), width))
 }
+
+// pieces are the parts of a text between which a line may end: words with the space
+// behind them, and in scripts without spaces whatever UAX 14 keeps together.
+func pieces(s string) []string {
+	s = strings.Join(strings.Fields(s), " ")
+	if !strings.ContainsFunc(s, func(r rune) bool { return r >= firstCJK }) {
+		return strings.SplitAfter(s, " ")
+	}
+	var all []string
+	var breaks segmenter.Segmenter
+	breaks.Init([]rune(s))
+	for lines := breaks.LineIterator(); lines.Next(); {
+		all = append(all, string(lines.Line().Text))
+	}
+	return all
+}
+
+const firstCJK = 0x2E80 // of the scripts that are written without spaces
 
 // cut ends s with an ellipsis if it is wider than width.
 func (t *text) cut(s string, width float32) string {

@@ -5,6 +5,8 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/theme"
+
+	"carpool/assets"
 )
 
 // The tokens. Everything on screen takes its colour from here, by name.
@@ -161,6 +163,22 @@ func (t *Theme) Color(name fyne.ThemeColorName, variant fyne.ThemeVariant) color
 	}
 	return t.Theme.Color(name, variant)
 }
+
+// Font implements fyne.Theme. What is not Chinese comes from Fyne's own fonts.
+func (t *Theme) Font(style fyne.TextStyle) fyne.Resource {
+	switch {
+	case style.Monospace || style.Italic || style.Symbol:
+		return t.Theme.Font(style)
+	case style.Bold:
+		return chineseBold
+	}
+	return chinese
+}
+
+var (
+	chinese     = fyne.NewStaticResource("NotoSansSC-Regular.otf", assets.Chinese)
+	chineseBold = fyne.NewStaticResource("NotoSansSC-Bold.otf", assets.ChineseBold)
+)
 
 // Size implements fyne.Theme.
 func (t *Theme) Size(name fyne.ThemeSizeName) float32 {

@@ -8,13 +8,14 @@ import (
 	"fyne.io/fyne/v2/widget"
 )
 
-// toggle is a named switch in a pill. It calls changed for what the user does,
-// not for set.
+// toggle is a switch, with a name in a pill where it stands alone. It calls changed
+// for what the user does, not for set.
 type toggle struct {
 	widget.BaseWidget
-	label   *text
+	label   *text // "" = no name, and no pill
 	on      bool
 	changed func(on bool)
+	gained  func() // the focus; nil = not told
 
 	focused, hovered bool
 }
@@ -58,7 +59,13 @@ func (t *toggle) TypedKey(e *fyne.KeyEvent) {
 func (t *toggle) TypedRune(rune) {}
 
 // FocusGained implements fyne.Focusable.
-func (t *toggle) FocusGained() { t.focused = true; t.Refresh() }
+func (t *toggle) FocusGained() {
+	t.focused = true
+	t.Refresh()
+	if t.gained != nil {
+		t.gained()
+	}
+}
 
 // FocusLost implements fyne.Focusable.
 func (t *toggle) FocusLost() { t.focused = false; t.Refresh() }
@@ -81,12 +88,18 @@ func (t *toggle) CreateRenderer() fyne.WidgetRenderer {
 	pill.CornerRadius, track.CornerRadius = height/2, switchHeight/2
 	r := &renderer{widget: t, objects: []fyne.CanvasObject{pill, t.label, track, knob}}
 	r.min = func() fyne.Size {
+		if t.label.value == "" {
+			return fyne.NewSize(width+2*inset, switchHeight+2*inset)
+		}
 		return fyne.NewSize(16+t.label.width()+10+width+8, height)
 	}
 	r.layout = func(size fyne.Size) {
 		put(pill, 0, 0, size.Width, size.Height)
 		put(t.label, 16, 0, t.label.width()+1, size.Height)
 		x, y := size.Width-8-width, (size.Height-switchHeight)/2
+		if t.label.value == "" {
+			x = size.Width - inset - width
+		}
 		put(track, x, y, width, switchHeight)
 		if t.on {
 			x += width - 2*inset - knobSize
@@ -100,6 +113,10 @@ func (t *toggle) CreateRenderer() fyne.WidgetRenderer {
 		}
 		if t.focused {
 			pill.StrokeColor, pill.StrokeWidth = theme.Color(colorAccent), 2
+		}
+		if t.label.value == "" {
+			pill.CornerRadius = (switchHeight + 2*inset) / 2
+			pill.Hidden = !t.focused
 		}
 		track.FillColor, knob.FillColor = theme.Color(colorMuted), theme.Color(colorSurface)
 		if t.on {

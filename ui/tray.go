@@ -14,9 +14,13 @@ type Action int
 const (
 	NoAction Action = iota
 	ToggleBatching
+	SetAdaptive
+	SetFixed
+	SetStatic
 	GiveGPU
 	TakeGPU
 	CopyEndpoint
+	OpenBenchmark
 	OpenWindow
 	QuitCarpool
 )
@@ -27,6 +31,7 @@ type Item struct {
 	Action    Action
 	Checked   bool
 	Separator bool
+	Items     []Item // of a menu below this one
 }
 
 // Tray is what the tray shows: a value, so that a menu is only built again when
@@ -43,16 +48,27 @@ func TrayOf(s app.Snapshot) Tray {
 		Sign:    signOf(s),
 		Tooltip: s.Sentence,
 		Items: []Item{
-			{Label: "Batching", Action: ToggleBatching, Checked: s.Config.Batching.Enabled},
+			{Label: tr("Batching"), Action: ToggleBatching, Checked: s.Config.Batching.Enabled},
+			{Label: tr("Mode"), Items: modeItems(s.Config.Batching.Mode)},
 			lendItem(s),
 			{Separator: true},
 			{Label: statusOf(s)},
-			{Label: "Copy " + s.Endpoint, Action: CopyEndpoint},
+			{Label: tr("Copy %s", s.Endpoint), Action: CopyEndpoint},
 			{Separator: true},
-			{Label: "Open Carpool", Action: OpenWindow},
-			{Label: "Quit", Action: QuitCarpool},
+			{Label: tr("Benchmark"), Action: OpenBenchmark},
+			{Label: tr("Open Carpool"), Action: OpenWindow},
+			{Separator: true},
+			{Label: tr("Quit"), Action: QuitCarpool},
 		},
 	}
+}
+
+func modeItems(chosen string) []Item {
+	var items []Item
+	for i, m := range modes {
+		items = append(items, Item{Label: valueName(m.value), Action: SetAdaptive + Action(i), Checked: m.value == chosen})
+	}
+	return items
 }
 
 func signOf(s app.Snapshot) assets.Sign {
@@ -80,7 +96,7 @@ func statusOf(s app.Snapshot) string {
 			return strings.TrimSpace(e.Label + " " + e.Version)
 		}
 	}
-	return "No engine"
+	return tr("No engine")
 }
 
 // shorten keeps a menu from growing wider than a screen.

@@ -60,11 +60,11 @@ func TestTrayOf_ChecksBatching(t *testing.T) {
 func TestTrayOf_TellsTheWorstProblemBriefly(t *testing.T) {
 	s := inTrouble()
 	s.Problems[0] = strings.Repeat("long words ", 30)
-	status := TrayOf(s).Items[3]
+	status := TrayOf(s).Items[4]
 	if len([]rune(status.Label)) > 60 || !strings.HasPrefix(status.Label, "Long words") || status.Action != NoAction {
 		t.Errorf("status is %+v", status)
 	}
-	if got := TrayOf(idle()).Items[3].Label; got != "Ollama 0.17.4" {
+	if got := TrayOf(idle()).Items[4].Label; got != "Ollama 0.17.4" {
 		t.Errorf("status is %q", got)
 	}
 }
@@ -80,8 +80,17 @@ func TestTrayOf_GivesTheGPUAwayAndTakesItBack(t *testing.T) {
 		"given away": {lent(0), Item{Label: "Let Carpool use the GPU again", Action: TakeGPU}, "The GPU is given away until 15:30"},
 	} {
 		items := TrayOf(tt.snapshot).Items
-		if items[1] != tt.item || items[3].Label != tt.status {
-			t.Errorf("%s: %+v, %q", name, items[1], items[3].Label)
+		if !reflect.DeepEqual(items[2], tt.item) || items[4].Label != tt.status {
+			t.Errorf("%s: %+v, %q", name, items[2], items[4].Label)
 		}
+	}
+}
+
+func TestTrayOf_ChecksTheMode(t *testing.T) {
+	s := idle()
+	s.Config.Batching.Mode = "static"
+	want := []Item{{Label: "Adaptive", Action: SetAdaptive}, {Label: "Fixed", Action: SetFixed}, {Label: "Static", Action: SetStatic, Checked: true}}
+	if got := TrayOf(s).Items[1].Items; !reflect.DeepEqual(got, want) {
+		t.Errorf("the modes are %+v", got)
 	}
 }

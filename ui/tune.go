@@ -16,9 +16,14 @@ import (
 // The settings that the window changes.
 const (
 	keyEnabled = "batching.enabled"
+	keyOffMode = "batching.off_mode"
 	keyMode    = "batching.mode"
 	keySize    = "batching.max_batch_size"
 	keyWait    = "batching.max_batch_wait_ms"
+
+	keyDemo       = "engine.demo"
+	keyWelcome    = "window.welcome"
+	keyExplainOff = "window.explain_off"
 )
 
 // maxSlider is where the slider for the size ends; more can be set elsewhere.

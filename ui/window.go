@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/driver/desktop"
 
 	"carpool/app"
@@ -29,7 +30,8 @@ type Window struct {
 	setter  *setter
 	errands *errands
 	frame   frame
-	canvas  fyne.Canvas // of Bind
+	whole   *fyne.Container // the frame alone
+	canvas  fyne.Canvas     // of Bind
 
 	batching  *toggle
 	last      app.Snapshot
@@ -37,8 +39,10 @@ type Window struct {
 	doing     map[order]bool // ordered, and not done yet
 	failed    failure        // of what the user did last
 	copiedAt  time.Time
-	asking    bool   // whether to quit, or to stop an engine
-	guide     *guide // that is open; nil = none
+	asking    bool     // whether to quit, or to stop an engine
+	guide     *guide   // that is open; nil = none
+	welcome   *welcome // likewise
+	greeted   bool     // since the start
 
 	now       *nowPage
 	tune      *tunePage
@@ -50,23 +54,40 @@ type Window struct {
 }
 
 // New builds the content of a window. It must be called on Fyne's goroutine,
-// after the theme was set; call Run to bring it to life.
+// after the theme was set and Speak was called; call Run to bring it to life.
 func New(c Carpool) *Window {
-	w := &Window{carpool: c, do: fyne.Do, errands: newErrands(), doing: map[order]bool{}}
+	w := &Window{carpool: c, do: fyne.Do, errands: newErrands(), doing: map[order]bool{}, whole: container.NewStack()}
 	w.setter = newSetter(c.Set, func(key string, err error) {
 		w.do(func() { w.told(key, err) })
 	})
-	w.batching = newToggle(tr("Batching"), func(on bool) { w.setter.put(keyEnabled, strconv.FormatBool(on), 0) })
+	w.build(pageNow)
+	return w
+}
+
+// build makes all that is in the window, in the language that is spoken.
+func (w *Window) build(open pageName) {
+	w.batching = newToggle(tr("Batching"), w.turnBatching)
 	w.now, w.tune, w.history, w.apps = newNowPage(w), newTunePage(w), newHistoryPage(w), newAppsPage(w)
 	w.engines, w.benchmark, w.settings = newEnginesPage(w), newBenchmarkPage(w), newSettingsPage(w)
 
+	w.frame = frame{rail: newRail(w.Open), header: newHeader(w.batching), strip: newStrip(w.obey)}
 	f := &w.frame
-	f.rail, f.header, f.strip = newRail(w.Open), newHeader(w.batching), newStrip(w.obey)
 	f.pages = map[pageName]page{pageNow: w.now, pageTune: w.tune, pageHistory: w.history, pageApps: w.apps,
 		pageEngines: w.engines, pageBenchmark: w.benchmark, pageSettings: w.settings}
 	f.arrange()
-	f.turn(pageNow)
-	return w
+	f.turn(open)
+	w.whole.Objects = []fyne.CanvasObject{f.whole}
+	w.whole.Refresh()
+}
+
+// speak builds the window again if that puts another language in force.
+func (w *Window) speak(value string) {
+	if !Speak(value) {
+		return
+	}
+	settings := w.settings
+	w.build(w.frame.open)
+	w.settings.like(settings)
 }
 
 // Open turns to a page.
@@ -84,8 +105,11 @@ func newAside(value string) *text {
 	return t
 }
 
+// OpenBenchmark turns to the page of that name.
+func (w *Window) OpenBenchmark() { w.Open(pageBenchmark) }
+
 // Content is what a window shows.
-func (w *Window) Content() fyne.CanvasObject { return w.frame.whole }
+func (w *Window) Content() fyne.CanvasObject { return w.whole }
 
 // Run shows each snapshot, here and in the others, and sets and does what the
 // user asks for. It returns when ctx or the app has ended and nothing is left to
@@ -154,9 +178,12 @@ func (w *Window) change(key, value string, final bool) {
 
 // told hears how a setting went.
 func (w *Window) told(key string, err error) {
+	if w.frame.open == pageSettings && w.settings.told(key, err) {
+		return
+	}
 	switch {
 	case err != nil:
-		w.failed = failure{lead: "Not set.", text: err.Error(), key: key}
+		w.failed = failure{lead: tr("Not set."), text: err.Error(), key: key}
 	case key == w.failed.key:
 		w.failed = failure{}
 	}
@@ -178,6 +205,7 @@ func (w *Window) show(s app.Snapshot) {
 		w.themeMode = mode
 		fyne.CurrentApp().Settings().SetTheme(NewTheme(mode))
 	}
+	w.speak(s.Config.Window.Language)
 	if !w.busy(keyEnabled) {
 		w.batching.set(s.Config.Batching.Enabled)
 	}
@@ -189,6 +217,7 @@ func (w *Window) show(s app.Snapshot) {
 	if w.guide != nil {
 		w.guide.settle(time.Now())
 	}
+	w.greet()
 	w.notice()
 }
 

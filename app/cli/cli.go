@@ -25,6 +25,7 @@ import (
 type cli struct {
 	version        string
 	window         app.Window // nil = none
+	stdin          io.Reader
 	stdout, stderr io.Writer
 	place          place
 }
@@ -39,7 +40,11 @@ type place struct {
 // which is on stderr. It must be called on the main goroutine, where the window
 // then runs; window may be nil.
 func Main(ctx context.Context, args []string, version string, window app.Window, stdout, stderr io.Writer) int {
-	c := &cli{version: version, window: window, stdout: stdout, stderr: stderr}
+	c := &cli{version: version, window: window, stdin: os.Stdin, stdout: stdout, stderr: stderr}
+	return c.main(ctx, args)
+}
+
+func (c *cli) main(ctx context.Context, args []string) int {
 	root := c.root()
 	root.SetArgs(args)
 	if err := root.ExecuteContext(ctx); err != nil {
@@ -68,6 +73,7 @@ runs.`,
   OLLAMA_HOST=127.0.0.1:11435 ollama run llama3.2
                                    let Ollama's own command go through Carpool
   carpool status                   what is running and waiting now
+  carpool connect                  how to point your apps at it
   carpool gpu                      whose the GPU is: memory, time, power, programs
   carpool off                      one request at a time, as without Carpool
   carpool set max_batch_size=16    change a setting at once`,
@@ -90,11 +96,14 @@ runs.`,
 		c.onCommand(),
 		c.offCommand(),
 		c.yieldCommand(),
+		c.cancelCommand(),
+		c.frontCommand(),
 		c.engineCommand(),
 		c.gpuCommand(),
 		c.setCommand(),
 		c.configCommand(),
 		c.historyCommand(),
+		c.connectCommand(),
 		c.benchCommand(),
 		c.versionCommand(),
 		c.quitCommand(),

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,7 +19,9 @@ import (
 	"go.uber.org/goleak"
 
 	"carpool/app"
+	"carpool/app/advice"
 	"carpool/app/config"
+	"carpool/app/connect"
 	"carpool/app/control"
 	"carpool/app/energy"
 	"carpool/app/fit"
@@ -117,6 +120,19 @@ func (f *fake) CheckEngines() []launch.Check {
 	}
 }
 
+func (f *fake) CancelRequest(ticket uint64) error {
+	if ticket == 99 {
+		return batching.ErrGone
+	}
+	f.note(fmt.Sprint("cancel ", ticket))
+	return nil
+}
+
+func (f *fake) MoveToFront(ticket uint64) error {
+	f.note(fmt.Sprint("front ", ticket))
+	return nil
+}
+
 func (f *fake) Yield(_ context.Context, o control.YieldOrder) error {
 	f.note(fmt.Sprintf("yield %v %v", o.For, o.Stop))
 	f.snapshot.Sentence = "GPU given away until 13:00, 1 still running, 3 waiting"
@@ -150,6 +166,42 @@ func (f *fake) EnergyUse(_ context.Context, q storage.Query) ([]storage.EnergyUs
 	return f.uses, nil
 }
 
+func (f *fake) Points(_ context.Context, q storage.Query, most int) (storage.Points, error) {
+	f.query = q
+	f.note(fmt.Sprintf("points %d", most))
+	first, p95, used, total, busy, watts := 0.42, 1.3, float64(6<<30), float64(8<<30), 0.87, 151.4
+	return storage.Points{Step: time.Hour, Points: []storage.Point{
+		{At: moment0.Add(-time.Hour), Seconds: 3600},
+		{At: moment0, Seconds: 1800, Running: 2.4, MostRunning: 4, Waiting: 12.2, MostWaiting: 31, Limit: 4, TokensOut: 61.3, TokensIn: 1200,
+			FirstTokens: 90, FirstP50: &first, FirstP95: &p95, MemoryUsed: &used, MemoryTotal: &total, Utilization: &busy, Power: &watts},
+	}}, nil
+}
+
+func (f *fake) AppUse(_ context.Context, q storage.Query) ([]storage.AppUse, error) {
+	f.query = q
+	first, p95, joules := 0.42, 1.3, 9000.0
+	return []storage.AppUse{
+		{App: "Open WebUI", Requests: 1200, Failed: 2, Cancelled: 3, PromptTokens: 160000, OutputTokens: 320000, Run: 90 * time.Minute,
+			Wait: 12 * time.Second, LongestWait: 800 * time.Millisecond, FirstP50: &first, FirstP95: &p95, Joules: &joules, Last: moment0},
+		{App: "=cmd()", Requests: 1, Last: moment0},
+	}, nil
+}
+
+func (f *fake) HistorySize(context.Context) (storage.Size, error) {
+	return storage.Size{Bytes: 12 << 20, Requests: 1200, Samples: 90000, Oldest: moment0}, nil
+}
+
+func (f *fake) WipeHistory(context.Context) error { f.note("wipe"); return nil }
+
+func (f *fake) CompactHistory(context.Context) (int64, error) { return 3 << 20, nil }
+
+func (f *fake) ConnectGuides() []app.ConnectGuide {
+	return []app.ConnectGuide{
+		{App: "Zed", Steps: []connect.Step{{Do: "Add this to settings.json.", Copy: "{\n  \"a\": 1\n}"}, {Do: "Choose a model."}}},
+		{App: "curl", Steps: []connect.Step{{Do: "A chat:", Copy: "curl http://127.0.0.1:11435/v1/models"}}},
+	}
+}
+
 func (f *fake) Summary(context.Context, storage.Query) (storage.Summary, error) {
 	return storage.Summary{Requests: 1200, Released: 8, Batches: 1, Outcomes: map[string]int64{"ok": 1199, "error": 1}, PromptTokens: 5, OutputTokens: 40}, nil
 }
@@ -166,10 +218,10 @@ func busy() app.Snapshot {
 		Config: config.Default(), Limits: batching.Limits{Reason: "fixed at 8"},
 		Queues: []batching.QueueState{{
 			Key: batching.Key{Engine: "ollama", Model: "tiny"}, Limit: 8, Depth: 3,
-			Running: []batching.Running{{ID: "a", App: "chat\x1b[2J", Batch: 7, Queued: moment0.Add(-3 * time.Second),
+			Running: []batching.Running{{Ticket: 40, ID: "a", App: "chat\x1b[2J", Batch: 7, Queued: moment0.Add(-3 * time.Second),
 				Released: moment0.Add(-2 * time.Second), FirstToken: moment0.Add(-time.Second), Tokens: 12, MaxTokens: 100}},
-			Waiting: []batching.Waiting{{ID: "b", App: "editor", Queued: moment0.Add(-40 * time.Millisecond), Position: 1, Expected: 2500 * time.Millisecond, Why: "8 are running"},
-				{ID: "c", App: "bot", Priority: batching.Background, Queued: moment0.Add(-time.Second), Why: "after 1 other"}},
+			Waiting: []batching.Waiting{{Ticket: 41, ID: "b", App: "editor", Queued: moment0.Add(-40 * time.Millisecond), Position: 1, Expected: 2500 * time.Millisecond, Why: "8 are running"},
+				{Ticket: 42, ID: "c", App: "bot", Priority: batching.Background, Queued: moment0.Add(-time.Second), Why: "after 1 other"}},
 		}},
 		Tuning: []tuner.State{
 			{Key: batching.Key{Engine: "ollama", Model: "tiny"}, Limit: 1, Slots: 1, SlotsBy: "engine wait", TokenBudget: 16384,
@@ -180,6 +232,12 @@ func busy() app.Snapshot {
 		Gateway: gateway.Stats{Cache: gateway.CacheStats{Hits: 5, Misses: 7, Entries: 3, Bytes: 4096}, Superseded: 2, Shared: 3,
 			Merge: gateway.MergeStats{Calls: 3, Requests: 64, Texts: 70, Saved: 61, Off: []gateway.Unmerged{{
 				Key: batching.Key{Engine: "ollama", Model: "bert"}, Reason: "a merged text takes 20 ms, a single one 10 ms", Until: moment0}}}},
+		Advice: []advice.Advice{
+			{Kind: "slots", Title: "Ollama runs one request at a time", Text: "12 wait.", Button: "Show how", Engine: "ollama"},
+			{Kind: "queue", Title: "Queue is deep: 12 on average", Text: "Raise the size from 4 to 8: Ollama has 8 slots for tiny.",
+				Button: "Apply 8", Key: "adaptive.max", Value: "8"},
+			{Kind: "embeddings", Title: "Embeddings are merged", Text: "212 calls became 31 in 10 minutes: nothing to do."},
+		},
 		Reloads: gateway.ReloadStats{
 			Last: []gateway.Reload{{Key: batching.Key{Engine: "ollama", Model: "tiny"}, At: moment0, Cause: gateway.ByOptions, Parameter: "num_ctx",
 				Took: 6200 * time.Millisecond, Text: "Editor asked for num_ctx 8192 where Chat had 4096"}},
@@ -206,6 +264,7 @@ type instance struct {
 	t             *testing.T
 	state, config string
 	window        app.Window
+	stdin         string
 }
 
 func newInstance(t *testing.T) instance {
@@ -255,7 +314,8 @@ func (i instance) carpool(args ...string) (status int, stdout, stderr string) {
 	i.t.Helper()
 	var out, notes bytes.Buffer
 	args = append(args, "--state", i.state, "--config", i.config)
-	status = Main(i.t.Context(), args, "1.2.3", i.window, &out, &notes)
+	c := &cli{version: "1.2.3", window: i.window, stdin: strings.NewReader(i.stdin), stdout: &out, stderr: &notes}
+	status = c.main(i.t.Context(), args)
 	return status, out.String(), notes.String()
 }
 
@@ -465,6 +525,68 @@ func TestHistory(t *testing.T) {
 		_, out, _ := i.carpool("history", "--decisions")
 		golden(t, "decisions.txt", inUTC(out))
 	})
+	t.Run("ShowsApps", func(t *testing.T) {
+		_, out, _ := i.carpool("history", "--apps", "--since", "7d")
+		golden(t, "apps.txt", inUTC(out))
+		if f.query.Since.After(time.Now().AddDate(0, 0, -7)) {
+			t.Errorf("asked for %+v", f.query)
+		}
+	})
+	t.Run("PrintsAppsAsCSV", func(t *testing.T) {
+		_, out, _ := i.carpool("history", "--apps", "--csv")
+		rows, err := csv.NewReader(strings.NewReader(out)).ReadAll()
+		if err != nil || len(rows) != 3 || rows[0][6] != "run_ns" || rows[1][6] != "5400000000000" || rows[2][0] != "'=cmd()" || rows[2][9] != "" {
+			t.Errorf("got %q, %v", rows, err)
+		}
+	})
+	t.Run("ShowsPoints", func(t *testing.T) {
+		_, out, _ := i.carpool("history", "--points", "--limit", "24")
+		golden(t, "points.txt", inUTC(out))
+		if !slices.Contains(f.asked, "points 24") {
+			t.Errorf("asked for %q", f.asked)
+		}
+	})
+	t.Run("PrintsPointsAsCSVAndJSON", func(t *testing.T) {
+		_, out, _ := i.carpool("history", "--points", "--csv", "--limit", "0")
+		rows, err := csv.NewReader(strings.NewReader(out)).ReadAll()
+		if err != nil || len(rows) != 3 || rows[0][7] != "tokens_per_second" || rows[2][7] != "61.3" || rows[1][10] != "" {
+			t.Errorf("got %q, %v", rows, err)
+		}
+		if !slices.Contains(f.asked, "points 10000") {
+			t.Errorf("asked for %q", f.asked)
+		}
+		_, out, _ = i.carpool("history", "--points", "--json")
+		var got struct {
+			Step   float64    `json:"step_s"`
+			Points []pointRow `json:"points"`
+		}
+		if err := json.Unmarshal([]byte(out), &got); err != nil || got.Step != 3600 || len(got.Points) != 2 || got.Points[1].MostWaiting != 31 {
+			t.Errorf("got %s, %v", out, err)
+		}
+	})
+	t.Run("WipesOnceItIsMeant", func(t *testing.T) {
+		for _, tt := range []struct {
+			answer string
+			args   []string
+			wiped  bool
+		}{{"n\n", nil, false}, {"", nil, false}, {"y\n", nil, true}, {"", []string{"--yes"}, true}} {
+			f.asked = nil
+			i.stdin = tt.answer
+			status, out, notes := i.carpool(append([]string{"history", "--wipe"}, tt.args...)...)
+			if wiped := slices.Contains(f.asked, "wipe"); wiped != tt.wiped || (status == 0) != tt.wiped || wiped && out != "The history is empty.\n" {
+				t.Errorf("%q %q: wiped %v, status %d, says %q and %q", tt.answer, tt.args, wiped, status, out, notes)
+			}
+			const question = "Delete the whole history, 1,200 requests and 90,000 seconds in 12 MiB since 2026-01-31? [y/N] "
+			if asked := strings.HasPrefix(notes, question); asked != (tt.args == nil) {
+				t.Errorf("%q: asks %q", tt.args, notes)
+			}
+		}
+	})
+	t.Run("Compacts", func(t *testing.T) {
+		if _, out, _ := i.carpool("history", "--compact"); out != "3.0 MiB were given back; the history takes 12 MiB.\n" {
+			t.Errorf("got %q", out)
+		}
+	})
 	t.Run("PrintsDecisionsAsCSV", func(t *testing.T) {
 		_, out, _ := i.carpool("history", "--decisions", "--csv")
 		rows, err := csv.NewReader(strings.NewReader(out)).ReadAll()
@@ -473,7 +595,7 @@ func TestHistory(t *testing.T) {
 		}
 	})
 	t.Run("ShowsOneKindAtATime", func(t *testing.T) {
-		if status, _, notes := i.carpool("history", "--decisions", "--batches"); status != 1 || !strings.Contains(notes, "batches decisions") {
+		if status, _, notes := i.carpool("history", "--decisions", "--batches"); status != 1 || !strings.Contains(notes, "batches decisions apps") {
 			t.Errorf("status %d, says %q", status, notes)
 		}
 	})
@@ -541,6 +663,30 @@ func TestHistory(t *testing.T) {
 	t.Run("RefusesABadTime", func(t *testing.T) {
 		if status, _, notes := i.carpool("history", "--since", "soon"); status != 1 || !strings.Contains(notes, `--since: "soon" is neither`) {
 			t.Errorf("status %d, says %q", status, notes)
+		}
+	})
+}
+
+func TestConnect(t *testing.T) {
+	i := newInstance(t)
+	i.serve(&fake{snapshot: busy()})
+	t.Run("ShowsAllApps", func(t *testing.T) {
+		_, out, _ := i.carpool("connect")
+		golden(t, "connect.txt", out)
+	})
+	t.Run("FindsOneByAPartOfItsName", func(t *testing.T) {
+		if _, out, _ := i.carpool("connect", "CUR"); out != "curl\n1. A chat:\n\ncurl http://127.0.0.1:11435/v1/models\n\n" {
+			t.Errorf("got %q", out)
+		}
+		if status, _, notes := i.carpool("connect", "emacs"); status != 1 || !strings.Contains(notes, "there are Zed, curl") {
+			t.Errorf("status %d, says %q", status, notes)
+		}
+	})
+	t.Run("PrintsJSON", func(t *testing.T) {
+		_, out, _ := i.carpool("connect", "zed", "--json")
+		var got []app.ConnectGuide
+		if err := json.Unmarshal([]byte(out), &got); err != nil || len(got) != 1 || len(got[0].Steps) != 2 {
+			t.Errorf("got %s, %v", out, err)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -46,6 +47,8 @@ func csvField(v reflect.Value) string {
 	switch value := v.Interface().(type) {
 	case time.Time:
 		return value.Format(time.RFC3339Nano)
+	case time.Duration:
+		return strconv.FormatInt(int64(value), 10) // nanoseconds, as in JSON
 	case string:
 		if value != "" && strings.ContainsRune("=+-@\t\r", rune(value[0])) {
 			return "'" + value

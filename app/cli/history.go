@@ -20,6 +20,9 @@ type historyOptions struct {
 	limit         int
 	batches       bool
 	decisions     bool
+	apps, points  bool
+	wipe, yes     bool
+	compact       bool
 	asJSON, asCSV bool
 }
 
@@ -27,23 +30,37 @@ func (c *cli) historyCommand() *cobra.Command {
 	var o historyOptions
 	cmd := &cobra.Command{
 		Use:   "history",
-		Short: "Show past requests, batches and decisions",
+		Short: "Show past requests, batches, decisions and apps",
 		Long: `Show past requests, newest first, and their sums: when, which app and model, how
 long they waited and ran. Prompts and answers are never kept. LOAD is how long the
 engine took to load the model for a request, and what made it load it again.
 Decisions are what Carpool chose by itself, such as how many requests run at once,
 and what it found out, such as who made a model load again, each with why.
+Apps are who used the GPU: their requests, tokens, time in the engine and waiting.
+Points are what a chart of the range shows, of as many seconds, minutes or hours
+each as it takes for at most --limit of them.
 
 A time is a duration before now (90s, 15m, 1h, 7d), a date (2026-01-31), or a
 date with a time (2026-01-31T18:00:00Z; without a zone, your own).`,
 		Example: `  carpool history --since 1h
   carpool history --since 1h --batches
   carpool history --since 1h --decisions
+  carpool history --since 7d --apps
+  carpool history --since 7d --points --limit 24
   carpool history energy
   carpool history --since 7d --csv --limit 0 > requests.csv
-  carpool history --since 2026-01-31 --until 2026-02-01 --json`,
+  carpool history --since 2026-01-31 --until 2026-02-01 --json
+  carpool history --wipe           delete all of it`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return c.history(cmd.Context(), o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case o.wipe:
+				return c.wipeHistory(cmd.Context(), o.yes)
+			case o.compact:
+				return c.compactHistory(cmd.Context())
+			}
+			return c.history(cmd.Context(), o)
+		},
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
@@ -52,10 +69,15 @@ date with a time (2026-01-31T18:00:00Z; without a zone, your own).`,
 	f.IntVar(&o.limit, "limit", 100, "most `rows`; 0 = as many as Carpool gives at once, 10,000")
 	f.BoolVar(&o.batches, "batches", false, "show batches, not requests")
 	f.BoolVar(&o.decisions, "decisions", false, "show decisions, not requests")
+	f.BoolVar(&o.apps, "apps", false, "show apps, not requests: all of the range")
+	f.BoolVar(&o.points, "points", false, "show points of a chart, not requests")
 	f.BoolVar(&o.asJSON, "json", false, "print JSON, with the sums of the range")
 	f.BoolVar(&o.asCSV, "csv", false, "print CSV")
+	f.BoolVar(&o.wipe, "wipe", false, "delete all of the history, whatever the range; asks first")
+	f.BoolVar(&o.yes, "yes", false, "with --wipe: do not ask")
+	f.BoolVar(&o.compact, "compact", false, "give the space of deleted rows back to the disk")
 	cmd.MarkFlagsMutuallyExclusive("json", "csv")
-	cmd.MarkFlagsMutuallyExclusive("batches", "decisions")
+	cmd.MarkFlagsMutuallyExclusive("batches", "decisions", "apps", "points", "wipe", "compact")
 	cmd.AddCommand(c.historyEnergyCommand())
 	return cmd
 }
@@ -78,6 +100,12 @@ func (c *cli) history(ctx context.Context, o historyOptions) error {
 			return err
 		}
 		return printHistory(ctx, c, q, o, "decisions", rows, decisionRows)
+	}
+	if o.apps {
+		return c.historyApps(ctx, q, o)
+	}
+	if o.points {
+		return c.historyPoints(ctx, q, o)
 	}
 	rows, err := c.running().Requests(ctx, q)
 	if err != nil {

@@ -72,6 +72,7 @@ func statusText(s app.Snapshot) string {
 		b.WriteString("\n" + table(rows))
 	}
 	b.WriteString(table(hintRows(s)))
+	b.WriteString(adviceText(s.Advice))
 	if rows := reloadRows(s); len(rows) > 1 {
 		b.WriteString("\n" + table(rows))
 	}
@@ -254,6 +255,23 @@ func hintRows(s app.Snapshot) (rows [][]string) {
 	return rows
 }
 
+// adviceText is what would make better use of the GPU, and the command that does it,
+// but for what hintRows tell.
+func adviceText(all []app.Advice) string {
+	var b strings.Builder
+	for _, a := range all {
+		if a.Kind == "slots" || a.Kind == "reload" {
+			continue
+		}
+		b.WriteString("Advice: " + a.Title + ". " + a.Text)
+		if a.Key != "" {
+			b.WriteString(" To do so: carpool set " + a.Key + "=" + a.Value)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
 // reloadRows tell the last models that an engine loaded again, and why.
 func reloadRows(s app.Snapshot) [][]string {
 	rows := [][]string{{"LOADED AGAIN", "MODEL", "TOOK", "WHY"}}
@@ -272,7 +290,7 @@ func numberOr(n int, zero string) string {
 }
 
 func runningRows(s app.Snapshot) [][]string {
-	rows := [][]string{{"RUNNING", "APP", "PRIORITY", "BATCH", "FOR", "FIRST TOKEN", "TOKENS"}}
+	rows := [][]string{{"RUNNING", "TICKET", "APP", "PRIORITY", "BATCH", "FOR", "FIRST TOKEN", "TOKENS"}}
 	for _, q := range s.Queues {
 		for _, r := range q.Running {
 			first := "-"
@@ -286,7 +304,7 @@ func runningRows(s app.Snapshot) [][]string {
 			if r.Leaving {
 				tokens += ", canceled"
 			}
-			rows = append(rows, []string{q.Model, r.App, r.Priority.String(), strconv.FormatUint(r.Batch, 10),
+			rows = append(rows, []string{q.Model, strconv.FormatUint(r.Ticket, 10), r.App, r.Priority.String(), strconv.FormatUint(r.Batch, 10),
 				span(s.At.Sub(r.Released)), first, tokens})
 		}
 	}
@@ -294,14 +312,14 @@ func runningRows(s app.Snapshot) [][]string {
 }
 
 func waitingRows(s app.Snapshot) [][]string {
-	rows := [][]string{{"WAITING", "APP", "PRIORITY", "POSITION", "FOR", "EXPECTED", "WHY"}}
+	rows := [][]string{{"WAITING", "TICKET", "APP", "PRIORITY", "POSITION", "FOR", "EXPECTED", "WHY"}}
 	for _, q := range s.Queues {
 		for _, w := range q.Waiting {
 			expected := "-"
 			if w.Expected > 0 {
 				expected = "in " + span(w.Expected)
 			}
-			rows = append(rows, []string{q.Model, w.App, w.Priority.String(), numberOr(w.Position, "-"),
+			rows = append(rows, []string{q.Model, strconv.FormatUint(w.Ticket, 10), w.App, w.Priority.String(), numberOr(w.Position, "-"),
 				span(s.At.Sub(w.Queued)), expected, w.Why})
 		}
 	}

@@ -175,6 +175,7 @@ type Window struct {
 	Theme       string `toml:"theme" json:"theme"`       // auto, dark, light
 	Language    string `toml:"language" json:"language"` // auto, en, …
 	Welcome     bool   `toml:"welcome" json:"welcome"`   // at the next start
+	ExplainOff  bool   `toml:"explain_off" json:"explain_off"`
 	CloseToTray bool   `toml:"close_to_tray" json:"close_to_tray"`
 }
 

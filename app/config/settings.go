@@ -212,10 +212,12 @@ var table = []entry{
 
 	choice("window.theme", "auto", []string{"auto", "dark", "light"}, func(c *Config) *string { return &c.Window.Theme },
 		"Colours of the window; auto follows the desktop."),
-	choice("window.language", "auto", []string{"auto", "en"}, func(c *Config) *string { return &c.Window.Language },
+	choice("window.language", "auto", []string{"auto", "en", "de", "es", "zh"}, func(c *Config) *string { return &c.Window.Language },
 		"Language of the window; auto follows the desktop."),
 	toggle("window.welcome", true, func(c *Config) *bool { return &c.Window.Welcome },
 		"Greet at the next start of the window: the engines found and the address for apps."),
+	toggle("window.explain_off", true, func(c *Config) *bool { return &c.Window.ExplainOff },
+		"Explain what off means when batching is turned off the next time."),
 	toggle("window.close_to_tray", true, func(c *Config) *bool { return &c.Window.CloseToTray },
 		"Closing the window leaves Carpool running in the tray."),
 }

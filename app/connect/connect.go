@@ -1,6 +1,16 @@
 // Package connect has ready-to-copy settings of the usual apps, for the address of
-// this Carpool.
+// this Carpool. It is pure: an address and a model in, steps out.
+//
+// The settings are those that the apps' own documentation names in 2026. Where an
+// app can send a header of its own, the snippet gives it a name (X-Carpool-App), by
+// which Carpool tells apart what runs in one process.
 package connect
+
+import (
+	"encoding/json"
+	"net/url"
+	"strings"
+)
 
 // Guide is how one app is pointed at Carpool.
 type Guide struct {
@@ -12,4 +22,192 @@ type Guide struct {
 type Step struct {
 	Do   string `json:"do"`
 	Copy string `json:"copy"` // "" = nothing
+}
+
+// unnamed stands in snippets for a model where none is known.
+const unnamed = "llama3.2"
+
+// Guides are those of all apps, the most used first. endpoint is Carpool's address,
+// "http://127.0.0.1:11435"; model is one to name in snippets, "" = none is known.
+func Guides(endpoint, model string) []Guide {
+	p := place{endpoint: strings.TrimSuffix(endpoint, "/"), model: model}
+	if model == "" {
+		p.model = unnamed
+	}
+	return []Guide{
+		p.openWebUI(), p.continueDev(), p.cline(), p.zed(), p.vsCode(), p.obsidian(),
+		p.n8n(), p.homeAssistant(), p.langChain(), p.openAI(), p.ollama(), p.curl(),
+	}
+}
+
+// place is what snippets name.
+type place struct{ endpoint, model string }
+
+func (p place) openWebUI() Guide {
+	return Guide{"Open WebUI", []Step{
+		{"In Admin Panel → Settings → Connections, set the Ollama API connection to this address.", p.endpoint},
+		{"If it runs in Docker Desktop (Windows, macOS), use this address instead.", p.fromContainer()},
+		{"If it runs in Docker on Linux, start it on the host's network, since Carpool listens on this machine only. It is then at http://localhost:8080.",
+			"docker run -d --name open-webui --network=host --restart always \\\n" +
+				"  -v open-webui:/app/backend/data -e OLLAMA_BASE_URL=" + p.endpoint + " \\\n" +
+				"  ghcr.io/open-webui/open-webui:main"},
+	}}
+}
+
+func (p place) continueDev() Guide {
+	return Guide{"Continue", []Step{
+		{"Put this into ~/.continue/config.yaml, or its model under your own models.", `name: Local models
+version: 1.0.0
+schema: v1
+models:
+  - name: Carpool
+    provider: ollama
+    model: ` + quoted(p.model) + `
+    apiBase: ` + p.endpoint + `
+    roles: [chat, edit, apply]
+    requestOptions:
+      headers:
+        X-Carpool-App: Continue
+`},
+		{"Let newer completions replace those that still wait: give the autocomplete model the same apiBase, and tell Carpool.",
+			"carpool set apps.supersede=Continue"},
+	}}
+}
+
+func (p place) cline() Guide {
+	return Guide{"Cline", []Step{
+		{"In Cline's settings, under API Configuration, set the API Provider to Ollama.", ""},
+		{"Tick “Use custom base URL” and enter this address.", p.endpoint},
+		{"Choose the model. Cline wants a context of 32,000 tokens or more.", p.model},
+	}}
+}
+
+func (p place) zed() Guide {
+	return Guide{"Zed", []Step{
+		{"Add this to settings.json (command “zed: open settings file”).", indented(map[string]any{
+			"language_models": map[string]any{"ollama": map[string]any{"api_url": p.endpoint}},
+		})},
+		{"Choose a model under Ollama in the model menu of the agent panel; Zed finds them by itself.", ""},
+	}}
+}
+
+func (p place) vsCode() Guide {
+	return Guide{"VS Code", []Step{
+		{"Copilot Chat: put this into settings.json (command “Preferences: Open User Settings (JSON)”).",
+			indented(map[string]any{"github.copilot.chat.byok.ollamaEndpoint": p.endpoint})},
+		{"Run “Chat: Manage Language Models”, choose Ollama and tick the models; if it asks for an address, this is it.", p.endpoint},
+		{"Versions that offer “Custom Endpoint” there (1.122 and later) take this address for any engine.", p.endpoint + "/v1/chat/completions"},
+		{"AI Toolkit: add an Ollama model by a custom endpoint, and enter this address.", p.endpoint},
+	}}
+}
+
+func (p place) obsidian() Guide {
+	return Guide{"Obsidian", []Step{
+		{"Copilot: in Settings → Copilot, add a model of the provider Ollama with this base URL.", p.endpoint + "/v1/"},
+		{"Text Generator: in its settings, choose the provider Ollama and enter this as the base path.", p.endpoint},
+		{"Either way, enter the model's name.", p.model},
+	}}
+}
+
+func (p place) n8n() Guide {
+	return Guide{"n8n", []Step{
+		{"Create a credential of the kind Ollama with this Base URL; leave the API key empty.", p.endpoint},
+		{"If n8n runs in Docker Desktop, use this address. On Linux, start its container with --network=host and use the first one.", p.fromContainer()},
+		{"Nodes for OpenAI: create a credential of the kind OpenAI with any key and this Base URL.", p.endpoint + "/v1"},
+	}}
+}
+
+func (p place) homeAssistant() Guide {
+	return Guide{"Home Assistant", []Step{
+		{"In Settings → Devices & services → Add integration, choose Ollama and enter this URL.", p.endpoint},
+		{"If it runs on another machine, open a tunnel from there first: Carpool listens on this machine only. Put your own names in.",
+			"ssh -N -L " + p.port() + ":127.0.0.1:" + p.port() + " user@this-machine"},
+		{"Choose the model.", p.model},
+	}}
+}
+
+func (p place) langChain() Guide {
+	return Guide{"LangChain", []Step{
+		{"Install the package.", "pip install -U langchain-ollama"},
+		{"Name the address where the model is made.", `from langchain_ollama import ChatOllama
+
+llm = ChatOllama(
+    model=` + quoted(p.model) + `,
+    base_url=` + quoted(p.endpoint) + `,
+    client_kwargs={"headers": {"X-Carpool-App": "LangChain"}},
+)
+print(llm.invoke("Say hello").content)
+`},
+	}}
+}
+
+func (p place) openAI() Guide {
+	return Guide{"OpenAI SDK", []Step{
+		{"Python: name the address and any key.", `from openai import OpenAI
+
+client = OpenAI(
+    base_url=` + quoted(p.endpoint+"/v1") + `,
+    api_key="carpool",
+    default_headers={"X-Carpool-App": "my script"},
+)
+answer = client.chat.completions.create(
+    model=` + quoted(p.model) + `,
+    messages=[{"role": "user", "content": "Say hello"}],
+)
+print(answer.choices[0].message.content)
+`},
+		{"Programs that read the environment need no change.",
+			"export OPENAI_BASE_URL=" + p.endpoint + "/v1\nexport OPENAI_API_KEY=carpool"},
+	}}
+}
+
+func (p place) ollama() Guide {
+	return Guide{"Ollama's command", []Step{
+		{"Linux and macOS:", "OLLAMA_HOST=" + p.endpoint + " ollama run " + shell(p.model)},
+		{"Windows (PowerShell):", "$env:OLLAMA_HOST = \"" + p.endpoint + "\"\nollama run " + shell(p.model)},
+	}}
+}
+
+func (p place) curl() Guide {
+	body, _ := json.Marshal(map[string]any{ // strings always can be encoded
+		"model": p.model, "messages": []any{map[string]any{"role": "user", "content": "Say hello"}},
+	})
+	return Guide{"curl", []Step{
+		{"A chat by OpenAI's API:", "curl " + p.endpoint + "/v1/chat/completions \\\n" +
+			"  -H 'Content-Type: application/json' \\\n  -d " + shell(string(body))},
+		{"What models there are:", "curl " + p.endpoint + "/v1/models"},
+	}}
+}
+
+// fromContainer is the address as Docker Desktop's containers know it.
+func (p place) fromContainer() string { return "http://host.docker.internal:" + p.port() }
+
+func (p place) port() string {
+	u, err := url.Parse(p.endpoint)
+	if err != nil || u.Port() == "" {
+		return "80"
+	}
+	return u.Port()
+}
+
+// quoted is a string as JSON, YAML and Python write it.
+func quoted(s string) string {
+	text, _ := json.Marshal(s) // strings always can be encoded
+	return string(text)
+}
+
+// shell is a word that a POSIX shell takes as it is.
+func shell(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@+", r)
+	}
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+func indented(v any) string {
+	text, _ := json.MarshalIndent(v, "", "  ") // maps of strings always can be encoded
+	return string(text)
 }

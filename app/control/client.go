@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"carpool/app/connect"
 	"carpool/app/fit"
 	"carpool/backends/launch"
 	"carpool/storage"
@@ -98,6 +99,12 @@ func (c *Client) Summary(ctx context.Context, q storage.Query) (s storage.Summar
 	return s, err
 }
 
+// ConnectGuides are how the usual apps are pointed at it.
+func (c *Client) ConnectGuides(ctx context.Context) (all []connect.Guide, err error) {
+	err = c.call(ctx, http.MethodGet, "/connect", nil, &all)
+	return all, err
+}
+
 // StartEngine starts an engine and returns its state when it serves, or after
 // 20 s. An error may say how its first run ended; it is tried again all the same.
 func (c *Client) StartEngine(ctx context.Context, w launch.Wanted) (s launch.State, err error) {
@@ -130,6 +137,16 @@ func (c *Client) Yield(ctx context.Context, o YieldOrder) error {
 // Resume takes the GPU back.
 func (c *Client) Resume(ctx context.Context) error {
 	return c.call(ctx, http.MethodPost, "/resume", nil, nil)
+}
+
+// CancelRequest ends a request that waits or runs, by its ticket in the snapshot.
+func (c *Client) CancelRequest(ctx context.Context, ticket uint64) error {
+	return c.call(ctx, http.MethodPost, "/requests/cancel", ticketRequest{ticket}, nil)
+}
+
+// MoveToFront makes a waiting request the next of its engine.
+func (c *Client) MoveToFront(ctx context.Context, ticket uint64) error {
+	return c.call(ctx, http.MethodPost, "/requests/front", ticketRequest{ticket}, nil)
 }
 
 // EngineMemory says what models would take of the GPU, and whether that fits.

@@ -17,8 +17,10 @@ import (
 	"github.com/adrg/xdg"
 	"go.uber.org/goleak"
 
+	"carpool/app/connect"
 	"carpool/app/fit"
 	"carpool/backends/launch"
+	"carpool/batching"
 	"carpool/storage"
 )
 
@@ -42,6 +44,19 @@ func (f *fake) note(what string) {
 }
 
 func (f *fake) Snapshot() state { return state{"3 running"} }
+func (f *fake) CancelRequest(ticket uint64) error {
+	if ticket == 99 {
+		return batching.ErrGone
+	}
+	f.note(fmt.Sprint("cancel ", ticket))
+	return nil
+}
+
+func (f *fake) MoveToFront(ticket uint64) error {
+	f.note(fmt.Sprint("front ", ticket))
+	return nil
+}
+
 func (f *fake) Yield(_ context.Context, o YieldOrder) error {
 	if o.For < 0 {
 		return errors.New("the GPU can be given away for 1s to 24h, not for -1s")
@@ -99,6 +114,19 @@ func (f *fake) EngineMemory(q fit.Question) ([]fit.Table, error) {
 func (f *fake) Summary(context.Context, storage.Query) (storage.Summary, error) {
 	return storage.Summary{Requests: 7, Outcomes: map[string]int64{"ok": 7}}, nil
 }
+
+func (f *fake) Points(_ context.Context, q storage.Query, most int) (storage.Points, error) {
+	f.query = q
+	return storage.Points{Step: time.Duration(most) * time.Second, Points: []storage.Point{{Seconds: 1, MostRunning: 3}}}, nil
+}
+func (f *fake) AppUse(_ context.Context, q storage.Query) ([]storage.AppUse, error) {
+	f.query = q
+	return []storage.AppUse{{App: "Zed", Run: time.Second}}, nil
+}
+func (f *fake) HistorySize(context.Context) (storage.Size, error) { return storage.Size{Bytes: 5}, nil }
+func (f *fake) WipeHistory(context.Context) error                 { f.note("wipe"); return nil }
+func (f *fake) CompactHistory(context.Context) (int64, error)     { f.note("compact"); return 7, nil }
+func (f *fake) ConnectGuides() []connect.Guide                    { return []connect.Guide{{App: "Zed"}} }
 
 // serve runs a control socket until the test ends or stop is called.
 func serve(t *testing.T, dir string, s Surface[state]) (c *Client, stop func()) {
@@ -180,6 +208,32 @@ func TestControl(t *testing.T) {
 			t.Errorf("got %+v, %v", s, err)
 		}
 	})
+	t.Run("ReadsAddsUpAndMendsTheHistory", func(t *testing.T) {
+		q := storage.Query{Since: time.Now().Add(-time.Hour)}
+		if p, err := c.Points(ctx, q, 60); err != nil || p.Step != time.Minute || len(p.Points) != 1 || p.Points[0].MostRunning != 3 || !f.query.Since.Equal(q.Since) {
+			t.Errorf("got %+v, %v", p, err)
+		}
+		if _, err := c.Points(ctx, q, 0); err == nil || err.Error() != `most: "0" is not a number from 1` {
+			t.Errorf("got %v", err)
+		}
+		if rows, err := c.AppUse(ctx, q); err != nil || len(rows) != 1 || rows[0].App != "Zed" || rows[0].Run != time.Second {
+			t.Errorf("got %+v, %v", rows, err)
+		}
+		if s, err := c.HistorySize(ctx); err != nil || s.Bytes != 5 {
+			t.Errorf("got %+v, %v", s, err)
+		}
+		if err := c.WipeHistory(ctx); err != nil || !slices.Contains(f.asked, "wipe") {
+			t.Errorf("asked %v, %v", f.asked, err)
+		}
+		if freed, err := c.CompactHistory(ctx); err != nil || freed != 7 {
+			t.Errorf("freed %d, %v", freed, err)
+		}
+	})
+	t.Run("TellsHowAppsConnect", func(t *testing.T) {
+		if all, err := c.ConnectGuides(ctx); err != nil || len(all) != 1 || all[0].App != "Zed" {
+			t.Errorf("got %+v, %v", all, err)
+		}
+	})
 	t.Run("StartsStopsAndChecksEngines", func(t *testing.T) {
 		s, err := c.StartEngine(ctx, launch.Wanted{Kind: launch.Ollama, Slots: 4, Port: 5000})
 		if err != nil || s.Status != launch.Running || s.Slots != 4 || s.URL != "http://127.0.0.1:5000" {
@@ -217,6 +271,19 @@ func TestControl(t *testing.T) {
 			t.Errorf("asked %v", f.asked)
 		}
 		if err := c.Yield(ctx, YieldOrder{For: -time.Second}); err == nil || !strings.Contains(err.Error(), "not for -1s") {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("CancelsAndMovesRequests", func(t *testing.T) {
+		for _, err := range []error{c.CancelRequest(ctx, 1<<60), c.MoveToFront(ctx, 2)} {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		if want := []string{"cancel 1152921504606846976", "front 2"}; !slices.Equal(f.asked[len(f.asked)-2:], want) {
+			t.Errorf("asked %v", f.asked)
+		}
+		if err := c.CancelRequest(ctx, 99); err == nil || err.Error() != batching.ErrGone.Error() {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -1,8 +1,9 @@
 // Package control lets the command line steer a running Carpool: HTTP over a
 // Unix socket in the state folder, for the user who started it and nobody else.
 //
-// Routes: GET /snapshot, POST /set, GET /requests, /batches, /decisions, /energy
-// and /summary, POST /engines/start and /engines/stop, GET /engines/log,
+// Routes: GET /snapshot, POST /set, GET /requests, /batches, /decisions, /energy,
+// /summary, /points and /apps, GET /history/size, POST /history/wipe and
+// /history/compact, POST /requests/cancel and /requests/front, GET /connect, POST /engines/start and /engines/stop, GET /engines/log,
 // /engines/check and /engines/memory, POST /yield and /resume, POST /show, POST
 // /quit. Errors are {"error": "…"}.
 package control
@@ -19,6 +20,7 @@ import (
 	"strconv"
 	"time"
 
+	"carpool/app/connect"
 	"carpool/app/fit"
 	"carpool/backends/launch"
 	"carpool/storage"
@@ -34,6 +36,8 @@ type Surface[S any] interface {
 	Decisions(ctx context.Context, q storage.Query) ([]storage.Decision, error)
 	EnergyUse(ctx context.Context, q storage.Query) ([]storage.EnergyUse, error)
 	Summary(ctx context.Context, q storage.Query) (storage.Summary, error)
+	History
+	ConnectGuides() []connect.Guide
 	StartEngine(ctx context.Context, w launch.Wanted) (launch.State, error)
 	StopEngine(ctx context.Context, name string) error
 	EngineLog(name string) ([]string, error)
@@ -41,6 +45,8 @@ type Surface[S any] interface {
 	Yield(ctx context.Context, o YieldOrder) error
 	Resume(ctx context.Context) error
 	EngineMemory(q fit.Question) ([]fit.Table, error)
+	CancelRequest(ticket uint64) error
+	MoveToFront(ticket uint64) error
 	Show() // brings the window to the front
 	Quit() // begins to drain; returns at once
 }
@@ -136,6 +142,10 @@ type setRequest struct {
 	Value string `json:"value"`
 }
 
+type ticketRequest struct {
+	Ticket uint64 `json:"ticket"`
+}
+
 type engineRequest struct {
 	Name string `json:"name"`
 }
@@ -163,6 +173,10 @@ func handler[S any](s Surface[S]) http.Handler {
 		}
 		answer(w, struct{}{}, nil)
 	})
+	handleHistory(mux, s)
+	mux.HandleFunc("GET /connect", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.ConnectGuides(), nil) })
+	mux.HandleFunc("POST /requests/cancel", order(s.CancelRequest))
+	mux.HandleFunc("POST /requests/front", order(s.MoveToFront))
 	handleEngines(mux, s)
 	mux.HandleFunc("POST /yield", func(w http.ResponseWriter, r *http.Request) {
 		var o YieldOrder
@@ -218,6 +232,16 @@ func handleEngines[S any](mux *http.ServeMux, s Surface[S]) {
 		tables, err := s.EngineMemory(q)
 		answer(w, tables, err)
 	})
+}
+
+// order carries out what the user wants of one request.
+func order(carryOut func(ticket uint64) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var b ticketRequest
+		if decode(w, r, &b) {
+			answer(w, struct{}{}, carryOut(b.Ticket))
+		}
+	}
 }
 
 // decode reads the body into v, or refuses it.

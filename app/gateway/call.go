@@ -176,6 +176,7 @@ func (c *call) admit() *fault {
 		return c.orGone(f)
 	}
 	c.lease, c.admitted = lease, true
+	lease.OnCancel(func() { c.cancel(batching.ErrCancelled) })
 	c.away.enter(c)
 	if c.leader != nil {
 		c.leader.run.start(time.Now())
@@ -310,7 +311,7 @@ func (c *call) account() {
 		r.ErrorKind = string(c.fault.kind)
 		r.Outcome = c.outcome()
 		switch {
-		case r.Outcome == Canceled:
+		case rules[c.fault.kind].status == statusClientClosed:
 			r.Status = statusClientClosed
 		case r.Status == 0: // a panic's answer follows
 			r.Status = c.fault.status()
@@ -335,7 +336,7 @@ func (c *call) settleFault() {
 
 func (c *call) outcome() Outcome {
 	switch c.fault.kind {
-	case clientGone, slowClient:
+	case clientGone, slowClient, cancelled:
 		return Canceled
 	case queueFull, rateLimited, queueTimeout, superseded, insufficientMemory:
 		if !c.admitted {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -32,6 +33,7 @@ const (
 	queueFull           kind = "queue_full"
 	queueTimeout        kind = "queue_timeout"
 	superseded          kind = "superseded"
+	cancelled           kind = "cancelled"
 	shuttingDown        kind = "shutting_down"
 	gpuYielded          kind = "gpu_yielded"
 	backendUnavailable  kind = "backend_unavailable"
@@ -78,6 +80,7 @@ var rules = map[kind]rule{
 	methodNotAllowed:    {status: 405, openai: invalidType, anthropic: invalidType},
 	requestTimeout:      {status: 408, openai: invalidType, anthropic: "timeout_error", hangUp: true},
 	superseded:          {status: 409, openai: "conflict_error", anthropic: "superseded", hopeless: true},
+	cancelled:           {status: 409, openai: "conflict_error", anthropic: "cancelled", hopeless: true},
 	requestTooLarge:     {status: 413, openai: invalidType, anthropic: "request_too_large", hangUp: true},
 	unsupportedMedia:    {status: 415, openai: invalidType, anthropic: invalidType},
 	rateLimited:         {status: 429, openai: "rate_limit_error", anthropic: "rate_limit_error", retryAfter: 5},
@@ -125,8 +128,20 @@ func (f *fault) status() int {
 	return rules[f.kind].status
 }
 
+// faultOfCancel is the fault of a request that the user has cancelled; nil = it was
+// not. 409 and not 503: SDKs send a 503 again, which nobody wants here.
+func faultOfCancel(err error) *fault {
+	if errors.Is(err, batching.ErrCancelled) {
+		return newFault(cancelled, "cancelled in Carpool")
+	}
+	return nil
+}
+
 // faultOfQueue maps the errors of Scheduler.Acquire; nil = not one of them.
 func faultOfQueue(err error) *fault {
+	if f := faultOfCancel(err); f != nil {
+		return f
+	}
 	switch {
 	case errors.Is(err, batching.ErrQueueFull):
 		return newFault(queueFull, "the queue is full, try again later")
@@ -171,7 +186,7 @@ func faultOfResolve(err error) *fault {
 // faultOfTransport maps what a RoundTripper returns when there is no answer, or
 // an answer's body when it breaks off.
 func faultOfTransport(err error) *fault {
-	if f := faultOfAway(err); f != nil {
+	if f := cmp.Or(faultOfAway(err), faultOfCancel(err)); f != nil {
 		return f
 	}
 	var f *fault

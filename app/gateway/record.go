@@ -32,7 +32,7 @@ type Record struct {
 	Priority        batching.Priority
 	Outcome         Outcome
 	ErrorKind       string // "" when ok
-	Status          int    // sent to the client; 499 = it left before
+	Status          int    // sent to the client; 499 = it left before, or read too slowly
 	EngineStatus    int    // 0 = not asked or no answer
 	PromptBytes     int64  // text of the prompt, without images
 	AnswerBytes     int64

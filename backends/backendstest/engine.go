@@ -9,7 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"carpool/backends/internal/serve"
+	"carpool/internal/serve"
 )
 
 // Models are what an engine like Ollama lists until SetModels.

@@ -31,6 +31,7 @@ func Run(ctx context.Context, a *app.App) error {
 	f := fyneapp.NewWithID(id)
 	f.SetIcon(icon)
 	f.Settings().SetTheme(ui.NewTheme(first.Config.Window.Theme))
+	ui.Speak(first.Config.Window.Language)
 
 	view := ui.New(a)
 	w := f.NewWindow("Carpool")
@@ -45,11 +46,20 @@ func Run(ctx context.Context, a *app.App) error {
 	quit := func() { view.AskQuit(w, f.Quit) }
 	view.Bind(w.Canvas(), quit)
 
+	ctx, cancel := context.WithCancel(ctx)
+	var following sync.WaitGroup
 	hides := func() bool { return false }
-	shows := []func(app.Snapshot){}
+	var notifier ui.Notifier
+	shows := []func(app.Snapshot){func(s app.Snapshot) {
+		for _, n := range notifier.Next(s) {
+			// The desktop may take its time to answer.
+			following.Go(func() { f.SendNotification(fyne.NewNotification(n.Title, n.Body)) })
+		}
+	}}
 	if t, b := openTray(f, first, view, open, quit); t != nil {
 		defer b.close()
 		hides = b.showsTray
+		following.Go(func() { t.listen(ctx) })
 		shows = append(shows, func(s app.Snapshot) { t.show(ui.TrayOf(s)) })
 	}
 	w.SetCloseIntercept(func() {
@@ -61,13 +71,14 @@ func Run(ctx context.Context, a *app.App) error {
 	})
 	a.OnShow(func() { fyne.Do(open) })
 
-	ctx, cancel := context.WithCancel(ctx)
-	var following sync.WaitGroup
 	following.Go(func() { view.Run(ctx, shows...) })
 	stop := context.AfterFunc(ctx, func() { fyne.Do(f.Quit) })
 
+	stopTelling, stopProfile := tellPlaces(w), profileOn()
 	w.Show()
 	f.Run()
+	stopTelling()
+	stopProfile()
 
 	// Here and not in Fyne's OnStopped, which is lost at times.
 	stop()
@@ -90,11 +101,18 @@ func openTray(f fyne.App, first app.Snapshot, view *ui.Window, open, quit func()
 	}
 	t := newTray(d, ui.TrayOf(first), map[ui.Action]func(){
 		ui.ToggleBatching: view.ToggleBatching,
+		ui.SetAdaptive:    func() { view.SetMode("adaptive") },
+		ui.SetFixed:       func() { view.SetMode("fixed") },
+		ui.SetStatic:      func() { view.SetMode("static") },
 		ui.GiveGPU:        view.GiveGPU,
 		ui.TakeGPU:        view.TakeGPU,
 		ui.CopyEndpoint:   view.CopyEndpoint,
-		ui.OpenWindow:     open,
-		ui.QuitCarpool:    quit,
+		ui.OpenBenchmark: func() {
+			view.OpenBenchmark()
+			open()
+		},
+		ui.OpenWindow:  open,
+		ui.QuitCarpool: quit,
 	}, open)
 	return t, b
 }

@@ -22,7 +22,8 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// binary is the program under test: CARPOOL_BINARY, or built once.
+// binary is the program under test: CARPOOL_BINARY, or built once. It is built with
+// the tag places, so that tests find what they click on.
 var binary string
 
 func TestMain(m *testing.M) {
@@ -41,7 +42,7 @@ func TestMain(m *testing.M) {
 		}
 		defer func() { _ = os.RemoveAll(dir) }()
 		binary = filepath.Join(dir, "carpool")
-		if out, err := exec.Command("go", "build", "-o", binary, "carpool").CombinedOutput(); err != nil {
+		if out, err := exec.Command("go", "build", "-tags", "places", "-o", binary, "carpool").CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "build carpool: %v\n%s", err, out)
 			return 1
 		}
@@ -51,14 +52,15 @@ func TestMain(m *testing.M) {
 
 // session is a desktop of its own: X server, window manager, session bus.
 type session struct {
-	t   *testing.T
-	env []string
-	bus *dbus.Conn
+	t      testing.TB
+	env    []string
+	bus    *dbus.Conn
+	untold bool // programs do not tell what they show, which costs time
 }
 
 // needs skips the test where a tool is missing, unless CARPOOL_DESKTOP is
 // "required".
-func needs(t *testing.T, tools ...string) {
+func needs(t testing.TB, tools ...string) {
 	t.Helper()
 	for _, tool := range tools {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -70,7 +72,7 @@ func needs(t *testing.T, tools ...string) {
 	}
 }
 
-func newSession(t *testing.T) *session {
+func newSession(t testing.TB) *session {
 	t.Helper()
 	needs(t, "Xvfb", "openbox", "xprop", "xdotool", "import", "dbus-daemon")
 	home := t.TempDir()
@@ -84,7 +86,7 @@ func newSession(t *testing.T) *session {
 		"XDG_STATE_HOME=" + filepath.Join(home, "state"), "XDG_DATA_HOME=" + filepath.Join(home, "data"),
 		"LIBGL_ALWAYS_SOFTWARE=1", "NO_AT_BRIDGE=1",
 	}}
-	display := s.firstLine("Xvfb", "-displayfd", "1", "-screen", "0", "1600x1000x24", "-nolisten", "tcp")
+	display := s.firstLine("Xvfb", "-displayfd", "1", "-screen", "0", "2720x1720x24", "-nolisten", "tcp")
 	s.env = append(s.env, "DISPLAY=:"+display)
 	address := s.firstLine("dbus-daemon", "--session", "--nofork", "--print-address")
 	s.env = append(s.env, "DBUS_SESSION_BUS_ADDRESS="+address)
@@ -187,6 +189,7 @@ type carpool struct {
 	*session
 	cmd    *exec.Cmd
 	state  string
+	places string // the file with what the window shows
 	output *safeBuffer
 	ended  chan error
 }
@@ -194,9 +197,21 @@ type carpool struct {
 // open starts Carpool in front of an engine and waits until it is served.
 func (s *session) open(engine string) *carpool {
 	s.t.Helper()
+	c := s.openSoon(engine)
+	c.answers()
+	return c
+}
+
+// openSoon starts Carpool in front of an engine.
+func (s *session) openSoon(engine string) *carpool {
+	s.t.Helper()
 	state := filepath.Join(s.t.TempDir(), "state")
 	c := &carpool{session: s, state: state, output: &safeBuffer{}, ended: make(chan error, 1)}
 	c.cmd = s.command(binary, c.args("--listen", "127.0.0.1:0", "--engine", engine)...)
+	c.places = filepath.Join(s.t.TempDir(), "places.json")
+	if !s.untold {
+		c.cmd.Env = append(slices.Clone(s.env), "CARPOOL_PLACES="+c.places)
+	}
 	c.cmd.Stdout, c.cmd.Stderr = c.output, c.output
 	if err := c.cmd.Start(); err != nil {
 		s.t.Fatal(err)
@@ -214,11 +229,16 @@ func (s *session) open(engine string) *carpool {
 			s.t.Logf("Carpool said:\n%s", c.output)
 		}
 	})
-	s.eventually("Carpool answers", func() bool {
+	return c
+}
+
+// answers waits until the engine is served.
+func (c *carpool) answers() {
+	c.t.Helper()
+	c.eventually("Carpool answers", func() bool {
 		status, err := c.status()
 		return err == nil && len(status.Engines) > 0 && status.Engines[0].Health == "up"
 	})
-	return c
 }
 
 // mustEnd waits for the program's end, which must be a good one.

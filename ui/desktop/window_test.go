@@ -3,7 +3,6 @@
 package desktop_test
 
 import (
-	"context"
 	"fmt"
 	"image"
 	_ "image/png"
@@ -11,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -29,8 +27,9 @@ const (
 
 // window is Carpool's window, driven through the X server.
 type window struct {
-	c  *carpool
-	id string
+	c      *carpool
+	id     string
+	clicks int // on texts
 }
 
 // window waits for the window and gives it the size of the drawings.
@@ -143,7 +142,7 @@ func (w *window) picture(file string) {
 }
 
 // colors counts the colours of a picture, to know a drawn window from a blank one.
-func colors(t *testing.T, file string) int {
+func colors(t testing.TB, file string) int {
 	t.Helper()
 	f, err := os.Open(file)
 	if err != nil {
@@ -243,45 +242,4 @@ func TestWindow_ServesWithoutADisplay(t *testing.T) {
 			t.Errorf("DISPLAY=%q: it does not say that there is no desktop: %s", display, out)
 		}
 	}
-}
-
-// TestScreenshots makes the pictures of docs/screenshots in the folder that
-// CARPOOL_SCREENSHOTS names, with the demo engine at work for two minutes.
-func TestScreenshots(t *testing.T) {
-	dir := os.Getenv("CARPOOL_SCREENSHOTS")
-	if dir == "" {
-		t.Skip("CARPOOL_SCREENSHOTS names no folder")
-	}
-	s := newSession(t)
-	c := s.open("demo")
-	c.cli("set", "window.theme=dark")
-	win := c.window()
-	ctx, stop := context.WithCancel(t.Context())
-	endpoint := c.now().Endpoint
-	var apps sync.WaitGroup
-	for i, app := range []string{"Open WebUI", "VS Code · Continue", "n8n", "Home Assistant", "batch-notes.py", "batch-notes.py", "Obsidian", "aider", "batch-notes.py", "LibreChat"} {
-		apps.Go(func() {
-			for n := i; ctx.Err() == nil; n++ {
-				if err := generate(ctx, endpoint, app, "carpool-demo", 60+n*53%240); err != nil && ctx.Err() == nil {
-					t.Error(err)
-					return
-				}
-				select {
-				case <-ctx.Done():
-				case <-time.After(time.Duration(n*37%25) * 100 * time.Millisecond):
-				}
-			}
-		})
-	}
-	time.Sleep(110 * time.Second)
-	win.move(700, 20)
-	win.picture(filepath.Join(dir, "now-dark.png"))
-	win.resize(900, 600)
-	win.picture(filepath.Join(dir, "now-dark-900x600.png"))
-	win.resize(1280, 800)
-	c.cli("set", "window.theme=light")
-	time.Sleep(2 * time.Second)
-	win.picture(filepath.Join(dir, "now-light.png"))
-	stop()
-	apps.Wait()
 }

@@ -94,7 +94,7 @@ func Measure(ctx context.Context, o Options) (r Report, err error) {
 		return r, fmt.Errorf("%w: %s", ErrNoGPU, why)
 	}
 	r.GPU, r.Driver = first.Name, first.Driver
-	b, err := openRig(ctx, o)
+	b, err := openBench(ctx, o)
 	if err != nil {
 		return r, err
 	}
