@@ -25,7 +25,7 @@ const (
 // ends now it is read again as time goes on.
 type historyPage struct {
 	w       *Window
-	spans   []span
+	spans   []lookback
 	picker  *segments
 	back    *button
 	export  *button
@@ -110,7 +110,7 @@ func (p *historyPage) look(to period, before []period) {
 	p.period, p.before = to, before
 	chosen := -1
 	if to.follows() {
-		chosen = slices.IndexFunc(p.spans, func(s span) bool { return s.long == to.span })
+		chosen = slices.IndexFunc(p.spans, func(s lookback) bool { return s.long == to.span })
 	}
 	p.picker.set(chosen)
 	setHidden(p.back, len(before) == 0)

@@ -138,9 +138,18 @@ func TestOrders_OpensTheGuideOfTheEngine(t *testing.T) {
 	fake.eventually(t, "the engine is gone", func() bool { return w.frame.strip.body.value == "LM Studio does not run any more." })
 }
 
-func TestOrders_TipLeadsToTheGuide(t *testing.T) {
+func TestOrders_AdviceSetsASetting(t *testing.T) {
+	s := busy()
+	s.Advice = []app.Advice{{Title: "Queue is deep: 12 on average", Text: "Raise the size.", Button: "Apply 6", Key: keySize, Value: "6"}}
+	w, fake, _ := open(t, s, "dark", 1280, 800)
+	live(t, w)
+	test.Tap(w.frame.strip.button)
+	fake.eventually(t, "it is set", func() bool { return slices.Equal(fake.did(), []string{keySize + "=6"}) })
+}
+
+func TestOrders_AdviceLeadsToTheGuide(t *testing.T) {
 	s := several()
-	s.Tuning[0].Advice = "Ollama runs 4 requests at once: set OLLAMA_NUM_PARALLEL for more"
+	s.Advice = []app.Advice{{Title: "Ollama could run 6 at once", Text: "3.1 GiB are free.", Button: "Show how", Engine: "ollama"}}
 	w, fake, _ := open(t, s, "dark", 1280, 800)
 	fake.checks = checked()
 	live(t, w)

@@ -6,15 +6,15 @@ import (
 	"carpool/app"
 )
 
-// span is a choice of how far the history is looked back.
-type span struct {
+// lookback is a choice of how far the history is looked back.
+type lookback struct {
 	name string
 	long time.Duration // 0 = to its beginning
 }
 
-func spans() []span {
+func spans() []lookback {
 	const day = 24 * time.Hour
-	return []span{{tr("15 min"), 15 * time.Minute}, {tr("1 h"), time.Hour}, {tr("6 h"), 6 * time.Hour}, {tr("24 h"), day},
+	return []lookback{{tr("15 min"), 15 * time.Minute}, {tr("1 h"), time.Hour}, {tr("6 h"), 6 * time.Hour}, {tr("24 h"), day},
 		{tr("7 d"), 7 * day}, {tr("30 d"), 30 * day}, {tr("All"), 0}}
 }
 

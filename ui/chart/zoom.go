@@ -121,6 +121,9 @@ func (c *Chart) FocusGained() {
 	if !c.zoom.quiet {
 		show(c.focus)
 	}
+	if c.OnFocus != nil {
+		c.OnFocus()
+	}
 }
 
 // FocusLost implements fyne.Focusable.
