@@ -14,8 +14,8 @@ import (
 	"carpool/app/trial"
 )
 
-// measured is a benchmark of five sizes.
-func measured(id int64, model string) app.Trial {
+// trialOf is a benchmark of five sizes.
+func trialOf(id int64, model string) app.Trial {
 	j := func(v float64) *float64 { return &v }
 	ms := time.Millisecond
 	return app.Trial{ID: id, At: now.Add(-time.Duration(id) * time.Hour), Engine: "ollama", Label: "Ollama 0.17.4", Model: model, Rounds: 3, Tokens: 128,
@@ -40,7 +40,7 @@ func openBenchmark(t *testing.T, s app.Snapshot, theme string, width, height flo
 
 func TestBenchmark_Looks(t *testing.T) {
 	running := busy()
-	running.Trial = app.TrialState{Running: true, Size: 4, Done: 0.55, Left: 41 * time.Second, Trial: measured(0, "qwen3:8b")}
+	running.Trial = app.TrialState{Running: true, Size: 4, Done: 0.55, Left: 41 * time.Second, Trial: trialOf(0, "qwen3:8b")}
 	running.Trial.Trial.Rows = running.Trial.Trial.Rows[:3]
 	for name, tt := range map[string]struct {
 		s             app.Snapshot
@@ -48,9 +48,9 @@ func TestBenchmark_Looks(t *testing.T) {
 		width, height float32
 		kept          []app.Trial
 	}{
-		"done-dark-1280x800":     {busy(), "dark", 1280, 800, []app.Trial{measured(1, "qwen3:8b"), measured(30, "gemma3:4b")}},
-		"done-light-900x600":     {busy(), "light", 900, 600, []app.Trial{measured(1, "qwen3:8b")}},
-		"running-light-1280x800": {running, "light", 1280, 800, []app.Trial{measured(30, "gemma3:4b")}},
+		"done-dark-1280x800":     {busy(), "dark", 1280, 800, []app.Trial{trialOf(1, "qwen3:8b"), trialOf(30, "gemma3:4b")}},
+		"done-light-900x600":     {busy(), "light", 900, 600, []app.Trial{trialOf(1, "qwen3:8b")}},
+		"running-light-1280x800": {running, "light", 1280, 800, []app.Trial{trialOf(30, "gemma3:4b")}},
 		"none-dark-1280x800":     {idle(), "dark", 1280, 800, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -103,7 +103,7 @@ func TestBenchmark_SaysWhyItDidNotStart(t *testing.T) {
 }
 
 func TestBenchmark_UsesAndCopiesTheResult(t *testing.T) {
-	w, fake, _ := openBenchmark(t, busy(), "dark", 1280, 800, measured(1, "qwen3:8b"))
+	w, fake, _ := openBenchmark(t, busy(), "dark", 1280, 800, trialOf(1, "qwen3:8b"))
 	if got := w.benchmark.result.use.label.value; got != "Use 4" {
 		t.Fatalf("the button says %q", got)
 	}
@@ -116,14 +116,14 @@ func TestBenchmark_UsesAndCopiesTheResult(t *testing.T) {
 }
 
 func TestBenchmark_ShowsAKeptOneAgainUntilTheNextEnds(t *testing.T) {
-	w, _, _ := openBenchmark(t, busy(), "dark", 1280, 800, measured(1, "qwen3:8b"), measured(30, "gemma3:4b"))
+	w, _, _ := openBenchmark(t, busy(), "dark", 1280, 800, trialOf(1, "qwen3:8b"), trialOf(30, "gemma3:4b"))
 	title := func() string { return w.benchmark.resultCard.title.value }
 	w.benchmark.kept.choose(1)
 	if got := title(); got != "gemma3:4b on Ollama 0.17.4" {
 		t.Errorf("the result is of %q", got)
 	}
 	s := w.last
-	s.Trial = app.TrialState{Running: true, Trial: measured(0, "llama3.2")}
+	s.Trial = app.TrialState{Running: true, Trial: trialOf(0, "llama3.2")}
 	w.show(s)
 	if got := title(); got != "llama3.2 on Ollama 0.17.4" {
 		t.Errorf("while one runs the result is of %q", got)
@@ -136,7 +136,7 @@ func TestBenchmark_ShowsAKeptOneAgainUntilTheNextEnds(t *testing.T) {
 }
 
 func TestTrialVerdict(t *testing.T) {
-	whole := measured(1, "qwen3:8b")
+	whole := trialOf(1, "qwen3:8b")
 	alone := whole
 	alone.Rows = []trial.Row{{Size: 0, TokensPS: 50, Speedup: 1}, {Size: 1, TokensPS: 50, Speedup: 1}, {Size: 4, TokensPS: 50.1, Speedup: 1}}
 	late := whole

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	headHeight = 26
+	useHeadHeight = 26
 	barPart    = 0.35 // of the room that is left over
 )
 
@@ -85,7 +85,7 @@ func (t *useTable) head() float32 {
 	if len(t.uses) == 0 {
 		return 0
 	}
-	return headHeight
+	return useHeadHeight
 }
 
 // slot is where a column stands; a column without a width is left out.
@@ -127,7 +127,7 @@ func (t *useTable) CreateRenderer() fyne.WidgetRenderer {
 		for i, s := range t.slots(size.Width) {
 			h := t.heads[i]
 			h.Hidden = s.width == 0 || len(t.uses) == 0
-			put(h, s.x, 0, s.width, headHeight-gapTiny)
+			put(h, s.x, 0, s.width, useHeadHeight-gapTiny)
 		}
 		put(t.lines, 0, t.head(), size.Width, size.Height-t.head())
 	}
