@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"carpool/backends/backendstest"
 )
 
 // roleVariable has this test binary play an engine's program when it is started
@@ -55,13 +54,6 @@ func (s *session) installOllama() {
 	s.env = append(s.env, "PATH="+dir+":"+os.Getenv("PATH"))
 }
 
-// Places in a window of 1280 by 800.
-const (
-	offerX, offerY = 1190, 100 // the button of the strip
-	slotsX, slotsY = 1216, 498 // of the first engine, without a strip
-	stopX, stopY   = 1228, 521 // and of the engine that Carpool runs
-)
-
 func TestWindow_StartsAndStopsAnEngine(t *testing.T) {
 	s := newSession(t)
 	l, err := net.Listen("tcp", "127.0.0.1:11434") // where Ollama is always started
@@ -76,42 +68,17 @@ func TestWindow_StartsAndStopsAnEngine(t *testing.T) {
 	win.activate()
 
 	s.eventually("the program is found", func() bool { return len(c.now().Launchable) > 0 })
-	win.clickUntil("the button starts it", offerX, offerY, func() bool { return len(c.now().Launch) == 1 })
+	win.tapUntil("Start Ollama", func() bool { return len(c.now().Launch) == 1 })
 	s.eventually("it serves", func() bool {
 		now := c.now()
 		return len(now.Launch) == 1 && now.Launch[0].Status == "running" && now.Launch[0].Slots > 0 &&
 			now.Engines[0].URL == "http://127.0.0.1:11434" && now.Engines[0].Health == "up"
 	})
-	win.clickUntil("the other stops it", stopX, stopY, func() bool { return c.now().Launch[0].Status == "stopped" })
+	win.tap("Engines")
+	win.tapUntil("Stop", func() bool { return c.now().Launch[0].Status == "stopped" })
 	if l, err := net.Listen("tcp", "127.0.0.1:11434"); err != nil {
 		t.Errorf("it still serves: %v", err)
 	} else {
 		_ = l.Close()
 	}
-}
-
-// TestScreenshot_OfTheGuide makes docs/screenshots/slots-dark.png; see
-// TestScreenshots.
-func TestScreenshot_OfTheGuide(t *testing.T) {
-	dir := os.Getenv("CARPOOL_SCREENSHOTS")
-	if dir == "" {
-		t.Skip("CARPOOL_SCREENSHOTS names no folder")
-	}
-	s := newSession(t)
-	engine := backendstest.New(t)
-	engine.SetModels("qwen3:8b", "nomic-embed-text:latest")
-	c := s.open(engine.URL)
-	c.cli("set", "window.theme=dark")
-	win := c.window()
-	win.activate()
-	time.Sleep(1500 * time.Millisecond)
-	win.click(slotsX, slotsY)
-	time.Sleep(time.Second)
-	win.key("Tab") // to the ways, of which the first is systemd
-	for range 5 {
-		win.key("Left")
-	}
-	win.move(700, 20)
-	time.Sleep(time.Second)
-	win.picture(filepath.Join(dir, "slots-dark.png"))
 }

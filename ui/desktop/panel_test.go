@@ -158,19 +158,22 @@ func parse(p *panel, root node) []line {
 	return lines
 }
 
-// line is the entry at a path of labels.
-func (p *panel) line(path ...string) line {
+// line is the entry at a path of labels, once it is there: the menu follows what
+// happens within two seconds.
+func (p *panel) line(path ...string) (found line) {
 	p.t.Helper()
-	l, lines := line{}, p.lines()
-	in := lines
-	for _, label := range path {
-		i := slices.IndexFunc(in, func(l line) bool { return l.label == label })
-		if i < 0 {
-			p.t.Fatalf("the tray's menu has no %q: %+v", path, lines)
+	p.eventually(fmt.Sprintf("the tray's menu has %q", path), func() bool {
+		in := p.lines()
+		for _, label := range path {
+			i := slices.IndexFunc(in, func(l line) bool { return l.label == label })
+			if i < 0 {
+				return false
+			}
+			found, in = in[i], in[i].items
 		}
-		l, in = in[i], in[i].items
-	}
-	return l
+		return true
+	})
+	return found
 }
 
 // click opens the menu and clicks an entry, as a panel does.

@@ -71,6 +71,23 @@ func (w *window) tap(text string) {
 	w.click(p.X, p.Y)
 }
 
+// tapUntil clicks on a text until that has done what it should: a window misses what
+// comes before it has drawn the place.
+func (w *window) tapUntil(text string, done func() bool) {
+	w.c.t.Helper()
+	tapped := time.Time{}
+	w.c.eventually("a click on "+text+" has done what it should", func() bool {
+		if done() {
+			return true
+		}
+		if time.Since(tapped) > 5*time.Second && w.shows(text) {
+			tapped = time.Now()
+			w.tap(text)
+		}
+		return false
+	})
+}
+
 // beside is the control of a kind (the end of its Go type) nearest to a text, in
 // its line or below it.
 func (w *window) beside(text, kind string) place {

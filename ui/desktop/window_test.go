@@ -17,13 +17,8 @@ import (
 	"carpool/backends/backendstest"
 )
 
-// Places in a window of 1280 by 800 without a strip.
-const (
-	toggleX, toggleY        = 1188, 42
-	sliderY                 = 259
-	sliderLeft, sliderRight = 937, 1242 // the middle of the thumb at the ends
-	staticX, modesY         = 1190, 141
-)
+// The toggle in a window of 1280 by 800.
+const toggleX, toggleY = 1188, 42
 
 // window is Carpool's window, driven through the X server.
 type window struct {
@@ -37,6 +32,12 @@ func (c *carpool) window() *window {
 	c.t.Helper()
 	c.eventually("the window is there", c.visible)
 	w := &window{c: c, id: c.search()}
+	c.t.Cleanup(func() {
+		if dir := os.Getenv("CARPOOL_FAILED"); dir != "" && c.t.Failed() {
+			name := strings.NewReplacer("/", "-", " ", "-").Replace(c.t.Name())
+			_ = c.command("import", "-window", "root", filepath.Join(dir, name+".png")).Run()
+		}
+	})
 	w.resize(1280, 800)
 	return w
 }
@@ -178,15 +179,20 @@ func TestWindow_ChangesTheRunningScheduler(t *testing.T) {
 	}
 	win.clickUntil("and on", toggleX, toggleY, func() bool { return c.now().Limits.Mode == "fixed" })
 
-	size := c.now().Limits.Size
-	win.drag(sliderLeft+(sliderRight-sliderLeft)*(size-1)/63, sliderLeft+(sliderRight-sliderLeft)*3/63, sliderY)
+	win.tap("Tune")
+	slider := win.beside("Most at once", "Slider")
+	stop := func(size int) int { return slider.X - slider.W/2 + slider.W*(size-1)/63 }
+	win.drag(stop(c.now().Limits.Size), stop(4), slider.Y)
 	s.eventually("the slider sets the size", func() bool { return c.now().Limits.Size == 4 })
 	win.key("Right")
 	s.eventually("a key moves the slider", func() bool { return c.now().Limits.Size == 5 })
-	win.clickUntil("the mode is chosen", staticX, modesY, func() bool { return c.now().Limits.Mode == "static" })
-
-	// Last, since the window may have advice to give after it, which moves the controls.
-	c.cli("set", "batching.mode=fixed")
+	if got := together(c, engine); got != 5 {
+		t.Errorf("size 5 by slider: %d requests at once", got)
+	}
+	win.tapUntil("Undo", func() bool { return c.now().Limits.Size == 4 })
+	win.tapUntil("Static", func() bool { return c.now().Limits.Mode == "static" })
+	win.tapUntil("Fixed", func() bool { return c.now().Limits.Mode == "fixed" })
+	c.cli("set", "batching.max_batch_size=5")
 	if got := together(c, engine); got != 5 {
 		t.Errorf("size 5: %d requests at once", got)
 	}
