@@ -157,7 +157,7 @@ func TestBenchmark_OffersWhatTheEngineCanRunAtOnce(t *testing.T) {
 		t.Errorf("then %+v", got)
 	}
 	p.sizes.flip(2)
-	if got := p.sizeHelp.value; got != "the engine runs 1 at once: of more, the rest waits inside it" {
+	if got := p.sizeHelp.value; got != "the engine runs 1; the rest waits inside it" {
 		t.Errorf("of 4 it says %q", got)
 	}
 	w.show(themed(s))

@@ -57,7 +57,7 @@ func newBenchmarkPage(w *Window) *benchmarkPage {
 	})
 	p.setupCard = newCard(tr("What to measure"), nil, p.setup)
 	p.viewCard = newCard("", p.viewAside, p.view)
-	p.keptCard = newCard(tr("Kept"), p.keptAside, p.kept)
+	p.keptCard = newCard(tr("Kept benchmarks"), p.keptAside, p.kept)
 	p.scroll = container.NewVScroll(container.New(benchmarkLayout{p}, p.setupCard, p.viewCard, p.keptCard))
 	return p
 }
@@ -200,9 +200,10 @@ func (l benchmarkLayout) place(width float32, put func(o fyne.CanvasObject, x, y
 	put(p.setupCard, left, top, column, setup)
 	y := top + setup + gap
 	if column < inside {
-		put(p.keptCard, left, y, column, kept)
-		put(p.viewCard, left+column+gap, top, rest, max(view, setup+gap+kept))
-		return top + max(view, setup+gap+kept) + gapLarge
+		view = max(view, setup+gap+kept)
+		put(p.keptCard, left, y, column, view-setup-gap)
+		put(p.viewCard, left+column+gap, top, rest, view)
+		return top + view + gapLarge
 	}
 	put(p.viewCard, left, y, rest, view)
 	put(p.keptCard, left, y+view+gap, column, kept)

@@ -2,10 +2,12 @@ package ui
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/widget"
+	"github.com/dustin/go-humanize"
 
 	"carpool/app"
 )
@@ -49,7 +51,7 @@ func newTrialRow() *trialRow {
 
 func (r *trialRow) set(t app.TrialRow, best bool) {
 	cells := []string{tr("batching off"), fmt.Sprintf("%.1f", t.TokensPS), times(t.Speedup), span(t.FirstP50), span(t.FirstP95),
-		optional(t.JoulesPer1000, func(j float64) string { return fmt.Sprintf("%.0f J", j) })}
+		optional(t.JoulesPer1000, func(j float64) string { return humanize.Comma(int64(math.Round(j))) + " J" })}
 	if t.Size > 0 {
 		cells[0] = strconv.Itoa(t.Size)
 	}

@@ -25,9 +25,9 @@ type trialLength struct {
 
 func trialLengths() []trialLength {
 	return []trialLength{
-		{tr("Quick"), tr("each chat once, answers of at most 64 tokens: a first look"), 1, 64},
-		{tr("Usual"), tr("each chat 3 times in a row, answers of at most 128 tokens"), 3, 128},
-		{tr("Long"), tr("each chat 6 times in a row, answers of at most 256 tokens: steady figures"), 6, 256},
+		{tr("Quick"), tr("1 chat each, answers up to 64 tokens"), 1, 64},
+		{tr("Usual"), tr("3 chats in a row, answers up to 128 tokens"), 3, 128},
+		{tr("Long"), tr("6 chats in a row, answers up to 256 tokens"), 6, 256},
 	}
 }
 
@@ -69,6 +69,7 @@ func newTrialSetup(start func(app.TrialWanted), cancel func(), changed func()) *
 		t.choose(t.engine, model)
 		changed()
 	}
+	t.engines.PlaceHolder, t.models.PlaceHolder = "–", "–"
 	names := make([]string, len(trialSizes))
 	for i, n := range trialSizes {
 		names[i] = strconv.Itoa(n)
@@ -93,8 +94,8 @@ func newTrialSetup(start func(app.TrialWanted), cancel func(), changed func()) *
 	t.blocks = []setupBlock{
 		{name(tr("Engine")), t.engines, fieldHeight, nil},
 		{name(tr("Model")), t.models, fieldHeight, nil},
-		{name(tr("At once")), t.sizes, buttonHeight, t.sizeHelp},
-		{name(tr("Length")), t.length, 34, t.lenHelp},
+		{name(tr("At once")), t.sizes, choiceBar, t.sizeHelp},
+		{name(tr("Length")), t.length, choiceBar, t.lenHelp},
 	}
 	t.ExtendBaseWidget(t)
 	return t
@@ -145,10 +146,16 @@ func (t *trialSetup) show(s app.Snapshot, failed string) {
 		t.problem.setColored(sentenceOf(s.Trial.Problem), colorVermilion)
 	case t.engine == "":
 		t.problem.setColored(tr("No engine with a model that writes is up. Start one, and it can be measured."), colorMuted)
+	case t.simulated():
+		t.problem.setColored(tr("This engine is simulated: it shows how a benchmark goes, and nothing of your GPU."), colorMuted)
 	default:
 		t.problem.setColored("", colorMuted)
 	}
 	t.Refresh()
+}
+
+func (t *trialSetup) simulated() bool {
+	return slices.ContainsFunc(t.found, func(e backends.Info) bool { return e.Name == t.engine && e.Simulated })
 }
 
 // choose takes an engine and a model, or the first ones if they are not there.
@@ -229,11 +236,11 @@ func (t *trialSetup) aboutSizes() string {
 	}
 	switch {
 	case most == 0:
-		return tr("choose at least one; batching off is always measured")
+		return tr("choose at least one")
 	case t.slots > 0 && most > t.slots:
-		return tr("the engine runs %d at once: of more, the rest waits inside it", t.slots)
+		return tr("the engine runs %d; the rest waits inside it", t.slots)
 	}
-	return tr("batching off is measured too, one request at a time")
+	return tr("batching off is measured too")
 }
 
 // trialStage says what a benchmark is at, and for how long.
@@ -261,8 +268,8 @@ func roughly(left time.Duration) string {
 
 const (
 	setupLabel = 22  // of a control, above it
+	choiceBar  = 34  // the height of picks and segments
 	setupTwo   = 520 // from here on the controls stand in two columns
-	setupRun   = barHeight + gapSmall + buttonHeight
 )
 
 // setupBlock is a control with what it is and what it does.
@@ -293,9 +300,9 @@ func setupRows(blocks []setupBlock, width float32) (rows [][]setupBlock, each fl
 // foot is the height of what stands below the controls.
 func (t *trialSetup) foot(width float32) float32 {
 	if t.problem.value == "" {
-		return 1 + gap + setupRun
+		return 1 + gap + buttonHeight
 	}
-	return 1 + gap + setupRun + gapSmall + t.problem.heightFor(width)
+	return 1 + gap + buttonHeight + gapSmall + t.problem.heightFor(width)
 }
 
 func rowOf(blocks []setupBlock, width float32) (height float32) {
@@ -342,21 +349,18 @@ func (t *trialSetup) CreateRenderer() fyne.WidgetRenderer {
 			y += rowOf(row, each) + gap
 		}
 		put(rule, 0, y, size.Width, 1)
+		put(t.bar, 0, y-barHeight/2, size.Width, barHeight) // in the place of the rule
 		y += 1 + gap
-		put(t.bar, 0, y, size.Width, barHeight)
-		if t.running {
-			y += barHeight + gapSmall
-		}
 		put(t.start, 0, y, t.start.width(), buttonHeight)
 		cancel := t.cancel.width()
 		put(t.cancel, size.Width-cancel, y, cancel, buttonHeight)
 		put(t.says, 0, y, size.Width-cancel-gapSmall, buttonHeight)
-		put(t.problem, 0, size.Height-t.problem.heightFor(size.Width), size.Width, t.problem.heightFor(size.Width))
+		put(t.problem, 0, y+buttonHeight+gapSmall, size.Width, t.problem.heightFor(size.Width))
 	}
 	r.paint = func() {
 		rule.FillColor = theme.Color(colorLine)
 		t.bar.Hidden, t.says.Hidden, t.cancel.Hidden = !t.running, !t.running, !t.running
-		t.start.Hidden = t.running
+		rule.Hidden, t.start.Hidden = t.running, t.running
 		t.problem.Hidden = t.problem.value == ""
 	}
 	return r.start()

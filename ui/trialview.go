@@ -64,14 +64,17 @@ func (v *trialView) show(t app.Trial, goesOn bool, size int) {
 	if time.Since(v.copiedAt) >= copied {
 		v.copy.set(tr("Copy as Markdown"), false)
 	}
-	words, notes := verdict(t), trialNotes(t)
+	words, notes, color := verdict(t), trialNotes(t), colorText
 	switch {
 	case goesOn && len(t.Rows) < 2:
 		words = tr("Figures appear here one after the other. Apps go on meanwhile.")
+	case goesOn:
+		words = tr("So far: %s", words)
 	case len(t.Rows) == 0:
+		color = colorMuted
 		words = tr("Start a benchmark, and what batching gains on your own engine appears here: the tokens per second, the wait for the first token and the energy, with so many at once. It takes some minutes; apps go on meanwhile.")
 	}
-	v.words.set(words)
+	v.words.setColored(words, color)
 	v.notes.set(notes)
 	tokens, first := trialCharts(t)
 	v.tokens.Plot(tokens)
