@@ -112,6 +112,7 @@ type App struct {
 	processes    *process.Finder
 	gateway      *gateway.Gateway
 	yielder      *yielder
+	trials       *trials
 	unloader     *unloader
 	control      *control.Socket // nil: it cannot be opened, and the command line cannot steer
 	metrics      *metrics.Metrics
@@ -272,6 +273,7 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 		},
 		Log: a.log,
 	}, gatewayLimits(c))
+	a.trials = newTrials(a.keepTrial, a.trialEnded)
 	a.openYielding()
 }
 

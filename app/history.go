@@ -56,7 +56,7 @@ func retention(c config.History) storage.Retention {
 		day      = 24 * time.Hour
 		mebibyte = 1 << 20
 	)
-	return storage.Retention{Rows: time.Duration(c.RetentionDays) * day, Seconds: time.Duration(c.RawDays) * day,
+	return storage.Retention{Rows: time.Duration(c.RetentionDays) * day, Samples: time.Duration(c.RawDays) * day,
 		Minutes: time.Duration(c.MinuteDays) * day, Bytes: int64(c.MaxMiB) * mebibyte}
 }
 

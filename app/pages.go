@@ -1,9 +1,6 @@
 package app
 
 import (
-	"context"
-	"errors"
-
 	"carpool/app/advice"
 	"carpool/app/config"
 	"carpool/app/connect"
@@ -30,7 +27,7 @@ type (
 	// Names are what the history can be filtered by.
 	Names = storage.Names
 	// AppUse is what one app had of the GPU.
-	AppUse = storage.AppUse
+	AppUse = storage.AppUse //nolint:revive // use by an app, not of this package
 	// CurvePoint is what a number of requests at once gave.
 	CurvePoint = storage.CurvePoint
 	// HistorySize is what the history takes on disk.
@@ -51,13 +48,3 @@ type (
 
 // Settings lists every setting, in the order of the file.
 func (a *App) Settings() []Setting { return config.Settings() }
-
-// StartTrial begins a benchmark; Snapshot.Trial tells how it goes. It fails if one
-// runs, or the engine cannot be measured.
-func (a *App) StartTrial(ctx context.Context, w TrialWanted) error { return errors.ErrUnsupported }
-
-// CancelTrial ends the benchmark that runs; what was measured is kept.
-func (a *App) CancelTrial() {}
-
-// Trials are the newest benchmarks of the history, newest first, at most 50.
-func (a *App) Trials(ctx context.Context) ([]Trial, error) { return nil, errors.ErrUnsupported }

@@ -32,6 +32,7 @@ func (a *App) Run(ctx context.Context) error {
 	parts.Go(func() error { return a.tuner.Run(work, a.scheduler) })
 	parts.Go(func() error { a.yielder.run(work); return nil })
 	parts.Go(func() error { a.unloader.run(work); return nil })
+	parts.Go(func() error { a.trials.run(work); return nil })
 	parts.Go(func() error { a.processes.Run(work); return nil })
 	parts.Go(func() error { a.tick(work); return nil })
 	parts.Go(func() error { a.watchFile(work); return nil })
@@ -143,6 +144,7 @@ func (a *App) drain(server *http.Server) {
 	limit := time.Duration(a.config.Load().Gateway.DrainTimeoutS) * time.Second
 	a.log.Info("shutting down", "in_flight", a.scheduler.Totals().InFlight, "limit", limit)
 	a.draining.Store(true)
+	a.CancelTrial()
 	a.changed()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()

@@ -33,6 +33,7 @@ func (a *App) Snapshot() Snapshot {
 		GPUs:     a.gpus(),
 		Yield:    a.yielding(),
 		Fits:     a.lastFits(),
+		Trial:    a.trials.state(time.Now()),
 		Energy:   a.meter.state(a.gpu().Reading, c.Energy),
 		Advice:   a.lastAdvice(),
 		History:  a.history(),

@@ -71,6 +71,7 @@ func (a *App) yielded(was, is yield.State) {
 	engines := strings.Join(s.Engines, ", ")
 	a.log.Info("yield", "engines", engines, "reason", reason)
 	a.recorder.plain(EventYield, engines, "", reason)
+	a.makeWay(is)
 	a.changed()
 }
 

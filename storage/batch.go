@@ -37,9 +37,9 @@ const batchColumns = `id, started, engine, model, mode, why, released, running, 
 const insertBatch = `INSERT OR IGNORE INTO batch (` + batchColumns + `)
 	VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
 
-const selectBatchesWhere = `SELECT ` + batchColumns + `,
-	(SELECT CASE count(energy_j) WHEN released THEN sum(energy_j) END FROM request WHERE request.batch = batch.id)
-	FROM batch WHERE `
+const batchEnergy = `(SELECT CASE count(energy_j) WHEN released THEN sum(energy_j) END FROM request WHERE request.batch = batch.id)`
+
+const selectBatchesWhere = `SELECT ` + batchColumns + `, ` + batchEnergy + ` FROM batch WHERE `
 
 const selectBatches = selectBatchesWhere + `started >= ? AND started < ? ORDER BY started DESC, id DESC LIMIT ?`
 

@@ -39,6 +39,12 @@ func TestExport(t *testing.T) {
 		"decisions.json": func(w io.Writer) error {
 			return WriteDecisionsJSON(w, rowsOf([]Decision{fullDecision(), {At: noon, Model: "=1+1"}}))
 		},
+		"samples.csv": func(w io.Writer) error {
+			return WriteSamplesCSV(w, rowsOf([]Sample{fullSample(), {At: fullSample().At}}))
+		},
+		"samples.json": func(w io.Writer) error {
+			return WriteSamplesJSON(w, rowsOf([]Sample{fullSample(), {At: fullSample().At}}))
+		},
 		"empty.csv":  func(w io.Writer) error { return WriteBatchesCSV(w, rowsOf[Batch](nil)) },
 		"empty.json": func(w io.Writer) error { return WriteBatchesJSON(w, rowsOf[Batch](nil)) },
 	} {
@@ -75,7 +81,7 @@ func TestExport(t *testing.T) {
 		for _, c := range []struct {
 			row     any
 			columns []string
-		}{{Request{}, names(requestCSV)}, {Batch{}, names(batchCSV)}, {Decision{}, names(decisionCSV)}} {
+		}{{Request{}, names(requestCSV)}, {Batch{}, names(batchCSV)}, {Decision{}, names(decisionCSV)}, {Sample{}, names(sampleCSV)}} {
 			var want []string
 			for _, f := range reflect.VisibleFields(reflect.TypeOf(c.row)) {
 				want = append(want, f.Tag.Get("json"))

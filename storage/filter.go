@@ -48,9 +48,9 @@ func (f Filter) names(c *condition) {
 	c.equal("outcome", f.Outcome)
 }
 
-// order is ORDER BY for one of columns, which are in the order of the table's; the
-// row number decides between equals.
-func order[T any](f Filter, columns []column[T], rowid string) (string, error) {
+// order is ORDER BY for a table with columns, whose names in SQL are in the same
+// order; the row number decides between equals.
+func order[T any](f Filter, columns []column[T], inSQL []string, rowid string) (string, error) {
 	name := f.Sort
 	if name == "" {
 		name = "started"
@@ -62,17 +62,18 @@ func order[T any](f Filter, columns []column[T], rowid string) (string, error) {
 	direction := " DESC" // which has NULL last
 	if f.Ascending {
 		direction = " ASC"
-		if name != "started" {
-			direction = " ASC NULLS LAST" // no index is of use for it
-		}
 	}
-	return fmt.Sprintf(" ORDER BY %d%s, %s%s LIMIT ? OFFSET ?", at+1, direction, rowid, strings.TrimSuffix(direction, " NULLS LAST")), nil
+	nulls := ""
+	if f.Ascending && name != "started" { // which is never NULL, and the index does not know the words
+		nulls = " NULLS LAST"
+	}
+	return " ORDER BY " + inSQL[at] + direction + nulls + ", " + rowid + direction, nil
 }
 
 // FindRequests reads a page of requests, and how many the filter selects in all.
 // It fails if Sort is no column of theirs.
 func (s *Store) FindRequests(ctx context.Context, f Filter) (rows []Request, total int64, err error) {
-	sorted, err := order(f, requestCSV, "seq")
+	sorted, err := order(f, requestCSV, strings.Split(requestColumns, ","), "seq")
 	if err != nil {
 		return nil, 0, fmt.Errorf("find requests: %w", err)
 	}
@@ -95,8 +96,8 @@ func (s *Store) FindRequests(ctx context.Context, f Filter) (rows []Request, tot
 		if err != nil || total == 0 {
 			return err
 		}
-		rows, err = collect(ctx, tx, scanRequest, `SELECT `+requestColumns+` FROM request WHERE `+where.sql.String()+sorted,
-			append(where.args, f.limit(), f.Offset)...)
+		rows, err = collect(ctx, tx, scanRequest, `SELECT `+requestColumns+` FROM request WHERE seq IN (
+			SELECT seq FROM request WHERE `+where.sql.String()+sorted+` LIMIT ? OFFSET ?)`+sorted, append(where.args, f.limit(), f.Offset)...)
 		return err
 	})
 	if err != nil {
@@ -123,7 +124,7 @@ func (f Filter) countRequests(ctx context.Context, tx *sql.Tx, from, to int64) (
 // FindBatches reads a page of batches, and how many the filter selects in all. It
 // fails if Sort is no column of theirs.
 func (s *Store) FindBatches(ctx context.Context, f Filter) (rows []Batch, total int64, err error) {
-	sorted, err := order(f, batchCSV, "id")
+	sorted, err := order(f, batchCSV, append(strings.Split(batchColumns, ","), batchEnergy), "id")
 	if err != nil {
 		return nil, 0, fmt.Errorf("find batches: %w", err)
 	}
@@ -136,7 +137,8 @@ func (s *Store) FindBatches(ctx context.Context, f Filter) (rows []Batch, total 
 		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM batch WHERE `+where.sql.String(), where.args...).Scan(&total); err != nil {
 			return err
 		}
-		rows, err = collect(ctx, tx, scanBatch, selectBatchesWhere+where.sql.String()+sorted, append(where.args, f.limit(), f.Offset)...)
+		rows, err = collect(ctx, tx, scanBatch, selectBatchesWhere+`id IN (
+			SELECT id FROM batch WHERE `+where.sql.String()+sorted+` LIMIT ? OFFSET ?)`+sorted, append(where.args, f.limit(), f.Offset)...)
 		return err
 	})
 	if err != nil {

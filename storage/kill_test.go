@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // killed names the file of a child process that is killed while it writes.
@@ -23,6 +24,7 @@ func init() {
 		s.AddBatch(Batch{ID: i, Started: noon})
 		s.AddRequest(Request{Batch: &i, Started: noon})
 		s.AddDecision(Decision{At: noon})
+		s.AddSample(Sample{At: noon.Add(time.Duration(i) * time.Second)})
 		err = s.Flush(context.Background())
 		fmt.Println(i)
 	}
@@ -72,5 +74,17 @@ func TestRowsOnDiskSurviveAKill(t *testing.T) {
 	}
 	if err != nil || sum.Requests != sum.Batches || uint64(sum.Batches) != last {
 		t.Errorf("%+v %v, last batch %d", sum, err, last)
+	}
+	use, err := s.AppUse(t.Context(), Query{})
+	if err != nil || len(use) != 1 || use[0].Requests != sum.Requests {
+		t.Errorf("use %+v, %v, of %d requests", use, err, sum.Requests)
+	}
+	points, err := s.Points(t.Context(), Query{}, 2)
+	var seconds int64
+	for _, p := range points.Points {
+		seconds += int64(p.Seconds)
+	}
+	if err != nil || points.Step < time.Minute || seconds != sum.Requests {
+		t.Errorf("%d seconds in steps of %v, %v, of %d samples", seconds, points.Step, err, sum.Requests)
 	}
 }

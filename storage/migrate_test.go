@@ -85,6 +85,9 @@ func bringsUpToDate(t *testing.T, path string) {
 	if got := decisions(t, s, Query{}); len(got) != 1 {
 		t.Errorf("decisions %+v", got)
 	}
+	if use, err := s.AppUse(t.Context(), Query{}); err != nil || len(use) != 1 || use[0].App != "editor" || use[0].Requests != 2 || *use[0].Joules != 9.5+*later.EnergyJ {
+		t.Errorf("use %+v, %v", use, err)
+	}
 	var version int
 	if err := s.readers.QueryRow("PRAGMA user_version").Scan(&version); err != nil || version != schemaVersion {
 		t.Errorf("version %d %v, want %d", version, err, schemaVersion)

@@ -79,7 +79,7 @@ func (r reach) choose(from, to int64, most int) plan {
 			break
 		}
 	}
-	most = max(1, min(most, mostPoints))
+	most = max(2, min(most, mostPoints))
 	for _, step := range chartSteps {
 		t := last
 		for step%tiers[t] != 0 {
@@ -90,11 +90,9 @@ func (r reach) choose(from, to int64, most int) plan {
 			return p
 		}
 	}
-	days := max(0, to-from)/day/int64(most) + 1
-	for (ceil(to, days*day)-floor(from, days*day))/(days*day) > max(1, int64(most)) && days*day < to-from {
-		days++ // the ends may need a point each
-	}
-	return plan{day, days * day, floor(from, days*day), ceil(to, days*day)}
+	// One point more than the length has steps, as its ends may lie within one.
+	step := day * max(1, ceil(to-from, day*int64(most-1))/(day*int64(most-1)))
+	return plan{day, step, floor(from, step), ceil(to, step)}
 }
 
 const selectReach = `SELECT
@@ -117,10 +115,10 @@ const selectSeconds = `SELECT at, 1, running, waiting, running, waiting, in_flig
 	utilization IS NOT NULL, coalesce(utilization, 0), power IS NOT NULL, coalesce(power, 0)
 	FROM sample WHERE ? AND at >= ? AND at < ? ORDER BY at LIMIT ?`
 
-const selectFirstTokens = `SELECT at, sketch FROM first_token
+const selectFirsts = `SELECT at, sketch FROM first_token
 	WHERE step = ? AND at >= ? AND at < ? ORDER BY at LIMIT ?`
 
-// Points reads a range for a chart of at most most points, which is at most
+// Points reads a range for a chart of at most most points, which is from 2 to
 // 10,000, with the shortest step that has so few. It reads no more than 10,000 rows.
 // A step is a second, a minute, an hour, a day, or a multiple; the first and the
 // last point are whole ones too, so they may reach beyond the range. q.Limit is
@@ -186,7 +184,7 @@ func (p plan) read(ctx context.Context, tx *sql.Tx) ([]Point, error) {
 			g.firsts = append(g.firsts, blob)
 		}
 		return struct{}{}, err
-	}, selectFirstTokens, p.tier, p.from, p.to, mostSpans); err != nil {
+	}, selectFirsts, p.tier, p.from, p.to, mostSpans); err != nil {
 		return nil, err
 	}
 	points := make([]Point, len(groups))

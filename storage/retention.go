@@ -20,7 +20,7 @@ const (
 // Retention says what is deleted, a few rows at a time. Zero is no bound.
 type Retention struct {
 	Rows    time.Duration // age of requests, batches and decisions
-	Seconds time.Duration // age of samples; their minutes stay
+	Samples time.Duration // age of samples; their minutes stay
 	Minutes time.Duration // age of the minutes of charts; their hours stay
 
 	// Bytes is what the file may hold, without the space of deleted rows, which new
@@ -77,7 +77,7 @@ func (p *purge) step(ctx context.Context, now time.Time, db *sql.DB) (more bool,
 		age        time.Duration
 		statements []string
 	}{
-		{keep.Seconds, deleteSeconds},
+		{keep.Samples, deleteSeconds},
 		{keep.Rows, deleteRows},
 		{keep.Minutes, deleteMinutes},
 	} {

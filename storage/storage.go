@@ -9,6 +9,9 @@
 // the newest 1000 rows wait in memory, a write is tried every 10 s, and State
 // says why. Reads go on meanwhile through connections of their own.
 //
+// What a chart or a sum needs of a long range is added up when rows are written:
+// design.md says how. Old rows are deleted, as Retention says.
+//
 // The file is private to its user: 0600, in a folder made 0700.
 package storage
 

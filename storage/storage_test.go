@@ -47,6 +47,14 @@ func fullDecision() Decision {
 	}
 }
 
+func fullSample() Sample {
+	return Sample{
+		At: noon.Truncate(time.Second), Running: 3, Waiting: 4, Limit: 5, TokensOut: 66, TokensIn: 77,
+		MemoryUsed: ptr(int64(5 << 30)), MemoryTotal: ptr(int64(24 << 30)), MemoryOurs: ptr(int64(3 << 30)), MemoryOthers: ptr(int64(2 << 30)),
+		Utilization: ptr(0.87), Power: ptr(212.5),
+	}
+}
+
 func openStore(t testing.TB, o Options) *Store {
 	t.Helper()
 	if o.Path == "" {
@@ -161,6 +169,44 @@ func TestStore(t *testing.T) {
 		flush(t, s)
 		if got, want := decisions(t, s, Query{}), []Decision{fullDecision(), bare}; !reflect.DeepEqual(got, want) {
 			t.Fatalf("got  %+v\nwant %+v", got, want)
+		}
+	})
+
+	t.Run("KeepsEveryFieldOfASample", func(t *testing.T) {
+		requireEveryFieldSet(t, fullSample())
+		s := openStore(t, Options{})
+		bare := Sample{At: fullSample().At.Add(-time.Second)}
+		again := fullSample()
+		again.Running++
+		again.At = noon // the same second
+		s.AddSample(bare)
+		s.AddSample(fullSample())
+		s.AddSample(again)
+		flush(t, s)
+		want := []Sample{fullSample(), bare}
+		if got, err := s.Samples(t.Context(), Query{}); err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("got  %+v, %v\nwant %+v", got, err, want)
+		}
+		if got, err := s.Samples(t.Context(), Query{Since: noon, Until: noon.Add(time.Second)}); err != nil || len(got) != 0 {
+			t.Errorf("a second that began before the range: %+v, %v", got, err)
+		}
+		if st := s.State(); st.Dropped != 0 {
+			t.Errorf("%d dropped", st.Dropped)
+		}
+	})
+
+	t.Run("KeepsBenchmarks", func(t *testing.T) {
+		s := openStore(t, Options{})
+		for i := range 3 {
+			id, err := s.AddTrial(t.Context(), Trial{At: noon.Add(time.Duration(i) * time.Hour), Engine: "ollama", Model: "m", Figures: []byte(fmt.Sprintf(`{"size":%d}`, i))})
+			if err != nil || id != int64(i+1) {
+				t.Fatalf("id %d, %v", id, err)
+			}
+		}
+		got, err := s.Trials(t.Context(), 2)
+		if err != nil || len(got) != 2 || got[0].ID != 3 || !got[0].At.Equal(noon.Add(2*time.Hour)) || got[0].Engine != "ollama" ||
+			got[0].Model != "m" || string(got[0].Figures) != `{"size":2}` || got[1].ID != 2 {
+			t.Errorf("got %+v, %v", got, err)
 		}
 	})
 

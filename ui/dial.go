@@ -78,6 +78,14 @@ func (d *dial) show(v int) {
 	}
 }
 
+// shownValue is the value of the slider's stop.
+func (d *dial) shownValue() int {
+	if at := int(d.slider.Value); at >= 0 && at < len(d.stops) {
+		return d.stops[at]
+	}
+	return 0
+}
+
 func (d *dial) nearest(v int) int {
 	best := 0
 	for i, stop := range d.stops {

@@ -63,7 +63,8 @@ func TestNotifier_IsSilentOfWhatEnds(t *testing.T) {
 	d := days{at: now}
 	d.want(t, 0, idle())
 	d.want(t, time.Second, away())
-	d.want(t, lostAfter-time.Second, idle())
+	d.want(t, lostAfter/2, away())
+	d.want(t, lostAfter/2-time.Second, idle())
 	d.want(t, time.Hour, idle())
 }
 
@@ -91,12 +92,22 @@ func TestNotifier_TellsOfOneKindOnceInFiveMinutes(t *testing.T) {
 	if got := goes(); got != nil {
 		t.Errorf("tells again at once: %q", got)
 	}
-	d.want(t, time.Minute, away())
-	d.want(t, time.Second, idle()) // of a loss that was not told
+	d.after(time.Second, idle())
 	d.after(noticeEvery, idle())
 	if got := goes(); !slices.Equal(got, []string{lost}) {
 		t.Errorf("tells %q after five minutes", got)
 	}
+}
+
+func TestNotifier_IsSilentOfAReturnFromAnUntoldLoss(t *testing.T) {
+	d := days{at: now}
+	d.want(t, 0, idle())
+	d.want(t, time.Second, away())
+	d.want(t, lostAfter, away(), lost)
+	d.want(t, time.Second, idle(), back)
+	d.want(t, time.Minute, away())
+	d.want(t, lostAfter, away()) // too soon after the other
+	d.want(t, noticeEvery, idle())
 }
 
 func TestNotifier_TellsOfMakingWayAndThePause(t *testing.T) {

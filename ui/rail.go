@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	railWidth  = 132
+	railWidth  = 136
 	railItem   = 36
 	railMargin = gapSmall
 	railIcon   = 16
@@ -153,9 +153,9 @@ func (b *railButton) CreateRenderer() fyne.WidgetRenderer {
 	r.min = func() fyne.Size { return fyne.NewSize(railIcon+b.label.width()+3*gapSmall, railItem) }
 	r.layout = func(size fyne.Size) {
 		put(ground, 0, 0, size.Width, size.Height)
-		put(lit, 10, (size.Height-railIcon)/2, railIcon, railIcon)
-		put(dim, 10, (size.Height-railIcon)/2, railIcon, railIcon)
-		put(b.label, 10+railIcon+10, 0, size.Width-10-railIcon-10-gapTiny, size.Height)
+		put(lit, gapSmall, (size.Height-railIcon)/2, railIcon, railIcon)
+		put(dim, gapSmall, (size.Height-railIcon)/2, railIcon, railIcon)
+		put(b.label, 2*gapSmall+railIcon, 0, size.Width-2*gapSmall-railIcon, size.Height)
 	}
 	r.paint = func() {
 		ground.Hidden = !b.open && !b.hovered && !b.focused

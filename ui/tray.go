@@ -65,7 +65,7 @@ func TrayOf(s app.Snapshot) Tray {
 
 func modeItems(chosen string) []Item {
 	var items []Item
-	for i, m := range modes {
+	for i, m := range tuneModes() {
 		items = append(items, Item{Label: valueName(m.value), Action: SetAdaptive + Action(i), Checked: m.value == chosen})
 	}
 	return items

@@ -138,7 +138,7 @@ func (w *Window) Run(ctx context.Context, others ...func(app.Snapshot)) {
 }
 
 // Bind gives a canvas the keys: Ctrl+1 to Ctrl+7 open the pages, Ctrl+B toggles
-// batching, Ctrl+C copies the endpoint, Ctrl+Q quits. Questions are asked there.
+// batching, Ctrl+Z takes back what was tuned, Ctrl+C copies the endpoint, Ctrl+Q quits. Questions are asked there.
 func (w *Window) Bind(c fyne.Canvas, quit func()) {
 	w.canvas = c
 	key := func(name fyne.KeyName) fyne.Shortcut {
@@ -150,6 +150,11 @@ func (w *Window) Bind(c fyne.Canvas, quit func()) {
 		c.AddShortcut(key(digit), func(fyne.Shortcut) { w.Open(name) })
 	}
 	c.AddShortcut(key(fyne.KeyQ), func(fyne.Shortcut) { quit() })
+	c.AddShortcut(&fyne.ShortcutUndo{}, func(fyne.Shortcut) {
+		if w.frame.open == pageTune {
+			w.tune.back()
+		}
+	})
 	c.AddShortcut(&fyne.ShortcutCopy{}, func(fyne.Shortcut) { w.CopyEndpoint() })
 }
 

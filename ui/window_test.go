@@ -54,8 +54,8 @@ func TestWindow_KeysDoWhatTheMouseDoes(t *testing.T) {
 
 func TestWindow_TabReachesEveryControl(t *testing.T) {
 	w, _, fw := open(t, idle(), "dark", 900, 600)
-	want := []fyne.Focusable{w.batching, w.tune.tune.modes, w.tune.tune.size.slider, w.tune.tune.wait.slider, w.engines.engines.copy,
-		w.button(t, "ollama")}
+	w.Open(pageTune)
+	want := []fyne.Focusable{w.batching, w.tune.tune.modes, w.tune.tune.size.slider, w.tune.tune.wait.slider, w.tune.tune.undo, w.tune.tune.defaults}
 	for i, control := range want {
 		fw.Canvas().FocusNext()
 		if fw.Canvas().Focused() != control {

@@ -19,6 +19,7 @@ type benchOptions struct {
 	write  string // file for a Markdown report; "" = none
 	suite  suiteOptions
 	gpu    gpuOptions
+	live   liveOptions
 }
 
 func (c *cli) benchCommand() *cobra.Command {
@@ -42,7 +43,11 @@ not.
 With --gpu it measures a real engine on a real GPU instead: tokens per second,
 first tokens, memory and energy with as many chats at once as --sizes says, and
 whether Carpool reads the GPU as nvidia-smi does. It takes some minutes and keeps
-the GPU busy; let nothing else use it.`,
+the GPU busy; let nothing else use it.
+
+With --live it measures the engine of the running Carpool, while apps go on using it:
+batching off, then as many chats at once as --sizes says, by default up to what the
+engine runs at once. The result stays in the history.`,
 		Example: `  carpool bench
   carpool bench --sizes 1,2,4,8,16
   carpool bench --requests 256 --parallel 8
@@ -50,17 +55,21 @@ the GPU busy; let nothing else use it.`,
   carpool bench --suite scheduling --quick
   carpool bench --suite scheduling --only slots8,dynmem
   carpool bench --suite scheduling --write docs/benchmarks/scheduling.md
+  carpool bench --live
+  carpool bench --live --engine ollama --model llama3.2:3b --sizes 1,4,8
   carpool bench --gpu --engine http://127.0.0.1:11434 --model llama3.2:3b
   carpool bench --gpu --write docs/benchmarks/gpu.md`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
+			case o.live.on:
+				return c.benchLive(cmd.Context(), o)
 			case o.gpu.on:
 				return c.benchGPU(cmd.Context(), o)
 			case o.suite.name != "":
 				return c.benchSuite(cmd.Context(), o.suite, o.write, o.asJSON)
 			case o.suite.Quick, len(o.suite.Only) > 0, o.write != "":
-				return errors.New("--quick and --only need --suite, --write needs it or --gpu")
+				return errors.New("--quick and --only need --suite, --write needs it, --gpu or --live")
 			}
 			return c.bench(cmd.Context(), o)
 		},
@@ -78,9 +87,11 @@ the GPU busy; let nothing else use it.`,
 	f.BoolVar(&o.suite.Quick, "quick", false, "suite: few seeds and shorter runs")
 	f.StringSliceVar(&o.suite.Only, "only", nil, "suite: `names` of its sections or scenarios")
 	f.BoolVar(&o.gpu.on, "gpu", false, "measure a real engine on this machine's GPU instead")
-	f.StringVar(&o.gpu.Model, "model", "", "gpu: `name` of the model (default one that is loaded)")
+	f.BoolVar(&o.live.on, "live", false, "measure the engine of the running Carpool instead")
+	f.StringVar(&c.place.engine, "engine", "", "live, gpu: `URL` of the engine, or live its name (default the preferred one)")
+	f.StringVar(&o.gpu.Model, "model", "", "live, gpu: `name` of the model (default one that is loaded)")
 	f.StringVar(&o.gpu.Device, "device", "", "gpu: `number` or UUID of the GPU (default the first that can be read)")
-	f.StringVar(&o.write, "write", "", "suite, gpu: write a Markdown report to `file`")
+	f.StringVar(&o.write, "write", "", "suite, gpu, live: write a Markdown report to `file`")
 	f.BoolVar(&o.asJSON, "json", false, "print JSON")
 	return cmd
 }

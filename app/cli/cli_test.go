@@ -27,6 +27,7 @@ import (
 	"carpool/app/fit"
 	"carpool/app/gateway"
 	"carpool/app/gpus"
+	"carpool/app/trial"
 	"carpool/app/tuner"
 	"carpool/app/yield"
 	"carpool/backends"
@@ -54,6 +55,8 @@ type fake struct {
 	asked    []string
 	query    storage.Query
 	uses     []storage.EnergyUse
+	trial    []trial.State // of the next snapshots; the last one stays
+	early    string        // why a benchmark ends before its time; "" = it does not
 }
 
 func (f *fake) note(what string) {
@@ -62,9 +65,19 @@ func (f *fake) note(what string) {
 	f.asked = append(f.asked, what)
 }
 
-func (f *fake) Snapshot() app.Snapshot { return f.snapshot }
-func (f *fake) Show()                  { f.note("show") }
-func (f *fake) Quit()                  { f.note("quit") }
+func (f *fake) Snapshot() app.Snapshot {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := f.snapshot
+	if len(f.trial) > 0 {
+		s.Trial = f.trial[0]
+		f.trial = f.trial[min(1, len(f.trial)-1):]
+	}
+	return s
+}
+
+func (f *fake) Show() { f.note("show") }
+func (f *fake) Quit() { f.note("quit") }
 
 func (f *fake) Set(_ context.Context, key, value string) error {
 	f.note(key + "=" + value)
@@ -118,6 +131,24 @@ func (f *fake) CheckEngines() []launch.Check {
 			Slots: 1, SlotsBy: "engine wait", Found: launch.Found{Service: launch.Systemd, Unit: "ollama.service"}}),
 		launch.NewCheck(launch.Seen{Name: "openai", Label: "vLLM", Kind: "other", URL: "http://gpu:8000"}),
 	}
+}
+
+// StartTrial begins a benchmark that each snapshot finds further on.
+func (f *fake) StartTrial(_ context.Context, w trial.Wanted) error {
+	f.note(fmt.Sprintf("trial %+v", w))
+	if w.Model == "nope" {
+		return errors.New("benchmark: Ollama has no model nope")
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.trial = measured()
+	last := &f.trial[len(f.trial)-1]
+	last.Problem, last.Trial.Problem = f.early, f.early
+	return nil
+}
+
+func (f *fake) CancelTrial() {
+	f.note("cancel trial")
 }
 
 func (f *fake) CancelRequest(ticket uint64) error {

@@ -17,6 +17,7 @@ import (
 
 	"carpool/app/connect"
 	"carpool/app/fit"
+	"carpool/app/trial"
 	"carpool/backends/launch"
 	"carpool/storage"
 )
@@ -147,6 +148,16 @@ func (c *Client) CancelRequest(ctx context.Context, ticket uint64) error {
 // MoveToFront makes a waiting request the next of its engine.
 func (c *Client) MoveToFront(ctx context.Context, ticket uint64) error {
 	return c.call(ctx, http.MethodPost, "/requests/front", ticketRequest{ticket}, nil)
+}
+
+// StartTrial begins a benchmark; the snapshot tells how it goes.
+func (c *Client) StartTrial(ctx context.Context, w trial.Wanted) error {
+	return c.call(ctx, http.MethodPost, "/trial/start", w, nil)
+}
+
+// CancelTrial ends the benchmark that runs.
+func (c *Client) CancelTrial(ctx context.Context) error {
+	return c.call(ctx, http.MethodPost, "/trial/cancel", nil, nil)
 }
 
 // EngineMemory says what models would take of the GPU, and whether that fits.

@@ -19,6 +19,7 @@ import (
 
 	"carpool/app/connect"
 	"carpool/app/fit"
+	"carpool/app/trial"
 	"carpool/backends/launch"
 	"carpool/batching"
 	"carpool/storage"
@@ -44,6 +45,13 @@ func (f *fake) note(what string) {
 }
 
 func (f *fake) Snapshot() state { return state{"3 running"} }
+func (f *fake) StartTrial(_ context.Context, w trial.Wanted) error {
+	f.note(fmt.Sprintf("trial %+v", w))
+	return nil
+}
+
+func (f *fake) CancelTrial() { f.note("cancel trial") }
+
 func (f *fake) CancelRequest(ticket uint64) error {
 	if ticket == 99 {
 		return batching.ErrGone
@@ -285,6 +293,16 @@ func TestControl(t *testing.T) {
 		}
 		if err := c.CancelRequest(ctx, 99); err == nil || err.Error() != batching.ErrGone.Error() {
 			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("StartsAndCancelsABenchmark", func(t *testing.T) {
+		for _, err := range []error{c.StartTrial(ctx, trial.Wanted{Engine: "ollama", Sizes: []int{1, 8}}), c.CancelTrial(ctx)} {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		if want := []string{"trial {Engine:ollama Model: Sizes:[1 8] Rounds:0 Tokens:0}", "cancel trial"}; !slices.Equal(f.asked[len(f.asked)-2:], want) {
+			t.Errorf("asked %v", f.asked)
 		}
 	})
 	t.Run("TheSocketIsPrivate", func(t *testing.T) {

@@ -4,7 +4,8 @@
 // Routes: GET /snapshot, POST /set, GET /requests, /batches, /decisions, /energy,
 // /summary, /points and /apps, GET /history/size, POST /history/wipe and
 // /history/compact, POST /requests/cancel and /requests/front, GET /connect, POST /engines/start and /engines/stop, GET /engines/log,
-// /engines/check and /engines/memory, POST /yield and /resume, POST /show, POST
+// /engines/check and /engines/memory, POST /yield and /resume, POST
+// /trial/start and /trial/cancel, POST /show, POST
 // /quit. Errors are {"error": "…"}.
 package control
 
@@ -22,6 +23,7 @@ import (
 
 	"carpool/app/connect"
 	"carpool/app/fit"
+	"carpool/app/trial"
 	"carpool/backends/launch"
 	"carpool/storage"
 )
@@ -47,6 +49,8 @@ type Surface[S any] interface {
 	EngineMemory(q fit.Question) ([]fit.Table, error)
 	CancelRequest(ticket uint64) error
 	MoveToFront(ticket uint64) error
+	StartTrial(ctx context.Context, w trial.Wanted) error
+	CancelTrial()
 	Show() // brings the window to the front
 	Quit() // begins to drain; returns at once
 }
@@ -186,6 +190,16 @@ func handler[S any](s Surface[S]) http.Handler {
 	})
 	mux.HandleFunc("POST /resume", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, struct{}{}, s.Resume(r.Context()))
+	})
+	mux.HandleFunc("POST /trial/start", func(w http.ResponseWriter, r *http.Request) {
+		var wanted trial.Wanted
+		if decode(w, r, &wanted) {
+			answer(w, struct{}{}, s.StartTrial(r.Context(), wanted))
+		}
+	})
+	mux.HandleFunc("POST /trial/cancel", func(w http.ResponseWriter, _ *http.Request) {
+		s.CancelTrial()
+		answer(w, struct{}{}, nil)
 	})
 	mux.HandleFunc("POST /show", func(w http.ResponseWriter, _ *http.Request) {
 		s.Show()

@@ -33,7 +33,7 @@ type Options struct {
 	Engines gateway.Engines
 	NumCtx  map[string]int                 // as in gateway.Limits
 	Slots   func(engine, model string) int // how many the engine runs at once; 0 = not known
-	GPU     string                         // the one that the engine runs on, for people; "" = none is read
+	GPU     func(engine string) string     // the one that an engine runs on, for people; "" = none is read; nil = none
 	Draw    Draw                           // nil = none
 	Others  func() int                     // counts requests of apps that ran since New; nil = there are none
 }
@@ -42,8 +42,8 @@ type Options struct {
 type Bench struct {
 	options Options
 	wanted  Wanted
-	sizes   []int // of all rows
-	rig     *rig.Rig
+	sizes   []int    // of all rows
+	rig     *rig.Rig // while Run runs
 
 	mu      sync.Mutex
 	trial   Trial
@@ -53,8 +53,8 @@ type Bench struct {
 	paces   []time.Duration
 }
 
-// New finds the engine and the model. It fails if they cannot be measured; else Run
-// must follow.
+// New finds the engine and the model, and asks neither anything. It fails if they
+// cannot be measured.
 func New(o Options) (*Bench, error) {
 	target, err := targetOf(o.Engines, o.Wanted.Engine)
 	if err != nil {
@@ -73,14 +73,14 @@ func New(o Options) (*Bench, error) {
 	if w, err = w.withDefaults(slots); err != nil {
 		return nil, err
 	}
-	ro := rig.Options{Engines: o.Engines, Engine: w.Engine, Model: w.Model, NumCtx: o.NumCtx}
-	if o.Draw != nil {
-		ro.Observer = o.Draw
+	gpu := ""
+	if o.GPU != nil {
+		gpu = o.GPU(w.Engine)
 	}
 	return &Bench{
-		options: o, wanted: w, sizes: append([]int{0}, w.Sizes...), running: true, rig: rig.Open(ro),
+		options: o, wanted: w, sizes: append([]int{0}, w.Sizes...), running: true,
 		trial: Trial{At: time.Now(), Engine: w.Engine, Label: strings.TrimSpace(target.Label + " " + target.Version), Model: w.Model,
-			GPU: o.GPU, Simulated: target.Simulated, Rounds: w.Rounds, Tokens: w.Tokens},
+			GPU: gpu, Simulated: target.Simulated, Rounds: w.Rounds, Tokens: w.Tokens},
 	}, nil
 }
 
@@ -99,6 +99,11 @@ func targetOf(engines gateway.Engines, name string) (backends.Target, error) {
 // that has the model loaded. It returns what was measured, also where the engine
 // fails or ctx ends; ErrCancelled as its cause makes it the user's wish.
 func (b *Bench) Run(ctx context.Context) Trial {
+	o := rig.Options{Engines: b.options.Engines, Engine: b.wanted.Engine, Model: b.wanted.Model, NumCtx: b.options.NumCtx}
+	if b.options.Draw != nil {
+		o.Observer = b.options.Draw
+	}
+	b.rig = rig.Open(o)
 	defer b.rig.Close()
 	err := b.warmUp(ctx)
 	for i := 0; i < len(b.sizes) && err == nil; i++ {

@@ -91,7 +91,7 @@ func (d *draw) Joules(context.Context) *float64 {
 func TestBench(t *testing.T) {
 	t.Run("MeasuresWhatBatchingGains", func(t *testing.T) {
 		bubble(t, func(t *testing.T, e *backendstest.Engine, o trial.Options) {
-			o.Wanted.Sizes, o.GPU, o.Draw = []int{8, 1, 4, 4}, "Test GPU", &draw{each: 22}
+			o.Wanted.Sizes, o.GPU, o.Draw = []int{8, 1, 4, 4}, func(string) string { return "Test GPU" }, &draw{each: 22}
 			o.Others = func() int { return 3 }
 			got := begin(t, o).Run(t.Context())
 			if len(got.Rows) != 4 || got.Problem != "" || got.Cancelled || got.Others != 3 {

@@ -53,6 +53,9 @@ func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds())
 // notes are what a reader of the figures must know.
 func (t Trial) notes() []string {
 	var notes []string
+	if best, ok := t.Best(); ok {
+		notes = append(notes, fmt.Sprintf("Size to use: %d, the fewest at once within 3 %% of the most tokens per second, with first tokens in time.", best.Size))
+	}
 	switch {
 	case t.Cancelled:
 		notes = append(notes, "It was cancelled before all sizes were measured.")

@@ -55,6 +55,7 @@ const (
 	markWidth  = 10
 	markHeight = 3
 	markNear   = 6 // pixels from the cross-hair within which a mark is named
+	marksNamed = 5 // at most
 )
 
 func newCrosshair() *crosshair {
@@ -240,8 +241,12 @@ func (x *crosshair) fill(c *Chart, area rect, at int, px float32) int {
 			show(r.dot)
 		}
 	}
+	series := used
 	for i := range d.Marks {
 		m := &d.Marks[i]
+		if used == series+marksNamed {
+			break
+		}
 		if away := area.xOf(c, m.X) - px; m.Label == "" || away < -markNear || away > markNear {
 			continue
 		}

@@ -34,6 +34,7 @@ func (g *Group) hide(by *Chart) {
 	}
 	for _, c := range g.charts {
 		if c != by {
+			c.cross.by = nobody
 			c.cross.hide()
 		}
 	}

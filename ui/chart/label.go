@@ -41,10 +41,11 @@ func (l *label) put(x, y float32) {
 	show(l.Text)
 }
 
-// show and hide do nothing twice: each time costs a look for the canvas.
+// show has o drawn, which Fyne's Show alone does not ask for.
 func show(o fyne.CanvasObject) {
 	if !o.Visible() {
 		o.Show()
+		o.Refresh()
 	}
 }
 

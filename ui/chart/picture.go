@@ -3,8 +3,11 @@ package chart
 import (
 	"fmt"
 	"image"
+	"image/color"
+	"image/draw"
 	"image/png"
 	"io"
+	"math"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -38,14 +41,50 @@ func (c *Chart) Image(width, height int, scale float32) image.Image {
 	twin.Resize(fyne.NewSize(inner, max(0, size.Height-top-s.Gap/2)))
 	twin.Move(fyne.NewPos(s.Gap, top))
 
-	ground := canvas.NewRectangle(s.Surface)
-	ground.Resize(size)
-	on := software.NewCanvas()
-	on.SetPadded(false)
-	on.SetScale(scale)
-	on.SetContent(&fyne.Container{Objects: []fyne.CanvasObject{ground, title.Text, twin.legend, twin}})
-	on.Resize(size)
-	return on.Capture()
+	p := newPicture(width, height, scale, s.Surface)
+	p.add(title.Text, fyne.Position{})
+	for _, w := range []fyne.Widget{twin.legend, twin} {
+		for _, o := range w.CreateRenderer().Objects() {
+			p.add(o, w.Position())
+		}
+	}
+	return p.img
+}
+
+// picture is drawn object by object. Fyne's renderer would draw all at once, but
+// blend each pixel of it several times and slowly; here it draws the letters.
+type picture struct {
+	img   *image.RGBA
+	on    software.WindowlessCanvas
+	scale float32
+}
+
+func newPicture(width, height int, scale float32, ground color.Color) *picture {
+	p := &picture{scale: scale, on: software.NewTransparentCanvas()}
+	p.img = image.NewRGBA(image.Rect(0, 0, p.pixels(float32(width)), p.pixels(float32(height))))
+	draw.Draw(p.img, p.img.Rect, image.NewUniform(ground), image.Point{}, draw.Src)
+	p.on.SetPadded(false)
+	p.on.SetScale(scale)
+	return p
+}
+
+func (p *picture) pixels(v float32) int { return int(math.Round(float64(v * p.scale))) }
+
+// add draws an object that lies in something at a place.
+func (p *picture) add(o fyne.CanvasObject, in fyne.Position) {
+	if !o.Visible() {
+		return
+	}
+	at, size := o.Position().Add(in), o.Size()
+	place := image.Rect(0, 0, p.pixels(size.Width), p.pixels(size.Height)).Add(image.Pt(p.pixels(at.X), p.pixels(at.Y)))
+	if r, ok := o.(*canvas.Raster); ok {
+		draw.Draw(p.img, place, r.Generator(place.Dx(), place.Dy()), image.Point{}, draw.Src)
+		return
+	}
+	o.Move(fyne.Position{})
+	p.on.SetContent(&fyne.Container{Objects: []fyne.CanvasObject{o}})
+	p.on.Resize(size)
+	draw.Draw(p.img, place, p.on.Capture(), image.Point{}, draw.Over)
 }
 
 // PNG writes what Image draws.

@@ -92,3 +92,12 @@ func BenchmarkSixCharts(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkImage(b *testing.B) {
+	test.NewTempApp(b)
+	c := New(look)
+	c.Plot(second(0, 10_000))
+	for b.Loop() {
+		c.Image(900, 360, 2)
+	}
+}

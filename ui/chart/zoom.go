@@ -5,6 +5,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/driver/desktop"
 )
 
 var (
@@ -12,6 +13,7 @@ var (
 	_ fyne.Tappable       = (*Chart)(nil)
 	_ fyne.DoubleTappable = (*Chart)(nil)
 	_ fyne.Focusable      = (*Chart)(nil)
+	_ desktop.Cursorable  = (*Chart)(nil)
 )
 
 // leastDrag is how wide a selection must be, in pixels at scale 1: less is a
@@ -51,6 +53,14 @@ func (z *zoom) paint(s *Style) {
 	z.color = s.Focus
 	c := opaque(s.Focus)
 	z.selection.FillColor = color.NRGBA{R: c.R, G: c.G, B: c.B, A: selectionAlpha}
+}
+
+// Cursor implements desktop.Cursorable: a cross where a range can be dragged.
+func (c *Chart) Cursor() desktop.Cursor {
+	if c.OnZoom == nil {
+		return desktop.DefaultCursor
+	}
+	return desktop.CrosshairCursor
 }
 
 // Dragged implements fyne.Draggable: it widens the selection.

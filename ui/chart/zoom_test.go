@@ -117,7 +117,7 @@ func TestChart_IsUsedByKeys(t *testing.T) {
 	c, w, asked := zooming(t, ramp())
 	passed := []fyne.KeyName{}
 	w.Canvas().SetOnTypedKey(func(e *fyne.KeyEvent) { passed = append(passed, e.Name) })
-	test.FocusNext(w.Canvas())
+	w.Canvas().FocusNext()
 	if w.Canvas().Focused() != fyne.Focusable(c) {
 		t.Fatal("Tab does not reach the chart")
 	}
@@ -148,7 +148,7 @@ func TestChart_IsUsedByKeys(t *testing.T) {
 func TestChart_KeysStayInTheData(t *testing.T) {
 	d := chart.Data{Series: []chart.Series{{Name: "many", Values: make([]float64, 10_000), Color: rgb(0x3DDC97)}}}
 	_, w, _ := zooming(t, d)
-	test.FocusNext(w.Canvas())
+	w.Canvas().FocusNext()
 	for _, key := range []fyne.KeyName{fyne.KeyEnd, fyne.KeyRight, fyne.KeyRight, fyne.KeyHome, fyne.KeyLeft, fyne.KeyLeft} {
 		typed(w, key)
 	}
@@ -168,7 +168,7 @@ func TestChart_KeysStayInTheData(t *testing.T) {
 
 func TestChart_KeysOfAnEmptyChart(t *testing.T) {
 	_, w, asked := zooming(t, chart.Data{Empty: "Nothing yet."})
-	test.FocusNext(w.Canvas())
+	w.Canvas().FocusNext()
 	typed(w, fyne.KeyLeft, fyne.KeyRight, fyne.KeyHome, fyne.KeyEnd)
 	test.Type(w.Canvas().Focused(), "+-")
 	if len(*asked) != 0 {
@@ -182,15 +182,17 @@ func TestGroup_ShowsTheSameMomentInAll(t *testing.T) {
 	g := chart.NewGroup()
 	grid := container.NewGridWithColumns(2)
 	var charts []*chart.Chart
+	half := ramp() // as many points
+	half.X = nil
+	for x := range 51 {
+		half.X = append(half.X, float64(2*x))
+	}
+	half.Series[0].Values = half.X
 	for i := range 3 {
 		c := chart.New(func() chart.Style { return s })
 		d := ramp()
-		if i == 1 { // half as many points
-			d.X = nil
-			for x := range 51 {
-				d.X = append(d.X, float64(2*x))
-			}
-			d.Series[0].Values = d.X
+		if i == 1 {
+			d = half
 		}
 		if i == 2 {
 			d.XMin, d.XMax = 200, 300 // elsewhere
@@ -207,6 +209,7 @@ func TestGroup_ShowsTheSameMomentInAll(t *testing.T) {
 	test.MoveMouse(w.Canvas(), fyne.NewPos(200, 70))
 	test.AssertImageMatches(t, "group.png", w.Canvas().Capture())
 	charts[0].MouseOut()
+	charts[1].Plot(half) // and does not come back with new values
 	if !reflect.DeepEqual(before, w.Canvas().Capture()) {
 		t.Error("the cross-hairs stay when the pointer has left")
 	}

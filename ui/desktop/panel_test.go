@@ -4,6 +4,7 @@ package desktop_test
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -97,6 +98,7 @@ type line struct {
 	label    string
 	checked  bool
 	disabled bool
+	items    []line
 }
 
 // node is a part of com.canonical.dbusmenu's layout.
@@ -122,7 +124,7 @@ func (p *panel) lines() []line {
 			return parse(p, root)
 		}
 		last = revision
-		time.Sleep(300 * time.Millisecond)
+		time.Sleep(200 * time.Millisecond)
 	}
 	p.t.Fatal("the tray's menu never stands still")
 	return nil
@@ -150,29 +152,39 @@ func parse(p *panel, root node) []line {
 			enabled, _ := v.Value().(bool)
 			l.disabled = !enabled
 		}
+		l.items = parse(p, n)
 		lines = append(lines, l)
 	}
 	return lines
 }
 
-func (p *panel) line(label string) line {
+// line is the entry at a path of labels.
+func (p *panel) line(path ...string) line {
 	p.t.Helper()
-	lines := p.lines()
-	for _, l := range lines {
-		if l.label == label {
-			return l
+	l, lines := line{}, p.lines()
+	in := lines
+	for _, label := range path {
+		i := slices.IndexFunc(in, func(l line) bool { return l.label == label })
+		if i < 0 {
+			p.t.Fatalf("the tray's menu has no %q: %+v", path, lines)
 		}
+		l, in = in[i], in[i].items
 	}
-	p.t.Fatalf("the tray's menu has no %q: %+v", label, lines)
-	return line{}
+	return l
 }
 
-func (p *panel) click(label string) {
+// click opens the menu and clicks an entry, as a panel does.
+func (p *panel) click(path ...string) {
 	p.t.Helper()
-	id := p.line(label).id
-	call := p.menu.Call("com.canonical.dbusmenu.Event", 0, id, "clicked", dbus.MakeVariant(int32(0)), uint32(0))
+	p.event(0, "opened")
+	p.event(p.line(path...).id, "clicked")
+}
+
+func (p *panel) event(id int32, what string) {
+	p.t.Helper()
+	call := p.menu.Call("com.canonical.dbusmenu.Event", 0, id, what, dbus.MakeVariant(int32(0)), uint32(0))
 	if call.Err != nil {
-		p.t.Fatalf("click %q: %v", label, call.Err)
+		p.t.Fatalf("%s %d: %v", what, id, call.Err)
 	}
 }
 

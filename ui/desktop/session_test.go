@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"carpool/app/control"
 )
 
 // binary is the program under test: CARPOOL_BINARY, or built once. It is built with
@@ -207,6 +209,7 @@ func (s *session) openSoon(engine string) *carpool {
 	s.t.Helper()
 	state := filepath.Join(s.t.TempDir(), "state")
 	c := &carpool{session: s, state: state, output: &safeBuffer{}, ended: make(chan error, 1)}
+	s.settle(state)
 	c.cmd = s.command(binary, c.args("--listen", "127.0.0.1:0", "--engine", engine)...)
 	c.places = filepath.Join(s.t.TempDir(), "places.json")
 	if !s.untold {
@@ -240,6 +243,21 @@ func (c *carpool) answers() {
 		return err == nil && len(status.Engines) > 0 && status.Engines[0].Health == "up"
 	})
 }
+
+// settle writes the settings of someone who has seen what is shown but once.
+func (s *session) settle(state string) {
+	s.t.Helper()
+	if err := os.MkdirAll(state, 0o700); err != nil {
+		s.t.Fatal(err)
+	}
+	const settings = "version = 1\n[window]\nwelcome = false\nexplain_off = false\n"
+	if err := os.WriteFile(filepath.Join(state, "carpool.toml"), []byte(settings), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// client calls the running Carpool without a program in between.
+func (c *carpool) client() *control.Client { return control.Dial(c.state) }
 
 // mustEnd waits for the program's end, which must be a good one.
 func (c *carpool) mustEnd() {

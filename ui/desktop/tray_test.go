@@ -3,7 +3,10 @@
 package desktop_test
 
 import (
+	"context"
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -99,7 +102,7 @@ func TestTray_SaysWhatGoesOn(t *testing.T) {
 	if l := p.line(endpoint); l.disabled {
 		t.Errorf("%q cannot be chosen", endpoint)
 	}
-	if l := p.lines()[3]; !l.disabled || !strings.Contains(l.label, "Ollama") {
+	if l := p.lines()[4]; !l.disabled || !strings.Contains(l.label, "Ollama") {
 		t.Errorf("the status line is %+v", l)
 	}
 	idle := p.picture()
@@ -112,7 +115,7 @@ func TestTray_SaysWhatGoesOn(t *testing.T) {
 	s.eventually("the icon is idle again", func() bool { return p.picture() == idle })
 
 	engine.Stop()
-	s.eventually("trouble shows", func() bool { return p.picture() != idle && !strings.Contains(p.lines()[3].label, "Ollama 0") })
+	s.eventually("trouble shows", func() bool { return p.picture() != idle && !strings.Contains(p.lines()[4].label, "Ollama 0") })
 }
 
 func TestTray_GivesTheGPUAway(t *testing.T) {
@@ -123,7 +126,7 @@ func TestTray_GivesTheGPUAway(t *testing.T) {
 	c := s.open(engine.URL)
 	p := s.icon(w)
 	idle := p.picture()
-	status := func() string { return p.lines()[3].label }
+	status := func() string { return p.lines()[4].label }
 
 	p.click("Give me my GPU now")
 	s.eventually("it is given away", func() bool { return c.now().Yield.Manual })
@@ -175,4 +178,111 @@ func TestTray_KeepsTheProgramWhenTheWindowCloses(t *testing.T) {
 	s.eventually("the window hears that nothing runs", func() bool { return strings.Contains(p.tooltip(), "nothing is running") })
 	p.click("Quit")
 	c.mustEnd()
+}
+
+func TestTray_EveryItemDoesItsThing(t *testing.T) {
+	s := newSession(t)
+	engine := backendstest.New(t)
+	w := s.newPanel()
+	c := s.open(engine.URL)
+	p := s.icon(w)
+	for _, mode := range []string{"Static", "Fixed", "Adaptive"} {
+		p.click("Mode", mode)
+		s.eventually(mode+" is in force", func() bool { return c.now().Config.Batching.Mode == strings.ToLower(mode) })
+		s.eventually(mode+" is checked", func() bool { return p.line("Mode", mode).checked })
+	}
+	win := c.window()
+	for _, label := range []string{"Benchmark", "Open Carpool"} {
+		win.close(func() bool { return !c.visible() })
+		p.click(label)
+		s.eventually(label+" shows the window", c.visible)
+	}
+	p.click("Copy " + c.now().Endpoint)
+	p.click("Quit")
+	c.mustEnd()
+}
+
+func TestTray_HasAnIconForEachState(t *testing.T) {
+	s := newSession(t)
+	engine := backendstest.New(t)
+	engine.SetModels("test")
+	w := s.newPanel()
+	c := s.open(engine.URL)
+	p := s.icon(w)
+	seen := map[string]string{p.picture(): "on"}
+	shows := func(state string) {
+		t.Helper()
+		s.eventually("an icon for "+state, func() bool {
+			picture := p.picture()
+			if seen[picture] == "" {
+				seen[picture] = state
+			}
+			return seen[picture] == state
+		})
+	}
+	c.cli("off")
+	shows("off")
+	c.cli("on")
+	shows("on")
+	engine.Hold()
+	wait := c.ask(1)
+	shows("busy")
+	engine.Release()
+	wait()
+	shows("on")
+	p.click("Give me my GPU now")
+	shows("yielding")
+	p.click("Let Carpool use the GPU again")
+	shows("on")
+	engine.Stop()
+	shows("trouble")
+}
+
+// The state changes ten times a second, by settings that stand in the menu.
+func TestTray_LosesNoClick(t *testing.T) {
+	const clicks = 200
+	s := newSession(t)
+	engine := backendstest.New(t)
+	w := s.newPanel()
+	c := s.open(engine.URL)
+	p := s.icon(w)
+	client := c.client()
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
+	var changing sync.WaitGroup
+	changing.Go(func() {
+		modes := []string{"adaptive", "fixed", "static"}
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for i := 0; ; i++ {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			if err := client.Set(ctx, "batching.mode", modes[i%len(modes)]); err != nil && ctx.Err() == nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	defer changing.Wait()
+	defer cancel()
+	enabled := func() bool {
+		var now status
+		if err := client.Snapshot(ctx, &now); err != nil {
+			t.Fatal(err)
+		}
+		return now.Config.Batching.Enabled
+	}
+	for i := range clicks {
+		p.click("Batching")
+		want := i%2 == 1
+		s.eventually(fmt.Sprintf("click %d is heard", i+1), func() bool { return enabled() == want })
+	}
+	cancel()
+	changing.Wait()
+	s.eventually("the menu shows the last state", func() bool {
+		mode := c.now().Config.Batching.Mode
+		return p.line("Mode", strings.ToUpper(mode[:1])+mode[1:]).checked
+	})
 }
