@@ -78,6 +78,10 @@ type (
 	EngineCheck = launch.Check
 	// EngineGuide is the steps to do so.
 	EngineGuide = launch.Guide
+	// EngineInfo is what is known of an engine.
+	EngineInfo = backends.Info
+	// EngineModel is one of its models.
+	EngineModel = backends.Model
 	// ModelFit is what a model takes of the GPU, and whether that fits.
 	ModelFit = fit.Fit
 )

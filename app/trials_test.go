@@ -40,6 +40,11 @@ func TestTrial(t *testing.T) {
 				t.Errorf("%+v", r)
 			}
 		}
+		kept, err := a.Trials(t.Context())
+		if err != nil || len(kept) != 1 || kept[0].ID == 0 || kept[0].ID != got.ID || len(kept[0].Rows) != 3 ||
+			kept[0].Rows[2] != got.Rows[2] || !kept[0].At.Equal(got.At) || kept[0].Model != got.Model {
+			t.Errorf("read back %+v, %v", kept, err)
+		}
 		if n := a.Snapshot().Batching.Requests; n != 1 {
 			t.Errorf("%d requests count as those of apps", n)
 		}

@@ -142,7 +142,11 @@ func (p *appsPage) arrange() {
 	if p.aside.all {
 		most = len(p.uses)
 	}
-	p.aside.show(len(p.uses), "")
+	usual := ""
+	if len(p.uses) > 0 {
+		usual = tr("choose one to set its share")
+	}
+	p.aside.show(len(p.uses), usual)
 	p.table.show(p.uses, p.chosen, p.note(), most)
 	p.showShare()
 	p.reshape()

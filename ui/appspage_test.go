@@ -43,7 +43,7 @@ func guides() []app.ConnectGuide {
 		return g
 	}
 	all := []app.ConnectGuide{
-		guide("Open WebUI", "In Admin Panel → Settings → Connections, set the Ollama API connection to this address.", "http://127.0.0.1:11435",
+		guide("Open WebUI", "In Admin Panel › Settings › Connections, set the Ollama API connection to this address.", "http://127.0.0.1:11435",
 			"If it runs in Docker on Linux, start it on the host's network, since Carpool listens on this machine only. It is then at http://localhost:8080.",
 			"docker run -d --name open-webui --network=host --restart always \\\n  -v open-webui:/app/backend/data -e OLLAMA_BASE_URL=http://127.0.0.1:11435 \\\n  ghcr.io/open-webui/open-webui:main"),
 		guide("Continue", "Put this into ~/.continue/config.yaml.", "apiBase: http://127.0.0.1:11435"),
@@ -191,6 +191,22 @@ func TestApps_ReadsTheRangeThatIsChosenAndAgainAfterAWhile(t *testing.T) {
 	}
 }
 
+func TestApps_DoesNotShowARangeThatWasLeft(t *testing.T) {
+	w, fake, _ := open(t, busy(), "dark", 1280, 800)
+	asked, answer := make(chan app.Range, 10), make(chan struct{})
+	fake.asked = func(q app.Range) { asked <- q; <-answer }
+	live(t, w)
+	w.Open(pageApps)
+	w.apps.picker.choose(0) // before the answer for the range before
+	answer <- struct{}{}
+	fake.eventually(t, "the answer is there", func() bool { return !w.apps.reading || len(asked) == 2 })
+	if w.apps.read || len(asked) != 2 {
+		t.Fatal("the answer for another range is shown")
+	}
+	answer <- struct{}{}
+	fake.eventually(t, "the answer that is wanted is there", func() bool { return w.apps.read })
+}
+
 func TestApps_SaysWhyThereIsNothing(t *testing.T) {
 	w, fake, _ := openApps(t, busy(), nil, "dark", 1280, 800)
 	note := func() string { return w.apps.table.lines.note.value }
@@ -292,7 +308,7 @@ func TestUses_WritesFigures(t *testing.T) {
 	for got, want := range map[string]string{
 		span(0): "0 s", span(400 * time.Microsecond): "1 ms", span(999 * time.Millisecond): "999 ms", span(1400 * time.Millisecond): "1.4 s",
 		span(12 * time.Second): "12 s", span(5 * time.Minute): "5 min", amount(9999): "9,999", amount(12_345): "12.3k", amount(4_500_000): "4.5M",
-		wattHours(3600): "1 Wh", wattHours(5_400_000): "1.5 kWh",
+		long(150 * time.Minute): "2.5 h", money(.004, "EUR"): "< 0.01 EUR", wattHours(3600): "1 Wh", wattHours(5_400_000): "1.5 kWh",
 	} {
 		if got != want {
 			t.Errorf("got %q, want %q", got, want)

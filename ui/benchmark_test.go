@@ -14,8 +14,8 @@ import (
 	"carpool/backends"
 )
 
-// measured is a benchmark of the scene's engine.
-func measured() app.Trial {
+// benchmarked is a benchmark of the scene's engine.
+func benchmarked() app.Trial {
 	joules := func(v float64) *float64 { return &v }
 	ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 	return app.Trial{
@@ -34,23 +34,23 @@ func measured() app.Trial {
 
 // earlier are benchmarks of the history, newest first.
 func earlier() []app.Trial {
-	second := measured()
+	second := benchmarked()
 	second.ID, second.Model, second.At, second.Others = 2, "gemma3:4b", now.Add(-26*time.Hour), 0
 	second.Rows = slices.Clone(second.Rows[:4])
 	second.Cancelled = true
-	third := measured()
+	third := benchmarked()
 	third.ID, third.Label, third.Model, third.Simulated, third.At = 1, "Demo engine (simulated)", "carpool-demo", true, now.Add(-50*time.Hour)
 	third.Rows = slices.Clone(third.Rows)
 	for i := range third.Rows {
 		third.Rows[i].JoulesPer1000 = nil
 	}
-	return []app.Trial{measured(), second, third}
+	return []app.Trial{benchmarked(), second, third}
 }
 
 // measuring is a benchmark that has come to a size.
 func measuring() app.Snapshot {
 	s := busy()
-	t := measured()
+	t := benchmarked()
 	t.ID, t.At, t.Others, t.Rows = 0, now, 0, t.Rows[:4]
 	s.Trial = app.TrialState{Running: true, Trial: t, Size: 8, Done: .44, Left: 130 * time.Second}
 	return s
@@ -242,7 +242,7 @@ func TestBenchmark_ReadsTheKeptOnesAgainWhenOneEnds(t *testing.T) {
 	w, fake, _ := openBenchmark(t, idle(), earlier()[1:], "dark", 1280, 800)
 	fake.trials = earlier()
 	s := themed(idle())
-	s.Trial.Trial = measured()
+	s.Trial.Trial = benchmarked()
 	w.show(s)
 	p := w.benchmark
 	fake.eventually(t, "the new one is in the list", func() bool { return p.kept.shown == 3 && p.kept.made[0].id == 3 && p.kept.made[0].chosen })
@@ -284,7 +284,7 @@ func TestVerdict(t *testing.T) {
 		{"OffAlone", with(off), "Nothing is known yet of more than one at a time."},
 		{"NoGain", with(off, app.TrialRow{Size: 1, TokensPS: 60, Speedup: 1}, app.TrialRow{Size: 2, TokensPS: 61, Speedup: 1.02}),
 			"More at once gains little here: 1.0× with 1 at once."},
-		{"Whole", measured(), "8 at once is best here: 3.9× the tokens per second of batching off; 19 of 20 first tokens come within 940 ms. Each token takes 69 % less energy."},
+		{"Whole", benchmarked(), "8 at once is best here: 3.9× the tokens per second of batching off; 19 of 20 first tokens come within 940 ms. Each token takes 69 % less energy."},
 		{"NoPowerIsRead", earlier()[2], "8 at once is best here: 3.9× the tokens per second of batching off; 19 of 20 first tokens come within 940 ms."},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -297,7 +297,7 @@ func TestVerdict(t *testing.T) {
 
 func TestTrialCharts_BatchingOffGoesAllAcross(t *testing.T) {
 	test.NewTempApp(t)
-	tokens, first := trialCharts(measured())
+	tokens, first := trialCharts(benchmarked())
 	if !slices.Equal(tokens.X, []float64{0, 1, 2, 3, 4}) || *tokens.Now != 3 || tokens.FormatX(3) != "8 at once" {
 		t.Errorf("over %v, the best at %v", tokens.X, *tokens.Now)
 	}
@@ -309,7 +309,7 @@ func TestTrialCharts_BatchingOffGoesAllAcross(t *testing.T) {
 	if got := first.Series[0].Values[4]; got != 2.9 {
 		t.Errorf("16 at once wait %v s", got)
 	}
-	alone := measured()
+	alone := benchmarked()
 	alone.Rows = alone.Rows[:1]
 	tokens, _ = trialCharts(alone)
 	if n := len(tokens.X); tokens.X[0] != 0 || tokens.X[n-1] != 2 || len(tokens.Series[1].Values) != n {

@@ -19,12 +19,13 @@ type charts struct {
 // memoryOpacity is of the stack of memory, which reads as a split.
 const memoryOpacity = 0.75
 
-func newCharts() *charts {
+func newCharts(reveal func(fyne.CanvasObject)) *charts {
 	c := &charts{}
 	together := chart.NewGroup()
 	add := func(title string) *chart.Chart {
 		made := chart.New(chartStyle)
 		together.Add(made)
+		made.OnFocus = func() { reveal(made) }
 		c.cards = append(c.cards, newCard(title, made.Legend(), made))
 		return made
 	}

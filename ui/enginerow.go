@@ -2,43 +2,32 @@ package ui
 
 import (
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/canvas"
-	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 )
 
 const (
-	engineHeight = 27 // with the rule above
-	modelHeight  = 22
-	engineIndent = 18 // of all but the dot
-	detailPad    = 2
-	detailLines  = 4  // at the most
-	stopWidth    = 64 // of a detail's button
+	labelRoom  = 72 // of a fact's label
+	factPad    = 4  // above and below a fact
+	modelLine  = 26
+	noteLines  = 4 // at the most
+	actionRoom = 96
 )
 
 // engineRow draws an engineLine.
 type engineRow struct {
 	widget.BaseWidget
-	line                engineLine
-	name, aside, detail *text
-	remark              *text
-	loaded              *chip
-	button              *button
+	line         engineLine
+	name, detail *text
+	says         *text // wrapped for facts and notes
+	loaded       *chip
+	button       *button
 }
 
 func newEngineRow(obey func(order)) *engineRow {
-	r := &engineRow{name: newText("", textBody, colorText), aside: newText("", textSmall, colorMuted),
-		detail: newFigure(colorMuted), remark: newDetail(), loaded: newChip("", true)}
+	r := &engineRow{name: newText("", textBody, colorMuted), detail: newFigure(colorMuted), says: newParagraph("", colorText), loaded: newChip("", true)}
 	r.button = newLink("", func() { obey(r.line.action.order) })
 	r.ExtendBaseWidget(r)
 	return r
-}
-
-// newDetail is a remark on an engine.
-func newDetail() *text {
-	t := newText("", textSmall, colorMuted)
-	t.wrap, t.most = true, detailLines
-	return t
 }
 
 func (r *engineRow) set(l engineLine, doing map[order]bool) {
@@ -47,89 +36,99 @@ func (r *engineRow) set(l engineLine, doing map[order]bool) {
 		return
 	}
 	r.line = l
-	color := colorText
-	if l.kind == ofModel && !l.loaded {
-		color = colorMuted
+	r.says.size, r.says.wrap, r.says.most = textBody, true, noteLines
+	name, says := colorMuted, l.tone
+	switch l.kind {
+	case ofModel:
+		r.says.size, r.says.wrap = textSmall, false
+		name, says = l.tone, colorMuted
+	case ofNote:
+		r.says.size = textSmall
+	case ofHeading:
+		r.says.wrap = false
+		name = colorText
 	}
-	r.name.setColored(l.name, color)
-	r.remark.most = detailLines
-	if l.short {
-		r.remark.most = 1
-	}
-	tone := colorMuted
-	if l.warns {
-		tone = colorOrange
-	}
-	r.remark.setColored(l.name, tone)
-	r.aside.set(l.aside)
+	r.name.bold = l.kind == ofHeading
+	r.name.setColored(l.name, name)
+	r.says.setColored(l.text, says)
 	r.detail.set(l.detail)
 	loaded := ""
 	if l.loaded {
-		loaded = "loaded"
+		loaded = tr("loaded")
 	}
 	r.loaded.set(loaded, true)
 	r.Refresh()
 }
 
+// textRoom is the width of what a fact or note says. A button takes the same room
+// whatever it says, so that nothing moves.
+func (r *engineRow) textRoom(width float32) float32 {
+	if r.line.kind == ofFact {
+		width -= labelRoom
+	}
+	if r.line.action.deed != nothing {
+		width -= max(actionRoom, r.button.width()) + gapSmall
+	}
+	return width
+}
+
+func (r *engineRow) heightFor(width float32) float32 {
+	switch r.line.kind {
+	case ofModel, ofHeading:
+		return modelLine
+	case ofNote:
+		return r.says.heightFor(r.textRoom(width)) + gapTiny
+	}
+	return r.says.heightFor(r.textRoom(width)) + 2*factPad
+}
+
 // CreateRenderer implements fyne.Widget.
 func (r *engineRow) CreateRenderer() fyne.WidgetRenderer {
 	r.ExtendBaseWidget(r)
-	rule, dot := canvas.NewRectangle(nil), canvas.NewCircle(nil)
 	s := &renderer{widget: r}
-	s.min = func() fyne.Size { return fyne.NewSize(160, lineHeight(textSmall)) }
+	s.min = func() fyne.Size { return fyne.NewSize(160, r.heightFor(max(160, r.Size().Width))) }
 	s.layout = func(size fyne.Size) {
-		const dotSize = 8
-		put(rule, 0, 0, size.Width, 1)
-		put(dot, 1, (size.Height-dotSize)/2, dotSize, dotSize)
 		button := r.button.width()
-		put(r.button, size.Width-button+linkPad, (min(size.Height, engineHeight)-linkHeight)/2, button, linkHeight)
-		if r.line.kind == ofDetail || r.line.kind == ofRest {
-			room := size.Width - engineIndent
-			if r.line.action.deed != nothing {
-				room -= stopWidth
-				put(r.button, size.Width-button+linkPad, (lineHeight(textSmall)-linkHeight)/2, button, linkHeight)
-			}
-			put(r.remark, engineIndent, 0, room, size.Height)
-			return
+		switch r.line.kind {
+		case ofModel, ofHeading:
+			r.layoutModel(size)
+		case ofNote:
+			put(r.says, 0, 0, r.textRoom(size.Width), size.Height)
+		default:
+			put(r.name, 0, factPad, labelRoom-gapSmall, lineHeight(textBody))
+			put(r.says, labelRoom, factPad, r.textRoom(size.Width), size.Height-2*factPad)
+			put(r.button, size.Width-button+linkPad, factPad+(lineHeight(textBody)-linkHeight)/2, button, linkHeight)
 		}
-		right := min(r.detail.width()+1, size.Width/2)
-		put(r.detail, size.Width-right, 0, right, size.Height)
-		if r.line.action.deed != nothing {
-			right = button - linkPad
-		}
-		room := size.Width - engineIndent - right - gapSmall
-		if r.line.loaded {
-			chip, beside := r.loaded.width()+1, float32(gapSmall)
-			if r.line.detail == "" {
-				right, beside = 0, 0
-			}
-			put(r.loaded, size.Width-right-beside-chip, 0, chip, size.Height)
-			room -= chip + beside
-		}
-		name := min(r.name.width()+1, room)
-		put(r.name, engineIndent, 0, name, size.Height)
-		put(r.aside, engineIndent+name+gapSmall, 1, room-name-gapSmall, size.Height)
 	}
 	s.paint = func() {
-		rule.FillColor = theme.Color(colorLine)
-		if r.line.mark != "" {
-			dot.FillColor = theme.Color(r.line.mark)
-		}
 		s.objects = s.objects[:0]
 		switch r.line.kind {
-		case ofEngine:
-			s.objects = append(s.objects, rule, r.name, r.aside, r.detail)
-			if r.line.mark != "" {
-				s.objects = append(s.objects, dot)
-			}
-		case ofModel:
-			s.objects = append(s.objects, r.name, r.loaded, r.detail)
+		case ofModel, ofHeading:
+			s.objects = append(s.objects, r.name, r.says, r.loaded, r.detail)
+		case ofNote:
+			s.objects = append(s.objects, r.says)
 		default:
-			s.objects = append(s.objects, r.remark)
+			s.objects = append(s.objects, r.name, r.says)
 		}
 		if r.line.action.deed != nothing {
 			s.objects = append(s.objects, r.button)
 		}
 	}
 	return s.start()
+}
+
+// layoutModel gives the name what it needs, and what is said of it the rest.
+func (r *engineRow) layoutModel(size fyne.Size) {
+	const detail = 118 // so that chips stand below each other
+	put(r.detail, size.Width-detail, 0, detail, size.Height)
+	room := size.Width - detail - gapSmall
+	if r.line.loaded {
+		chip := r.loaded.width() + 1
+		room -= chip
+		put(r.loaded, room, 0, chip, size.Height)
+		room -= gapSmall
+	}
+	name := min(r.name.width()+1, room)
+	put(r.name, 0, 0, name, size.Height)
+	put(r.says, name+gapSmall, 0, max(0, room-name-gapSmall), size.Height)
 }

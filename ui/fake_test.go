@@ -338,6 +338,27 @@ func several() app.Snapshot {
 	return s
 }
 
+// grouped is a Carpool with two models at work, a long queue and advice.
+func grouped() app.Snapshot {
+	s := several()
+	s.Sentence = "6 running, 12 waiting, 298 tokens per second"
+	ago := func(seconds float64) time.Time { return now.Add(-time.Duration(seconds * float64(time.Second))) }
+	s.Queues = append(s.Queues, batching.QueueState{Key: batching.Key{Engine: "lmstudio", Model: "google/gemma-3-12b"}, Limit: 2, Depth: 1,
+		Running: []batching.Running{
+			{Ticket: 31, App: "Zed", Released: ago(5), FirstToken: ago(4), Tokens: 130, MaxTokens: 400},
+			{Ticket: 32, App: "Obsidian", Released: ago(8), FirstToken: ago(7), Tokens: 240, Leaving: true},
+		},
+		Waiting: []batching.Waiting{{Ticket: 41, App: "Zed", Position: 1, Why: "next: 2 places are taken", Expected: 2 * time.Second}}})
+	for i := range 8 {
+		s.Queues[0].Waiting = append(s.Queues[0].Waiting, batching.Waiting{Ticket: uint64(50 + i), App: "batch-notes.py", Priority: batching.Background,
+			Position: 4 + i, Why: "after its others", Expected: time.Duration(9+3*i) * time.Second})
+	}
+	s.Queues[0].Depth = 11
+	s.Batching.InFlight, s.Batching.QueueDepth = 6, 12
+	s.Advice = []app.Advice{{Kind: "slots", Title: "Ollama could run 6 at once", Text: "3.1 GiB are free; two more slots of 8k context take 2.1 GiB and gain about 22 %.", Button: "Show how", Engine: "ollama"}}
+	return s
+}
+
 // installed has no engine, but the programs of two.
 func installed() app.Snapshot {
 	s := idle()

@@ -13,7 +13,7 @@ import (
 // The pictures in testdata are the page as it should look: open them.
 func TestWindow_Looks(t *testing.T) {
 	scenes := map[string]func() app.Snapshot{"busy": busy, "idle": idle, "simulated": simulated, "trouble": inTrouble,
-		"several": several, "installed": installed, "yielding": yielding,
+		"several": several, "grouped": grouped, "installed": installed, "yielding": yielding,
 		"lent": func() app.Snapshot { return lent(0) }}
 	sizes := [][2]float32{{1280, 800}, {900, 600}}
 	for scene, snapshot := range scenes {
@@ -30,6 +30,14 @@ func TestWindow_Looks(t *testing.T) {
 			}
 		}
 	}
+}
+
+// At twice the size everything is as sharp as the screen.
+func TestWindow_LooksSharp(t *testing.T) {
+	_, _, w := open(t, busy(), "dark", 1280, 800)
+	w.Canvas().(interface{ SetScale(scale float32) }).SetScale(2)
+	w.Resize(fyne.NewSize(1280, 800))
+	test.AssertImageMatches(t, "busy-dark-1280x800@2x.png", w.Canvas().Capture())
 }
 
 func TestGuide_Looks(t *testing.T) {

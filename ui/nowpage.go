@@ -36,9 +36,10 @@ type nowPage struct {
 }
 
 func newNowPage(w *Window) *nowPage {
-	p := &nowPage{charts: newCharts(), totals: newText("", textSmall, colorMuted), doing: w.doing}
-	p.gpuAside, p.queueAside = newGPUAside(w.obey), newListAside(p.showAll)
+	p := &nowPage{totals: newText("", textSmall, colorMuted), doing: w.doing}
 	reveal := func(o fyne.CanvasObject) { reveal(p.scroll, o) }
+	p.charts = newCharts(reveal)
+	p.gpuAside, p.queueAside = newGPUAside(w.obey), newListAside(p.showAll)
 	p.onGPU = newRows(func() *laneRow { return newLaneRow(signHost{w.obey, p.gpuAside.say, reveal}) })
 	p.waiting = newRows(func() *waiterRow { return newWaiterRow(signHost{w.obey, p.queueAside.say, reveal}) })
 	p.onGPUCard = newCard(tr("On the GPU"), p.gpuAside, p.onGPU)

@@ -28,6 +28,12 @@ func startActions(s app.Snapshot) []action {
 	return all
 }
 
+// named is the action with another text on its button.
+func (a action) named(text string) action {
+	a.text = text
+	return a
+}
+
 // onlyMissing reports whether nothing is wrong but that no engine runs where
 // engines are by default.
 func onlyMissing(s app.Snapshot) bool {

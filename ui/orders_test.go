@@ -18,12 +18,17 @@ func themed(s app.Snapshot) app.Snapshot {
 	return s
 }
 
-// button is that of a line of the card "Engine".
-func (w *Window) button(t *testing.T, id string) *button {
+// button is that of a fact on the card of an engine, whose page it opens.
+func (w *Window) button(t *testing.T, engine, fact string) *button {
 	t.Helper()
-	r := w.engines.engines.rows[id]
+	w.Open(pageEngines)
+	c := w.engines.made[engine]
+	if c == nil {
+		t.Fatalf("there is no card for %q", engine)
+	}
+	r := c.rows[fact]
 	if r == nil || r.line.action.deed == nothing {
-		t.Fatalf("the card has no button for %q", id)
+		t.Fatalf("the card of %q has no button for %q", engine, fact)
 	}
 	return r.button
 }
@@ -53,7 +58,7 @@ func TestOrders_SaysWhyAnEngineWasNotStarted(t *testing.T) {
 	w, fake, _ := open(t, installed(), "dark", 1280, 800)
 	fake.fail = errors.New("start LM Studio: it ended with exit status 1")
 	live(t, w)
-	test.Tap(w.button(t, "installed lmstudio"))
+	test.Tap(w.button(t, "installed lmstudio", "state"))
 	strip := w.frame.strip
 	fake.eventually(t, "the reason is shown", func() bool {
 		return strip.lead.value == "Not started." && strip.body.value == "It ended with exit status 1."
@@ -97,7 +102,7 @@ func TestFailure_EndsByItself(t *testing.T) {
 func TestOrders_AsksBeforeItStopsAnEngineAtWork(t *testing.T) {
 	w, fake, fw := open(t, several(), "dark", 1280, 800)
 	live(t, w)
-	stop := w.button(t, "ollama detail")
+	stop := w.button(t, "ollama", "run")
 	test.Tap(stop)
 	if fw.Canvas().Overlays().Top() == nil {
 		t.Fatal("does not ask although requests run")
@@ -117,7 +122,7 @@ func TestOrders_OpensTheGuideOfTheEngine(t *testing.T) {
 	w, fake, fw := open(t, several(), "dark", 1280, 800)
 	fake.checks = checked()
 	live(t, w)
-	test.Tap(w.button(t, "lmstudio"))
+	test.Tap(w.button(t, "lmstudio", "slots"))
 	fake.eventually(t, "the guide is open", func() bool { return w.guide != nil })
 	if w.guide.title.value != "Let LM Studio run 4 requests at once" || w.guide.ways != nil {
 		t.Errorf("the guide is %q", w.guide.title.value)
@@ -129,13 +134,22 @@ func TestOrders_OpensTheGuideOfTheEngine(t *testing.T) {
 	fake.mu.Lock()
 	fake.checks = nil
 	fake.mu.Unlock()
-	test.Tap(w.button(t, "lmstudio"))
+	test.Tap(w.button(t, "lmstudio", "slots"))
 	fake.eventually(t, "the engine is gone", func() bool { return w.frame.strip.body.value == "LM Studio does not run any more." })
 }
 
-func TestOrders_TipLeadsToTheGuide(t *testing.T) {
+func TestOrders_AdviceSetsASetting(t *testing.T) {
+	s := busy()
+	s.Advice = []app.Advice{{Title: "Queue is deep: 12 on average", Text: "Raise the size.", Button: "Apply 6", Key: keySize, Value: "6"}}
+	w, fake, _ := open(t, s, "dark", 1280, 800)
+	live(t, w)
+	test.Tap(w.frame.strip.button)
+	fake.eventually(t, "it is set", func() bool { return slices.Equal(fake.did(), []string{keySize + "=6"}) })
+}
+
+func TestOrders_AdviceLeadsToTheGuide(t *testing.T) {
 	s := several()
-	s.Tuning[0].Advice = "Ollama runs 4 requests at once: set OLLAMA_NUM_PARALLEL for more"
+	s.Advice = []app.Advice{{Title: "Ollama could run 6 at once", Text: "3.1 GiB are free.", Button: "Show how", Engine: "ollama"}}
 	w, fake, _ := open(t, s, "dark", 1280, 800)
 	fake.checks = checked()
 	live(t, w)
@@ -145,7 +159,7 @@ func TestOrders_TipLeadsToTheGuide(t *testing.T) {
 
 func TestOrders_TellsInFullWhyAnEngineDoesNotServe(t *testing.T) {
 	w, _, _ := open(t, several(), "dark", 1280, 800)
-	test.Tap(w.button(t, "box"))
+	test.Tap(w.button(t, "box", "state"))
 	if w.guide == nil || w.guide.says.value != "llama.cpp (box) at http://192.168.178.23:8080 does not answer: start llama-server, or set engines.list." {
 		t.Error("it does not tell")
 	}

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -11,193 +12,320 @@ import (
 	"carpool/app"
 )
 
-// maxModels is how many models of an engine the card lists at the most.
-const maxModels = 6
+// maxModels is how many models a card lists at the most; the others are found by
+// typing a part of their name.
+const maxModels = 8
 
-// engineKind is what a line of the card "Engine" is about.
-type engineKind int
+// engineSheet is what the card of an engine says.
+type engineSheet struct {
+	name, title, place string              // place is where it is, and its version
+	mark               fyne.ThemeColorName // of its health
+	ranks              bool                // it can be moved among the others
+	preferred          bool
+	facts              []engineLine
+	models             []engineLine // with what they take of the GPU; loaded ones first
+	reloads            []engineLine // of the last hour
+	reloadAdvice       []engineLine
+}
+
+// lineKind is how a line of a card is drawn.
+type lineKind int
 
 const (
-	ofEngine engineKind = iota
-	ofDetail            // of the engine above
+	ofFact    lineKind = iota // a label and a text
+	ofHeading                 // of what follows
 	ofModel
-	ofRest // what is left out, or why there is nothing
+	ofNote // on the line above
+	ofCommand
 )
 
-// engineLine is a line of the card "Engine".
+// engineLine is a line of the card of an engine.
 type engineLine struct {
-	kind         engineKind
-	id           string // unique among the lines
-	name, detail string
-	aside        string              // of an engine: where it is, and its version
-	mark         fyne.ThemeColorName // of an engine; "" = no dot
-	loaded       bool
-	short        bool // a detail is cut after its first line
-	warns        bool // a detail tells of what slows answers
-	action       action
+	kind   lineKind
+	id     string // unique in its card
+	name   string // of a fact its label, of a command what to type
+	text   string
+	detail string // at the right edge
+	tone   fyne.ThemeColorName
+	loaded bool
+	action action
 }
 
-// engineBlock is an engine with what is known of it.
-type engineBlock struct {
-	head   engineLine
-	detail engineLine // name "" = nothing to say
-	keep   bool       // the detail, longer than others: it tells of trouble
-	memory engineLine // what the model that matters takes of the GPU; name "" = nothing to say
-	models []engineLine
-	loaded int // of them, the first ones
-}
-
-// engineBlocks are the engines of a snapshot, the preferred one first, then what
-// could be started beside the strip's offer.
-func engineBlocks(s app.Snapshot) []engineBlock {
-	var all []engineBlock
-	real := 0
-	for _, e := range s.Engines {
-		if !e.Simulated {
-			real++
-		}
-	}
+// engineSheets are the engines of a snapshot in the order in which they are
+// preferred, then what could be started.
+func engineSheets(s app.Snapshot, order []string) []engineSheet {
+	var all []engineSheet
 	shown := map[string]bool{}
-	for i, e := range s.Engines {
-		l := startedAt(s, e.URL)
-		shown[l.Name] = true
-		b := engineBlock{head: engineLine{id: e.Name, name: e.Label, aside: whereabouts(e.URL, e.Version, e.Active && real > 1)}}
-		var remarks []string
-		if maker, named := strings.CutSuffix(e.Label, " ("+e.Name+")"); named { // by the settings
-			b.head.name, remarks = e.Name, []string{maker}
+	engines := ranked(s.Engines, order)
+	ranks := len(rankable(engines)) > 1
+	offers := startActions(s)
+	for _, e := range engines {
+		run := startedAt(s, e.URL)
+		shown[run.Name] = true
+		sheet := engineSheet{name: e.Name, title: e.Label, place: dotted(host(e.URL), e.Version),
+			ranks: ranks && !e.Simulated, preferred: ranks && e.Active}
+		sheet.tellHealth(s, e)
+		if i := slices.IndexFunc(offers, func(a action) bool { return a.name == string(e.Kind) }); i >= 0 && e.Local() {
+			sheet.facts[0].action = offers[i].named(tr("Start"))
+			offers = slices.Delete(offers, i, i+1)
 		}
+		sheet.tellRun(s, run)
+		sheet.tellSlots(s, e)
 		if e.Group != "" {
-			remarks = append(remarks, "GPU group "+e.Group)
+			sheet.fact("gpu", tr("GPU"), tr("shares the group %s", e.Group))
 		}
-		switch {
-		case e.Health == "up" && e.Problem == "":
-			b.head.mark = colorAccent
-			b.head.action = slotsAction(s, i)
-		case e.Health == "up":
-			b.head.mark, b.head.action = colorOrange, whyAction("rests", e.Name, e.Label, e.Problem)
-			remarks = append(remarks, without(e.Problem, e.Label))
-		case e.Health == "down":
-			b.head.mark, b.head.action = colorVermilion, whyAction("not reached", e.Name, e.Label, e.Problem)
-			remarks = append(remarks, without(without(e.Problem, e.Label+" at "+e.URL), "the engine at "+e.URL))
-		default:
-			b.head.mark, b.head.detail = colorMuted, "looked for"
-		}
-		b.keep = e.Health != "up" || e.Problem != ""
-		b.describe(remarks, l)
 		if e.Health == "up" {
-			b.listModels(s, i)
-			b.weigh(s, e.Name)
+			sheet.listModels(s, e)
 		}
-		all = append(all, b)
+		sheet.listReloads(s)
+		all = append(all, sheet)
 	}
 	for _, l := range s.Launch {
 		if l.Alive() && !shown[l.Name] {
-			b := engineBlock{head: engineLine{id: "started " + l.Name, name: l.Label, aside: host(l.URL), mark: colorMuted}}
-			b.describe(nil, l)
-			all = append(all, b)
+			sheet := engineSheet{name: "started " + l.Name, title: l.Label, place: host(l.URL), mark: colorMuted}
+			sheet.tellRun(s, l)
+			all = append(all, sheet)
 		}
 	}
-	if offers := startActions(s); len(offers) > 1 {
-		for _, offer := range offers[1:] {
-			offer.text = "Start"
-			all = append(all, engineBlock{head: engineLine{id: "installed " + offer.name, name: offer.label, aside: "installed", action: offer}})
-		}
+	for _, offer := range offers {
+		sheet := engineSheet{name: "installed " + offer.name, title: offer.label, place: tr("installed"), mark: colorGrey}
+		sheet.fact("state", tr("State"), tr("Does not run.")).action = offer.named(tr("Start"))
+		all = append(all, sheet)
 	}
 	return all
 }
 
-// whereabouts are where an engine is, whether it goes before others, and its
-// version: the end may be cut off.
-func whereabouts(url, version string, preferred bool) string {
-	if preferred {
-		return dotted(host(url), "preferred", version)
-	}
-	return dotted(host(url), version)
+func (e *engineSheet) fact(id, label, text string) *engineLine {
+	e.facts = append(e.facts, engineLine{kind: ofFact, id: id, name: label, text: text, tone: colorText})
+	return &e.facts[len(e.facts)-1]
 }
 
-// describe says what is remarkable of an engine: how it fares if Carpool runs it,
-// and its own remarks.
-func (b *engineBlock) describe(own []string, l app.EngineState) {
-	var all []string
-	if l.Alive() {
-		switch l.Status {
-		case "running":
-			all = append(all, "run by Carpool", plural(l.Restarts, "restart", "restarts"))
-		case "starting":
-			b.head.mark, b.head.detail, b.head.action = colorMuted, "starting", action{}
-			all, own = []string{"run by Carpool"}, nil
-		default:
-			b.head.mark, b.head.action = colorVermilion, whyAction(string(l.Status), l.Name, l.Label, l.Reason)
-			all, own, b.keep = []string{"run by Carpool: " + l.Reason}, nil, true
-		}
-		b.detail.action = action{order{deed: stopEngine, name: l.Name, label: l.Label}, "Stop"}
+// tellHealth says in words how the engine is, and for how long that holds.
+func (e *engineSheet) tellHealth(s app.Snapshot, info app.EngineInfo) {
+	last := ""
+	if !info.Seen.IsZero() {
+		last = tr("Last answered %s ago.", brief(s.At.Sub(info.Seen)))
 	}
-	b.detail.kind, b.detail.id = ofDetail, b.head.id+" detail"
-	b.detail.name = dotted(append(all, own...)...)
+	switch {
+	case info.Simulated:
+		e.mark = colorAccent
+		e.fact("state", tr("State"), tr("Simulated: answers are made up, for trying things out."))
+	case info.Health == "up" && info.Problem == "":
+		e.mark = colorAccent
+		e.fact("state", tr("State"), strings.TrimSpace(tr("Up.")+" "+last))
+	case info.Health == "up":
+		e.mark = colorOrange
+		f := e.fact("state", tr("State"), tr("Rests: %s.", without(info.Problem, info.Label)))
+		f.tone, f.action = colorOrange, whyAction(info.Name, info.Label, info.Problem)
+	case info.Health == "down":
+		e.mark = colorVermilion
+		problem := without(without(info.Problem, info.Label+" at "+info.URL), "the engine at "+info.URL)
+		f := e.fact("state", tr("State"), strings.TrimSpace(tr("Not reached: %s.", strings.TrimSuffix(problem, "."))+" "+last))
+		f.tone, f.action = colorVermilion, whyAction(info.Name, info.Label, info.Problem)
+	default:
+		e.mark = colorMuted
+		e.fact("state", tr("State"), tr("Looked for."))
+	}
+}
+
+// tellRun says how the engine fares if Carpool runs it.
+func (e *engineSheet) tellRun(s app.Snapshot, run app.EngineState) {
+	if !run.Alive() {
+		return
+	}
+	text, tone := tr("Carpool, for %s", brief(s.At.Sub(run.Since))), colorText
+	switch run.Status {
+	case "running":
+		text += " · " + trn(run.Restarts, "%d restart", "%d restarts")
+	case "starting":
+		text = tr("Carpool, starting")
+	default:
+		text, tone, e.mark = tr("Carpool, %s: %s.", string(run.Status), run.Reason), colorVermilion, colorVermilion
+	}
+	f := e.fact("run", tr("Run by"), text)
+	f.tone, f.action = tone, action{order{deed: stopEngine, name: run.Name, label: run.Label}, tr("Stop")}
+	for i, line := range run.Errors {
+		label := ""
+		if i == 0 {
+			label = tr("Its log")
+		}
+		e.fact("log "+line, label, line).tone = colorMuted
+	}
+}
+
+// tellSlots says how many requests the engine runs at once, and how that is known.
+func (e *engineSheet) tellSlots(s app.Snapshot, info app.EngineInfo) {
+	slots, by := info.Slots, "told"
+	for _, t := range s.Tuning {
+		if t.Engine == info.Name && t.Slots > 0 {
+			slots, by = t.Slots, t.SlotsBy
+			break
+		}
+	}
+	text := tr("Not known yet: found while requests run.")
+	if slots > 0 {
+		text = trn(slots, "%d at once", "%d at once")
+		switch by {
+		case "told":
+			text += tr(", as it says")
+		case "engine wait":
+			text += tr(", found: more of them wait inside it")
+		case "first tokens":
+			text += tr(", found by when first tokens come")
+		}
+	}
+	if info.Health != "up" && slots == 0 {
+		return
+	}
+	f := e.fact("slots", tr("Slots"), text)
+	if info.Health == "up" && !info.Simulated {
+		f.action = action{order{deed: showGuide, name: info.Name, label: info.Label}, tr("More slots…")}
+	}
+}
+
+// listModels lists the models, the loaded ones first, with what they take.
+func (e *engineSheet) listModels(s app.Snapshot, info app.EngineInfo) {
+	if len(info.Models) == 0 {
+		e.models = []engineLine{{kind: ofNote, id: "no model", text: tr("No model yet; one that the engine pulls appears here."), tone: colorMuted}}
+		return
+	}
+	models := slices.Clone(info.Models)
+	slices.SortStableFunc(models, func(a, b app.EngineModel) int {
+		switch {
+		case a.Loaded && !b.Loaded:
+			return -1
+		case b.Loaded && !a.Loaded:
+			return 1
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	for _, m := range models {
+		l := engineLine{kind: ofModel, id: "model " + m.Name, name: short(m.Name), loaded: m.Loaded, tone: colorMuted}
+		l.text = dotted(m.Parameter, m.Quant)
+		if m.Context > 0 {
+			l.text = dotted(l.text, tr("%s tokens", humanize.Comma(int64(m.Context))))
+		}
+		switch {
+		case m.Loaded && m.VRAM > 0:
+			l.detail = tr("%s of GPU", humanize.IBytes(uint64(m.VRAM)))
+		case m.Size > 0:
+			l.detail = tr("%s on disk", humanize.Bytes(uint64(m.Size)))
+		}
+		if m.Loaded {
+			l.tone = colorText
+		}
+		e.models = append(e.models, l)
+		for _, f := range s.Fits {
+			if f.Engine != e.name || f.Model != m.Name {
+				continue
+			}
+			note := engineLine{kind: ofNote, id: "fit " + m.Name, name: short(m.Name), text: sentenceOf(f.Reason()), tone: colorMuted}
+			if f.Judged && !f.Fits {
+				note.tone = colorOrange
+			}
+			e.models = append(e.models, note)
+		}
+	}
+}
+
+// listReloads says which models the engine loaded again, and why.
+func (e *engineSheet) listReloads(s app.Snapshot) {
+	for _, r := range s.Reloads.Last {
+		if r.Engine == e.name {
+			e.reloads = append(e.reloads, engineLine{kind: ofFact, id: "reload " + r.At.String() + r.Model,
+				name: r.At.Local().Format("15:04"), text: tr("%s Took %s.", sentenceOf(r.Text), brief(r.Took)), tone: colorMuted})
+		}
+	}
+	for _, a := range s.Reloads.Advice {
+		if a.Engine != e.name {
+			continue
+		}
+		id := "advice " + a.Model + a.Parameter
+		e.reloadAdvice = append(e.reloadAdvice, engineLine{kind: ofNote, id: id, text: sentenceOf(a.Text), tone: colorText})
+		if a.Command != "" {
+			e.reloadAdvice = append(e.reloadAdvice, engineLine{kind: ofCommand, id: id + " command", name: a.Command})
+		}
+	}
+}
+
+// modelsMatching are the lines of models whose name contains a text, at most
+// maxModels models of them, and how many models match in all.
+func (e *engineSheet) modelsMatching(wanted string) (lines []engineLine, matching int) {
+	wanted = strings.ToLower(strings.TrimSpace(wanted))
+	for _, l := range e.models {
+		if !strings.Contains(strings.ToLower(l.name), wanted) {
+			continue
+		}
+		if l.kind == ofModel {
+			matching++
+		}
+		if matching <= maxModels {
+			lines = append(lines, l)
+		}
+	}
+	return lines, matching
+}
+
+func (e *engineSheet) modelCount() (all, loaded int) {
+	for _, l := range e.models {
+		if l.kind == ofModel {
+			all++
+			if l.loaded {
+				loaded++
+			}
+		}
+	}
+	return all, loaded
+}
+
+// ranked are engines in the order in which the settings prefer them, by name or
+// kind; the others follow.
+func ranked(engines []app.EngineInfo, order []string) []app.EngineInfo {
+	rank := func(e app.EngineInfo) int {
+		for _, by := range []string{e.Name, string(e.Kind)} {
+			if i := slices.Index(order, by); i >= 0 {
+				return i
+			}
+		}
+		return len(order)
+	}
+	all := slices.Clone(engines)
+	slices.SortStableFunc(all, func(a, b app.EngineInfo) int { return cmp.Compare(rank(a), rank(b)) })
+	return all
+}
+
+// rankable are the names of the engines that can be preferred.
+func rankable(engines []app.EngineInfo) []string {
+	var names []string
+	for _, e := range engines {
+		if !e.Simulated {
+			names = append(names, e.Name)
+		}
+	}
+	return names
+}
+
+// moved is the order of preference after an engine went by places up (-1) or down
+// (1). What the order names beside the engines that are there stays behind them.
+func moved(engines []app.EngineInfo, order []string, name string, by int) []string {
+	names := rankable(ranked(engines, order))
+	at := slices.Index(names, name)
+	to := at + by
+	if at < 0 || to < 0 || to >= len(names) {
+		return order
+	}
+	names[at], names[to] = names[to], names[at]
+	for _, other := range order {
+		if !slices.Contains(names, other) {
+			names = append(names, other)
+		}
+	}
+	return names
 }
 
 // dotted joins what there is of the parts.
 func dotted(parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), " · ")
-}
-
-// listModels lists the models of engine i that are loaded, and of the preferred
-// one the others, too.
-func (b *engineBlock) listModels(s app.Snapshot, i int) {
-	e := s.Engines[i]
-	for _, loaded := range []bool{true, false} {
-		for _, m := range e.Models {
-			if m.Loaded != loaded || !loaded && !e.Active {
-				continue
-			}
-			size := ""
-			if m.Size > 0 {
-				size = humanize.Bytes(uint64(m.Size))
-			}
-			b.models = append(b.models, engineLine{kind: ofModel, id: e.Name + " model " + m.Name, name: short(m.Name), detail: size, loaded: m.Loaded})
-		}
-		if loaded {
-			b.loaded = len(b.models)
-		}
-	}
-	if len(e.Models) == 0 && e.Active {
-		b.models = []engineLine{{kind: ofRest, id: "no model", name: "No model yet; one that the engine pulls appears here."}}
-		b.loaded = 1
-	}
-}
-
-// weigh says what a model of the engine takes of the GPU: one that does not fit,
-// else the first that is loaded, else the one used last.
-func (b *engineBlock) weigh(s app.Snapshot, engine string) {
-	var last string
-	for _, t := range s.Tuning {
-		if t.Engine == engine {
-			last = t.Model
-			break
-		}
-	}
-	var shown *app.ModelFit
-	rank := 0
-	for i, f := range s.Fits {
-		if f.Engine != engine {
-			continue
-		}
-		of := 0
-		switch {
-		case f.Loaded && f.Judged && !f.Fits:
-			of = 3
-		case f.Loaded:
-			of = 2
-		case f.Model == last:
-			of = 1
-		}
-		if of > rank {
-			shown, rank = &s.Fits[i], of
-		}
-	}
-	if shown != nil {
-		b.memory = engineLine{kind: ofDetail, id: b.head.id + " memory", name: short(shown.Model) + ": " + shown.Reason(), warns: shown.Judged && !shown.Fits}
-	}
 }
 
 // startedAt is the engine that Carpool keeps running at a URL.
@@ -211,28 +339,8 @@ func startedAt(s app.Snapshot, url string) app.EngineState {
 }
 
 // whyAction shows in full why an engine does not serve.
-func whyAction(state, name, label, problem string) action {
-	return action{order{deed: showWhy, name: name, label: label, why: problem}, state + "…"}
-}
-
-// slotsAction opens the guide to more slots of engine i of a snapshot.
-func slotsAction(s app.Snapshot, i int) action {
-	e := s.Engines[i]
-	if e.Simulated {
-		return action{}
-	}
-	a := action{order{deed: showGuide, name: e.Name, label: e.Label}, "slots…"}
-	slots := e.Slots
-	for _, t := range s.Tuning {
-		if t.Engine == e.Name && t.Slots > 0 {
-			slots = t.Slots
-			break
-		}
-	}
-	if slots > 0 {
-		a.text = plural(slots, "slot…", "slots…")
-	}
-	return a
+func whyAction(name, label, problem string) action {
+	return action{order{deed: showWhy, name: name, label: label, why: problem}, tr("Why…")}
 }
 
 // host is a URL without its scheme.

@@ -1,45 +1,55 @@
 package ui
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/test"
 
 	"carpool/app"
+	"carpool/app/gateway"
 	"carpool/backends"
 )
 
-// told is what the lines of the card say, a line each.
-func told(lines []engineLine) string {
+// told is what the cards say, a line each.
+func told(sheets []engineSheet) string {
 	var b strings.Builder
-	for _, l := range lines {
-		for _, part := range []string{l.name, l.aside, l.detail, l.action.text} {
-			if part != "" {
-				b.WriteString(part + " | ")
-			}
-		}
-		if l.loaded {
-			b.WriteString("loaded")
-		}
-		if l.warns {
-			b.WriteString("warns")
+	for _, s := range sheets {
+		b.WriteString(s.title + " | " + s.place)
+		if s.preferred {
+			b.WriteString(" | preferred")
 		}
 		b.WriteString("\n")
+		for _, l := range slices.Concat(s.facts, s.models, s.reloads, s.reloadAdvice) {
+			for _, part := range []string{l.name, l.text, l.detail, l.action.text} {
+				if part != "" {
+					b.WriteString(part + " | ")
+				}
+			}
+			if l.loaded {
+				b.WriteString("loaded")
+			}
+			if l.tone == colorOrange || l.tone == colorVermilion {
+				b.WriteString("warns")
+			}
+			b.WriteString("\n")
+		}
 	}
 	return b.String()
 }
 
-func one(engineLine) float32 { return 1 }
-
-func TestEngineBlocks(t *testing.T) {
+func TestEngineSheets(t *testing.T) {
 	with := func(s app.Snapshot, change func(*app.Snapshot)) app.Snapshot {
 		change(&s)
 		return s
 	}
 	started := func(status, reason string) app.Snapshot {
 		return with(installed(), func(s *app.Snapshot) {
-			s.Launch = []app.EngineState{{Name: "ollama", Kind: "ollama", Label: "Ollama", URL: "http://127.0.0.1:11434", Reason: reason}}
+			s.Launch = []app.EngineState{{Name: "ollama", Kind: "ollama", Label: "Ollama", URL: "http://127.0.0.1:11434", Reason: reason, Since: now.Add(-time.Minute)}}
 			for _, known := range []app.EngineState{{Status: "starting"}, {Status: "restarting"}, {Status: "failed"}, {Status: "stopped"}} {
 				if string(known.Status) == status {
 					s.Launch[0].Status = known.Status
@@ -47,33 +57,41 @@ func TestEngineBlocks(t *testing.T) {
 			}
 		})
 	}
+	slots := func(by string) app.Snapshot {
+		return with(busy(), func(s *app.Snapshot) { s.Tuning[0].SlotsBy = by })
+	}
 	for _, tt := range []struct {
 		name     string
 		snapshot app.Snapshot
 		want     []string // each within a line
 		not      string
 	}{
-		{"OneIsNotPreferredToAnything", idle(), []string{"Ollama | 127.0.0.1:11434 · 0.17.4 | slots… | ", "qwen3:8b | 5.2 GB | loaded", "nomic-embed-text | 274 MB | "}, "preferred"},
-		{"SlotsAsTheTunerFoundThem", busy(), []string{"4 slots… | "}, ""},
+		{"OneIsNotPreferredToAnything", idle(), []string{"Ollama | 127.0.0.1:11434 · 0.17.4\n", "Slots | Not known yet", "More slots… | ", "qwen3:8b | 5.6 GiB of GPU | loaded", "nomic-embed-text | 274 MB on disk | "}, "preferred"},
+		{"SlotsThatTheEngineTells", slots("told"), []string{"Slots | 4 at once, as it says | "}, ""},
+		{"SlotsFoundByTheQueueInside", slots("engine wait"), []string{"4 at once, found: more of them wait inside it | "}, ""},
+		{"SlotsFoundByFirstTokens", slots("first tokens"), []string{"4 at once, found by when first tokens come | "}, ""},
 		{"SeveralAreToldApart", several(), []string{
-			"Ollama | 127.0.0.1:11434 · preferred · 0.17.4 | 4 slots… | ", "run by Carpool · 0 restarts · GPU group desk | Stop | ",
-			"LM Studio | 127.0.0.1:1234 · 0.4 or newer | 1 slot… | ", "google/gemma-3-12b | 8.1 GB | loaded",
-			"cluster | gpu.lan:8000 · 0.21.0 | rests… | ", "OpenAI-compatible engine · failed 5 times in a row and is tried again in 8 s", "box | 192.168.178.23:8080 | not reached… | ", "llama.cpp · does not answer: start llama-server, or set engines.list"}, "not-loaded"},
+			"Ollama | 127.0.0.1:11434 · 0.17.4 | preferred\n", "Run by | Carpool, for 60 min · 0 restarts | Stop | ", "GPU | shares the group desk",
+			"LM Studio | 127.0.0.1:1234 · 0.4 or newer\n", "1 at once, as it says | More slots… | ", "google/gemma-3-12b | 8.1 GB on disk | loaded",
+			"OpenAI-compatible engine (cluster) | gpu.lan:8000 · 0.21.0\n", "Rests: failed 5 times in a row and is tried again in 8 s. | Why… | warns",
+			"llama.cpp (box) | 192.168.178.23:8080\n", "Not reached: does not answer: start llama-server, or set engines.list. | Why… | warns"}, ""},
+		{"WhenAnEngineAnsweredLast", with(several(), func(s *app.Snapshot) { s.Engines[3].Seen = now.Add(-3 * time.Minute) }), []string{"engines.list. Last answered 3 min ago."}, ""},
 		{"WhatWasNeverReachedHasNoMakeInItsProblem", with(installed(), func(s *app.Snapshot) {
 			s.Engines[0].Problem = "the engine at http://127.0.0.1:11434 does not answer: start it, or set engine.url"
-		}), []string{"\ndoes not answer: start it, or set engine.url | \n"}, "the engine at"},
-		{"TheDemoEngineHasNoGuide", simulated(), []string{"Demo engine (simulated) | \n"}, "slots…"},
-		{"ProgramsBesideTheOfferOfTheStrip", installed(), []string{"LM Studio | installed | Start | "}, "Ollama | installed"},
-		{"NoModelYet", with(idle(), func(s *app.Snapshot) { s.Engines[0].Models = nil }), []string{"No model yet"}, "more"},
-		{"Starting", started("starting", ""), []string{"starting | ", "run by Carpool | Stop | "}, "not reached"},
-		{"StartedAgain", started("restarting", "it ended with exit status 1"), []string{"restarting… | ", "run by Carpool: it ended with exit status 1 | Stop | "}, "Start | "},
-		{"GivenUpOn", started("failed", "it ended"), []string{"failed… | "}, ""},
-		{"StoppedIsForgotten", started("stopped", ""), []string{"not reached… | "}, "Carpool"},
-		{"StartedButNotFoundYet", with(started("starting", ""), func(s *app.Snapshot) { s.Engines = nil }), []string{"Ollama | 127.0.0.1:11434 | starting | ", "Stop | "}, ""},
-		{"Nothing", app.Snapshot{}, []string{"No engine yet"}, ""},
+		}), []string{"Not reached: does not answer: start it, or set engine.url."}, "the engine at"},
+		{"TheDemoEngineHasNoGuide", simulated(), []string{"Demo engine (simulated) | \n", "Simulated: ", "Slots | 4 at once, as it says | \n"}, "More slots…"},
+		{"ProgramsThatCouldBeStarted", installed(), []string{"start it, or set engine.url. | Start | warns\n", "LM Studio | installed\nState | Does not run. | Start | "}, "Ollama | installed"},
+		{"NoModelYet", with(idle(), func(s *app.Snapshot) { s.Engines[0].Models = nil }), []string{"No model yet"}, ""},
+		{"Starting", started("starting", ""), []string{"Run by | Carpool, starting | Stop | "}, ""},
+		{"StartedAgain", started("restarting", "it ended with exit status 1"), []string{"Carpool, restarting: it ended with exit status 1. | Stop | warns"}, ""},
+		{"GivenUpOn", started("failed", "it ended"), []string{"Carpool, failed: it ended. | Stop | warns"}, ""},
+		{"TheLastErrorsOfItsLog", with(started("failed", "it ended"), func(s *app.Snapshot) { s.Launch[0].Errors = []string{"bind: in use", "exit"} }), []string{"Its log | bind: in use | \nexit | "}, ""},
+		{"StoppedIsForgotten", started("stopped", ""), []string{"Not reached: "}, "Run by"},
+		{"StartedButNotFoundYet", with(started("starting", ""), func(s *app.Snapshot) { s.Engines = nil }), []string{"Ollama | 127.0.0.1:11434\nRun by | Carpool, starting | Stop | "}, ""},
+		{"WhyModelsWereLoadedAgain", reloaded(), []string{"12:00 | Loaded again because Continue asks for num_ctx 8192, and Open WebUI had it loaded with 4096. Took 4 s.", "was loaded again 3 times", "carpool set models.num_ctx=qwen3:8b=8192"}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := told(fit(engineBlocks(tt.snapshot), 100, one))
+			got := told(engineSheets(tt.snapshot, nil))
 			for _, want := range tt.want {
 				if !strings.Contains(got, want) {
 					t.Errorf("no %q in\n%s", want, got)
@@ -86,14 +104,23 @@ func TestEngineBlocks(t *testing.T) {
 	}
 }
 
-// weighed is busy with what its models take of the GPU.
-func weighed(fits ...app.ModelFit) app.Snapshot {
-	s := busy()
-	s.Fits = fits
+// reloaded is several with an engine that loads a model again and again.
+func reloaded() app.Snapshot {
+	s := several()
+	key := s.Tuning[0].Key
+	for i := range 3 {
+		s.Reloads.Last = append(s.Reloads.Last, gateway.Reload{Key: key, At: time.Date(2026, 11, 23, 12, -7*i, 0, 0, time.Local), Took: 4 * time.Second,
+			Text: "loaded again because Continue asks for num_ctx 8192, and Open WebUI had it loaded with 4096"})
+	}
+	s.Reloads.Advice = []gateway.ReloadAdvice{{Key: key, Parameter: "num_ctx", Times: 3,
+		Text:    "qwen3:8b was loaded again 3 times in an hour because Continue and Open WebUI ask for different num_ctx",
+		Command: "carpool set models.num_ctx=qwen3:8b=8192"}}
+	s.Fits = []app.ModelFit{{Engine: "ollama", Model: "qwen3:8b", Loaded: true, Judged: true, Fits: true,
+		Words: "takes 5.6 GiB with 4 slots of 4k, 12.0 GiB are free"}}
 	return s
 }
 
-func TestEngineBlocks_SayWhatTheModelThatMattersTakes(t *testing.T) {
+func TestEngineSheets_SayWhatModelsTake(t *testing.T) {
 	fitting := func(model string, loaded, judged, fits bool) app.ModelFit {
 		return app.ModelFit{Engine: "ollama", Model: model, Loaded: loaded, Judged: judged, Fits: fits, Words: "takes some"}
 	}
@@ -103,94 +130,193 @@ func TestEngineBlocks_SayWhatTheModelThatMattersTakes(t *testing.T) {
 	advised.Advice = "2 slots of 32k would fit"
 	for _, tt := range []struct {
 		name string
-		fits []app.ModelFit
+		fit  app.ModelFit
 		want string
 	}{
-		{"TheLoadedOne", []app.ModelFit{fitting("gemma3:4b", true, true, true), fitting("qwen3:8b", false, true, true)}, "\ngemma3:4b: takes some | \n"},
-		{"ButOneThatSpillsFirst", []app.ModelFit{fitting("qwen3:8b", true, true, true), advised}, "\ngemma3:4b: takes some; 2 slots of 32k would fit | warns\n"},
-		{"ElseTheOneUsedLast", []app.ModelFit{fitting("gemma3:4b", false, true, true), fitting("qwen3:8b:latest", false, true, true), fitting("qwen3:8b", false, true, false)}, "\nqwen3:8b: takes some | warns\n"},
-		{"WhatIsNotKnownIsNoWarning", []app.ModelFit{fitting("qwen3:8b", true, false, false)}, "\nqwen3:8b: takes some | \n"},
-		{"ElseNothing", []app.ModelFit{fitting("gemma3:4b", false, true, false), elsewhere}, ""},
+		{"BelowItsName", fitting("qwen3:8b", true, true, true), "loaded\nqwen3:8b | Takes some. | \n"},
+		{"AndWarnWhereItSpills", advised, "gemma3:4b | Takes some; 2 slots of 32k would fit. | warns\n"},
+		{"WhatIsNotKnownIsNoWarning", fitting("qwen3:8b", true, false, false), "Takes some. | \n"},
+		{"ButNotOfAnotherEngine", elsewhere, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := told(fit(engineBlocks(weighed(tt.fits...)), 100, one))
-			if !strings.Contains(got, tt.want) || strings.Count(got, "takes some") != min(1, len(tt.want)) {
+			s := busy()
+			s.Fits = []app.ModelFit{tt.fit}
+			got := told(engineSheets(s, nil))
+			if !strings.Contains(got, tt.want) || strings.Count(got, "akes some") != min(1, len(tt.want)) {
 				t.Errorf("want %q in\n%s", tt.want, got)
 			}
 		})
 	}
-	t.Run("OneThatFitsGoesBeforeLoadedModels", func(t *testing.T) {
-		calm := told(fit(engineBlocks(weighed(fitting("qwen3:8b", true, true, true))), 3, one))
-		warn := told(fit(engineBlocks(weighed(fitting("qwen3:8b", true, true, false))), 3, one))
-		if strings.Contains(calm, "takes some") || !strings.Contains(calm, "5.2 GB") || !strings.Contains(warn, "takes some") || strings.Contains(warn, "5.2 GB") {
-			t.Errorf("calm\n%s\nwarning\n%s", calm, warn)
-		}
-	})
-	t.Run("IsOrangeOnlyWhereItSpills", func(t *testing.T) {
-		r := newEngineRow(func(order) {})
-		for _, c := range []struct {
-			warns bool
-			want  fyne.ThemeColorName
-		}{{true, colorOrange}, {false, colorMuted}} {
-			if r.set(engineLine{kind: ofDetail, id: "x", name: "qwen3:8b: takes some", warns: c.warns}, nil); r.remark.color != c.want {
-				t.Errorf("warns %v: %s", c.warns, r.remark.color)
-			}
-		}
-	})
 }
 
-func TestFit_LeavesOutWhatMattersLeast(t *testing.T) {
-	s := several()
+func TestMoved(t *testing.T) {
+	engines := several().Engines
 	for _, tt := range []struct {
-		name string
-		room float32
-		want []string
-		not  []string
+		name  string
+		order []string
+		who   string
+		by    int
+		want  string
 	}{
-		{"NothingIfThereIsRoom", 13, []string{"nomic-embed-text", "gemma-3-12b"}, []string{"more"}},
-		{"FirstModelsThatAreNotLoaded", 12, []string{"qwen3:8b", "gemma-3-12b", "Llama-3.3", "and 2 more models"}, []string{"nomic", "gemma3:4b"}},
-		{"ThenLoadedOnesOfTheLastEngine", 11, []string{"qwen3:8b", "gemma-3-12b", "GPU group", "and 3 more models"}, []string{"Llama-3.3"}},
-		{"ThenRemarks", 8, []string{"preferred", "and 5 more models", "failed 5 times", "not answer"}, []string{"qwen3:8b", "GPU group desk | \n"}},
-		{"TroubleLast", 6, []string{"Stop", "LM Studio", "box", "and 5 more models"}, []string{"not answer", "5 times"}},
-		{"ThenTheLastEngines", 4, []string{"Stop", "LM Studio", "and 2 more engines, 5 more models"}, []string{"cluster"}},
-		{"ButOneStays", 0, []string{"Ollama", "Stop", "and 3 more engines, 5 more models"}, []string{"LM Studio"}},
+		{"AllAreNamed", nil, "lmstudio", -1, "lmstudio,ollama,cluster,box"},
+		{"Down", nil, "ollama", 1, "lmstudio,ollama,cluster,box"},
+		{"FromTheOrderOfTheSettings", []string{"box", "cluster"}, "cluster", -1, "cluster,box,ollama,lmstudio"},
+		{"WhatIsNotThereStaysBehind", []string{"away", "box", "vllm"}, "ollama", -1, "ollama,box,lmstudio,cluster,away,vllm"},
+		{"TheFirstStays", []string{"box"}, "box", -1, "box"},
+		{"TheLastStays", nil, "box", 1, ""},
+		{"KindsCount", []string{"llamacpp"}, "box", 1, "ollama,box,lmstudio,cluster,llamacpp"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			lines := fit(engineBlocks(s), tt.room, one)
-			got := told(lines)
-			for _, want := range tt.want {
-				if !strings.Contains(got, want) {
-					t.Errorf("no %q in\n%s", want, got)
-				}
-			}
-			for _, not := range tt.not {
-				if strings.Contains(got, not) {
-					t.Errorf("%q in\n%s", not, got)
-				}
-			}
-			if len(lines) > int(tt.room) && tt.room > 0 {
-				t.Errorf("%d lines in room for %.0f", len(lines), tt.room)
+			if got := strings.Join(moved(engines, tt.order, tt.who, tt.by), ","); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
 	}
 }
 
-func TestFit_ListsSixModelsAtTheMost(t *testing.T) {
+// crowded is an engine with 200 models.
+func crowded() app.Snapshot {
 	s := idle()
-	s.Engines[0].Models = make([]backends.Model, 9)
-	for i := range s.Engines[0].Models {
-		s.Engines[0].Models[i].Name = strings.Repeat("m", i+1)
+	models := make([]backends.Model, 200)
+	for i := range models {
+		models[i] = backends.Model{Name: fmt.Sprintf("model-%03d:7b", i), Size: 4e9, Parameter: "7.2B", Quant: "Q4_K_M", Context: 32768, Loaded: i == 150}
 	}
-	lines := fit(engineBlocks(s), 100, one)
-	if len(lines) != 7 || !strings.Contains(told(lines), "and 4 more models") {
-		t.Errorf("got\n%s", told(lines))
+	s.Engines[0].Models = models
+	return s
+}
+
+func TestEnginesPage_FindsOneOfManyModels(t *testing.T) {
+	w, _, fw := open(t, crowded(), "dark", 1280, 800)
+	w.Open(pageEngines)
+	c := w.engines.made["ollama"]
+	if got := c.lines[3].name; got != "model-150:7b" {
+		t.Errorf("the first model is %q, not the loaded one", got)
+	}
+	before := len(c.lines)
+	if last := c.lines[before-1].text; last != "and 192 more: type a part of a name above" {
+		t.Errorf("it ends with %q", last)
+	}
+	fw.Canvas().Focus(c.search)
+	test.Type(c.search, "-19")
+	if len(c.lines) >= before+2 || !slices.ContainsFunc(c.lines, func(l engineLine) bool { return l.name == "model-197:7b" }) {
+		t.Errorf("does not find it among %d lines", len(c.lines))
+	}
+	test.Type(c.search, "x")
+	if last := c.lines[len(c.lines)-1].text; last != "No model has that in its name." {
+		t.Errorf("it ends with %q", last)
+	}
+	if fw.Canvas().Focused() != c.search {
+		t.Error("the focus is gone")
 	}
 }
 
-func TestFit_CountsNoModelWhereThereIsNone(t *testing.T) {
-	s := idle()
-	s.Engines[0].Models = nil
-	if got := told(fit(engineBlocks(s), 1, one)); strings.Contains(got, "more") || strings.Contains(got, "No model") {
-		t.Errorf("got\n%s", got)
+func TestEnginesPage_MovesAnEngineUp(t *testing.T) {
+	w, fake, fw := open(t, several(), "dark", 1280, 800)
+	w.Open(pageEngines)
+	live(t, w)
+	test.Tap(w.engines.made["cluster"].up)
+	fake.eventually(t, "set", func() bool {
+		return slices.Equal(fake.did(), []string{"engines.order=ollama,cluster,lmstudio,box"})
+	})
+	fw.Canvas().Focus(w.engines.made["cluster"].up)
+	fw.Canvas().Focused().TypedKey(&fyne.KeyEvent{Name: fyne.KeySpace})
+	fake.eventually(t, "set by key, before a snapshot knows of the first", func() bool {
+		return slices.Contains(fake.did(), "engines.order=cluster,ollama,lmstudio,box")
+	})
+	if w.engines.cards[0].sheet.name != "cluster" || fw.Canvas().Focused() != w.engines.made["cluster"].up {
+		t.Error("the card does not move with its focus")
+	}
+	test.Tap(w.engines.cards[0].up) // does nothing
+	if len(fake.did()) != 2 {
+		t.Errorf("did %v", fake.did())
+	}
+}
+
+func TestEnginesPage_CopiesWhatEndsReloads(t *testing.T) {
+	w, _, _ := open(t, reloaded(), "dark", 1280, 800)
+	w.Open(pageEngines)
+	c := w.engines.made["ollama"]
+	for _, command := range c.commands {
+		test.Tap(command.copy)
+		if got := fyne.CurrentApp().Clipboard().Content(); got != "carpool set models.num_ctx=qwen3:8b=8192" {
+			t.Errorf("the clipboard has %q", got)
+		}
+	}
+	if len(c.commands) != 1 {
+		t.Fatalf("%d commands", len(c.commands))
+	}
+	w.engines.copying.settle(time.Now().Add(copied))
+	for _, command := range c.commands {
+		if command.copy.label.value != "Copy" {
+			t.Error("it says so for ever")
+		}
+	}
+}
+
+func TestEnginesPage_CopiesTheAddress(t *testing.T) {
+	w, _, fw := open(t, idle(), "dark", 900, 600)
+	w.Open(pageEngines)
+	fw.Canvas().Focus(w.engines.copy)
+	fw.Canvas().Focused().TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
+	if got := fyne.CurrentApp().Clipboard().Content(); got != "http://127.0.0.1:11435" || w.engines.copy.label.value != "Copied" {
+		t.Errorf("the clipboard has %q, the button says %q", got, w.engines.copy.label.value)
+	}
+	w.copiedAt = w.copiedAt.Add(-copied)
+	w.show(themed(idle()))
+	if w.engines.copy.label.value != "Copy" {
+		t.Error("it says so for ever")
+	}
+}
+
+func TestEnginesPage_TabReachesEveryControlAndShowsIt(t *testing.T) {
+	w, _, fw := open(t, reloaded(), "dark", 900, 600)
+	w.Open(pageEngines)
+	reached := map[fyne.Focusable]bool{}
+	for range 40 {
+		fw.Canvas().FocusNext()
+		at, ok := fw.Canvas().Focused().(*button)
+		if !ok || reached[at] {
+			continue
+		}
+		reached[at] = true
+		y := fyne.CurrentApp().Driver().AbsolutePositionForObject(at).Y
+		if y < 0 || y+at.Size().Height > 600 {
+			t.Errorf("%q is out of sight at %v", at.label.value, y)
+		}
+	}
+	for _, c := range w.engines.cards {
+		for _, b := range []*button{c.up, c.down} {
+			if !reached[b] {
+				t.Errorf("no tab reaches %q of %s", b.label.value, c.sheet.name)
+			}
+		}
+		for _, r := range c.rows {
+			if r.line.action.deed != nothing && !reached[r.button] {
+				t.Errorf("no tab reaches %q of %s", r.button.label.value, c.sheet.name)
+			}
+		}
+	}
+}
+
+// The pictures in testdata are the page as it should look: open them.
+func TestEnginesPage_Looks(t *testing.T) {
+	for _, tt := range []struct {
+		scene    string
+		snapshot app.Snapshot
+	}{{"several", reloaded()}, {"crowded", crowded()}, {"none", app.Snapshot{At: now, Endpoint: "http://127.0.0.1:11435"}}, {"installed", installed()}} {
+		for _, look := range []struct {
+			theme         string
+			width, height float32
+		}{{"dark", 1280, 800}, {"light", 900, 600}, {"light", 1280, 800}, {"dark", 900, 600}} {
+			if tt.scene != "several" && (look.theme == "light") == (look.width == 1280) {
+				continue
+			}
+			name := fmt.Sprintf("engines-%s-%s-%.0fx%.0f", tt.scene, look.theme, look.width, look.height)
+			t.Run(name, func(t *testing.T) {
+				w, _, fw := open(t, tt.snapshot, look.theme, look.width, look.height)
+				w.Open(pageEngines)
+				test.AssertImageMatches(t, name+".png", fw.Canvas().Capture())
+			})
+		}
 	}
 }

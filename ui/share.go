@@ -83,16 +83,12 @@ func figureOf(weight int) string { return strconv.FormatFloat(float64(weight)/10
 func shareMark(priority, weight string) string {
 	var parts []string
 	if i := priorityAt(priority); i != usualPriority {
-		parts = append(parts, priorityTitle(i))
+		parts = append(parts, []string{tr("urgent"), tr("normal"), tr("background")}[i])
 	}
 	if w := weightOf(weight); w != usualWeight {
 		parts = append(parts, "×"+figureOf(w))
 	}
 	return strings.Join(parts, " · ")
-}
-
-func priorityTitle(i int) string {
-	return []string{tr("urgent"), tr("normal"), tr("background")}[i]
 }
 
 // share is what one app gets of the GPU: its priority and its weight.
@@ -109,11 +105,7 @@ type share struct {
 // one.
 func newShare(changed func(key, value string, final bool)) *share {
 	s := &share{priorityHelp: newParagraph("", colorMuted), note: newParagraph("", colorMuted), changed: changed}
-	names := []string{}
-	for i := range priorities {
-		names = append(names, priorityTitle(i))
-	}
-	s.priority = newSegments(names, func(i int) {
+	s.priority = newSegments([]string{tr("Urgent"), tr("Normal"), tr("Background")}, func(i int) {
 		s.explain()
 		s.changed(keyPriorities, unless(i == usualPriority, priorities[i]), true)
 	})
@@ -143,15 +135,15 @@ func (s *share) show(priority, weight, note string) {
 	s.Refresh()
 }
 
-func (s *share) explain() {
-	s.priorityHelp.set([]string{
+func (s *share) explain() { s.priorityHelp.set(priorityHelps()[s.priority.chosen]) }
+
+func priorityHelps() []string {
+	return []string{
 		tr("goes before all others, such as a voice assistant"),
 		tr("takes turns with others, unless a request names a priority of its own"),
 		tr("runs only while no one else waits, such as an import"),
-	}[s.priority.chosen])
+	}
 }
-
-const shareHelpLines = 2
 
 func (s *share) heightFor(width float32) float32 {
 	if s.note.value != "" {
@@ -162,7 +154,11 @@ func (s *share) heightFor(width float32) float32 {
 
 // helpHeight leaves room for the longest help, so that a choice moves nothing.
 func (s *share) helpHeight(width float32) float32 {
-	return max(s.priorityHelp.heightFor(width), shareHelpLines*lineHeight(textBody))
+	height := float32(0)
+	for _, help := range priorityHelps() {
+		height = max(height, newParagraph(help, colorMuted).heightFor(width))
+	}
+	return height
 }
 
 // CreateRenderer implements fyne.Widget.

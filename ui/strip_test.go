@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"carpool/app"
-	"carpool/app/tuner"
 )
 
 func TestNoticeOf(t *testing.T) {
@@ -15,9 +14,10 @@ func TestNoticeOf(t *testing.T) {
 	many.Problems = append(many.Problems, "a third", "a fourth")
 	draining := idle()
 	draining.Draining = true
-	tight := idle()
-	tight.Tuning = []tuner.State{{}, {Advice: "Ollama runs one request at a time: set OLLAMA_NUM_PARALLEL"}}
-	tight.Tuning[1].Engine = "ollama"
+	tight, deep, small := idle(), idle(), idle()
+	tight.Advice = []app.Advice{{Title: "Ollama could run 6 at once", Text: "3.1 GiB are free.", Button: "Show how", Engine: "ollama"}, {Title: "Another"}}
+	deep.Advice = []app.Advice{{Title: "Queue is deep: 12 on average", Text: "Raise the size.", Button: "Apply 6", Key: keySize, Value: "6"}}
+	small.Advice = []app.Advice{{Title: "Batches are small: 1.4 of 8", Text: "No setting will help."}}
 	offered, elsewhere, broken, unlooked, starting, own := installed(), installed(), installed(), installed(), installed(), installed()
 	offered.Simulated, offered.Problems = true, nil
 	offered.Engines = append(offered.Engines, simulated().Engines[0])
@@ -51,12 +51,17 @@ func TestNoticeOf(t *testing.T) {
 		{"trouble", inTrouble(), "", "Needs attention.", "Ollama at 127.0.0.1:11434 does not answer", true, ""},
 		{"much trouble", many, "", "Needs attention.", "And 2 problems more", true, ""},
 		{"a setting that was not taken", inTrouble(), "out of range", "Not set.", "out of range", true, ""},
-		{"advice", tight, "", "Tip.", "OLLAMA_NUM_PARALLEL.", false, "More slots…"},
+		{"advice about an engine", tight, "", "Ollama could run 6 at once.", "3.1 GiB are free.", false, "Show how"},
+		{"advice about a setting", deep, "", "Queue is deep: 12 on average.", "Raise the size.", false, "Apply 6"},
+		{"advice that nothing can be done", small, "", "", "", false, ""},
 		{"the end", draining, "", "Quitting.", "new ones are refused", true, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			n := noticeOf(tt.snapshot, failure{lead: "Not set.", text: tt.failed}, pageNow)
+			if elsewhere := noticeOf(tt.snapshot, failure{lead: "Not set.", text: tt.failed}, pageTune); (elsewhere != notice{}) != tt.trouble {
+				t.Errorf("on another page: %+v", elsewhere)
+			}
 			if n.lead != tt.lead || !strings.Contains(n.body, tt.body) || n.trouble != tt.trouble || n.action.text != tt.button {
 				t.Errorf("got %+v", n)
 			}

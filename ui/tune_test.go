@@ -249,3 +249,15 @@ func TestWhatIf(t *testing.T) {
 		}
 	}
 }
+
+func TestTune_TabReachesEveryControl(t *testing.T) {
+	w, _, fw := open(t, idle(), "dark", 900, 600)
+	w.Open(pageTune)
+	want := []fyne.Focusable{w.batching, w.tune.tune.modes, w.tune.tune.size.slider, w.tune.tune.wait.slider, w.tune.tune.undo, w.tune.tune.defaults}
+	for i, control := range want {
+		fw.Canvas().FocusNext()
+		if fw.Canvas().Focused() != control {
+			t.Fatalf("tab %d reaches %T, want %T", i+1, fw.Canvas().Focused(), control)
+		}
+	}
+}

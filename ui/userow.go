@@ -115,12 +115,11 @@ func (r *useRow) CreateRenderer() fyne.WidgetRenderer {
 			}
 			switch c := r.table.columns[i]; {
 			case c.names:
-				share := float32(0)
-				if r.share.label.value != "" {
-					share = min(r.share.width()+1, at.width/2)
-				}
-				name := min(f.width()+1, at.width-share-2*gapSmall)
+				const least = 40 // of the remark; with less it is left out
+				name := min(f.width()+1, at.width-gapSmall)
 				put(f, at.x, 0, name, size.Height)
+				share := min(r.share.width()+1, at.width-name-2*gapSmall)
+				r.share.Hidden = r.share.label.value == "" || share < min(least, r.share.width())
 				put(r.share, at.x+name+gapSmall, 0, share, size.Height)
 			case c.bar:
 				put(r.bar, at.x+gap, 0, at.width-gap-figure, size.Height)

@@ -23,8 +23,8 @@ type useColumn struct {
 	bar     bool                      // a bar of the share stands before the figure
 }
 
-// useColumns are those of the table, with what energy costs if price is set.
-func useColumns(price string, perKWh float64) []useColumn {
+// useColumns are those of the table, with what energy costs if a currency is set.
+func useColumns(currency string, perKWh float64) []useColumn {
 	all := []useColumn{
 		{title: tr("App"), width: 116, names: true, figure: func(u app.AppUse) string { return u.App },
 			compare: func(a, b app.AppUse) int { return cmp.Compare(strings.ToLower(a.App), strings.ToLower(b.App)) }},
@@ -36,7 +36,7 @@ func useColumns(price string, perKWh float64) []useColumn {
 			compare: by(func(u app.AppUse) int64 { return u.PromptTokens })},
 		{title: tr("Tokens out"), width: 80, figure: func(u app.AppUse) string { return amount(u.OutputTokens) },
 			compare: by(func(u app.AppUse) int64 { return u.OutputTokens })},
-		{title: tr("GPU time"), width: 110, bar: true, figure: func(u app.AppUse) string { return brief(u.Run) },
+		{title: tr("GPU time"), width: 110, bar: true, figure: func(u app.AppUse) string { return long(u.Run) },
 			compare: by(func(u app.AppUse) time.Duration { return u.Run })},
 		{title: tr("Mean wait"), width: 74, figure: func(u app.AppUse) string { return span(meanWait(u)) },
 			compare: by(meanWait)},
@@ -44,13 +44,13 @@ func useColumns(price string, perKWh float64) []useColumn {
 			compare: by(func(u app.AppUse) time.Duration { return u.LongestWait })},
 		{title: tr("First p95"), width: 70, spare: 1, figure: func(u app.AppUse) string { return optional(u.FirstP95, seconds) },
 			compare: by(func(u app.AppUse) float64 { return or(u.FirstP95) })},
-		{title: tr("Energy"), width: 68, spare: 5, figure: func(u app.AppUse) string { return optional(u.Joules, wattHours) },
+		{title: tr("Energy"), width: 80, spare: 5, figure: func(u app.AppUse) string { return optional(u.Joules, wattHours) },
 			compare: by(func(u app.AppUse) float64 { return or(u.Joules) })},
 	}
-	if price != "" {
-		cost := func(joules float64) string { return fmt.Sprintf("%.2f %s", joules/joulesPerKWh*perKWh, price) }
+	if currency != "" {
+		cost := func(joules float64) string { return money(joules/joulesPerKWh*perKWh, currency) }
 		all[len(all)-1].spare = 6 // the cost tells the same
-		all = append(all, useColumn{title: tr("Cost"), width: 78, spare: 1, figure: func(u app.AppUse) string { return optional(u.Joules, cost) },
+		all = append(all, useColumn{title: tr("Cost"), width: 84, spare: 1, figure: func(u app.AppUse) string { return optional(u.Joules, cost) },
 			compare: all[len(all)-1].compare})
 	}
 	return all
@@ -101,7 +101,7 @@ func usesBasis(uses []app.AppUse, when string) string {
 		sum.Run += u.Run
 	}
 	return tr("%s %s: %s requests, %s tokens written, %s in the engine", trn(len(uses), "%d app", "%d apps"), when,
-		humanize.Comma(sum.Requests), amount(sum.OutputTokens), brief(sum.Run))
+		humanize.Comma(sum.Requests), amount(sum.OutputTokens), long(sum.Run))
 }
 
 const joulesPerKWh = 3.6e6
@@ -144,6 +144,22 @@ func span(d time.Duration) string {
 		return fmt.Sprintf("%.1f s", d.Seconds())
 	}
 	return brief(d)
+}
+
+// long is a duration of minutes and hours.
+func long(d time.Duration) string {
+	if d < 100*time.Minute {
+		return brief(d)
+	}
+	return fmt.Sprintf("%.1f h", d.Hours())
+}
+
+// money is an amount to the hundredth.
+func money(amount float64, currency string) string {
+	if amount > 0 && amount < 0.01 {
+		return "< 0.01 " + currency
+	}
+	return fmt.Sprintf("%.2f %s", amount, currency)
 }
 
 // amount is a count in a few letters: 9,500, 12.3k, 4.5M.

@@ -9,7 +9,10 @@ import (
 	"carpool/app"
 )
 
-const headHeight = 26
+const (
+	useHeadHeight = 26
+	barPart    = 0.35 // of the room that is left over
+)
 
 // useTable is one line for each app, sortable by a click on a column's head. One
 // line is chosen.
@@ -75,12 +78,21 @@ func (t *useTable) show(uses []app.AppUse, chosen, note string, most int) {
 	t.Refresh()
 }
 
-func (t *useTable) heightFor(width float32) float32 { return headHeight + t.lines.heightFor(width) }
+func (t *useTable) heightFor(width float32) float32 { return t.head() + t.lines.heightFor(width) }
+
+// head is the height of the heads, which a table without lines has not.
+func (t *useTable) head() float32 {
+	if len(t.uses) == 0 {
+		return 0
+	}
+	return useHeadHeight
+}
 
 // slot is where a column stands; a column without a width is left out.
 type slot struct{ x, width float32 }
 
-// slots divides a width: what is left over goes to the names and the bars.
+// slots divides a width: what is left over goes to the names and, a part of it, to
+// the bars.
 func (t *useTable) slots(width float32) []slot {
 	shown := fitted(t.columns, width)
 	left := width
@@ -94,8 +106,11 @@ func (t *useTable) slots(width float32) []slot {
 			continue
 		}
 		w := c.width
-		if c.names || c.bar {
-			w += max(0, left/2)
+		switch {
+		case c.names:
+			w += max(0, left*(1-barPart))
+		case c.bar:
+			w += max(0, left*barPart)
 		}
 		all[i] = slot{x, w}
 		x += w
@@ -112,9 +127,9 @@ func (t *useTable) CreateRenderer() fyne.WidgetRenderer {
 		for i, s := range t.slots(size.Width) {
 			h := t.heads[i]
 			h.Hidden = s.width == 0 || len(t.uses) == 0
-			put(h, s.x, 0, s.width, headHeight-gapTiny)
+			put(h, s.x, 0, s.width, useHeadHeight-gapTiny)
 		}
-		put(t.lines, 0, headHeight, size.Width, size.Height-headHeight)
+		put(t.lines, 0, t.head(), size.Width, size.Height-t.head())
 	}
 	r.paint = func() {
 		r.objects = r.objects[:0]

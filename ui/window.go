@@ -168,8 +168,7 @@ func (w *Window) ClosesToTray() bool { return w.last.Config.Window.CloseToTray }
 func (w *Window) CopyEndpoint() {
 	fyne.CurrentApp().Clipboard().SetContent(w.last.Endpoint)
 	w.copiedAt = time.Now()
-	w.engines.engines.copy.label.set("Copied")
-	w.engines.engines.Refresh()
+	w.engines.copy.set(tr("Copied"), false)
 }
 
 func (w *Window) change(key, value string, final bool) {
@@ -215,9 +214,8 @@ func (w *Window) show(s app.Snapshot) {
 		w.batching.set(s.Config.Batching.Enabled)
 	}
 	w.showPage(s)
-	if copying := w.engines.engines; copying.copy.label.value != "Copy" && time.Since(w.copiedAt) > copied {
-		copying.copy.label.set("Copy")
-		copying.Refresh()
+	if time.Since(w.copiedAt) > copied {
+		w.engines.copy.set(tr("Copy"), false)
 	}
 	if w.guide != nil {
 		w.guide.settle(time.Now())

@@ -53,9 +53,20 @@ func TestWindow_KeysDoWhatTheMouseDoes(t *testing.T) {
 }
 
 func TestWindow_TabReachesEveryControl(t *testing.T) {
-	w, _, fw := open(t, idle(), "dark", 900, 600)
-	w.Open(pageTune)
-	want := []fyne.Focusable{w.batching, w.tune.tune.modes, w.tune.tune.size.slider, w.tune.tune.wait.slider, w.tune.tune.undo, w.tune.tune.defaults}
+	w, _, fw := open(t, busy(), "dark", 900, 600)
+	want := []fyne.Focusable{w.batching}
+	for _, lane := range w.now.onGPU.made {
+		want = append(want, lane.signs.all[0])
+	}
+	want = append(want, w.now.gpuAside.button)
+	for i, waiting := range w.now.waiting.made {
+		if i > 0 {
+			want = append(want, waiting.signs.all[0])
+		}
+		want = append(want, waiting.signs.all[1])
+	}
+	c := w.now.charts
+	want = append(want, c.tokens, c.requests, c.first, c.memory, w.frame.rail.items[0])
 	for i, control := range want {
 		fw.Canvas().FocusNext()
 		if fw.Canvas().Focused() != control {
@@ -187,7 +198,7 @@ func TestWindow_UpdatesFromSnapshots(t *testing.T) {
 		t.Errorf("the sentence is %q", got)
 	}
 	markup := test.RenderToMarkup(fw.Canvas())
-	for _, want := range []string{"Open WebUI", "61 tok/s", "next: 4 places are taken", "in 3 s: after", "Home Assistant", "1,204", "limit 4 now"} {
+	for _, want := range []string{"Open WebUI", "61 tok/s", "next: 4 places are taken", "in 3 s: after", "Home Assistant", "1,204 requests", "611 / 1,000"} {
 		if !strings.Contains(markup, want) {
 			t.Errorf("the page does not say %q", want)
 		}

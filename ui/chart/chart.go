@@ -38,6 +38,9 @@ type Chart struct {
 	OnZoom func(from, to float64)
 	// OnReset is called for a double click and the key 0; nil = nothing.
 	OnReset func()
+	// OnFocus is called when the chart gets the focus, so that it can be brought into
+	// sight; nil = nothing.
+	OnFocus func()
 
 	look    func() Style
 	style   Style // what look said last

@@ -7,7 +7,7 @@ import (
 )
 
 // Legend names a chart's series in one line, each with its last value, or with
-// that at Data.Now. Where there is no room for values it has names alone.
+// that at Data.Now.
 type Legend struct {
 	widget.BaseWidget
 	chart   *Chart
@@ -144,11 +144,6 @@ func (r *legendRenderer) Layout(size fyne.Size) {
 		e.marks[1].Move(fyne.NewPos(x+(markWidth+2)/2, y))
 		at := x + markWidth + s.Gap/2
 		e.name.put(at, (size.Height-e.name.size.Height)/2)
-		if values {
-			show(e.value.Text)
-		} else {
-			hide(e.value.Text)
-		}
 		e.value.put(at+e.name.size.Width+s.Gap/4, (size.Height-e.value.size.Height)/2)
 		if !values {
 			hide(e.value.Text)

@@ -21,15 +21,15 @@ type step struct {
 	name string
 }
 
-// steps are the units of each measure, rising. Numbers keep their digits up to
-// ten thousand, times a unit until there are two of the next.
+// steps are the units of each measure, rising.
 var steps = [...][]step{
 	Number:  {{1, ""}, {1e3, "k"}, {1e6, "M"}, {1e9, "G"}, {1e12, "T"}},
 	Bytes:   {{1, " B"}, {1 << 10, " KiB"}, {1 << 20, " MiB"}, {1 << 30, " GiB"}, {1 << 40, " TiB"}},
 	Seconds: {{1e-6, " µs"}, {1e-3, " ms"}, {1, " s"}, {60, " min"}, {3600, " h"}},
 }
 
-// from is the least value that is written in the i-th unit.
+// from is the least value that is written in the i-th unit: numbers keep their
+// digits up to ten thousand, minutes and hours begin with two.
 func (m Measure) from(i int) float64 {
 	size := steps[m][i].size
 	switch {
@@ -88,9 +88,9 @@ type words struct {
 	buffer []byte
 }
 
-// most is how many texts are kept: more than a chart's figures change between in
-// a day, and still some tens of kilobytes.
-const most = 1000
+// mostWords is how many texts are kept before all are forgotten: some tens of
+// kilobytes.
+const mostWords = 1000
 
 // of is a series' i-th value in words.
 func (w *words) of(d *Data, s *Series, i int) string {
@@ -112,7 +112,7 @@ func (w *words) written() string {
 	if known, ok := w.kept[string(w.buffer)]; ok {
 		return known
 	}
-	if w.kept == nil || len(w.kept) >= most {
+	if w.kept == nil || len(w.kept) >= mostWords {
 		w.kept = map[string]string{}
 	}
 	made := string(w.buffer)

@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	areaAlpha = 46 // of 255, how much of a series' colour its area takes unless Opacity says so
-	markAlpha = 110
+	areaAlpha = 46  // of 255, how much of a series' colour its area takes unless Opacity says so
+	markAlpha = 110 // of 255, of the rule below an event
 
 	// In widths of a line:
 	dotRadius = 2.2

@@ -91,3 +91,12 @@ func TestWords_WriteForReading(t *testing.T) {
 		}
 	}
 }
+
+func TestWords_OfAWholeArePercent(t *testing.T) {
+	var w words
+	d := Data{Measure: Bytes}
+	s := Series{Values: []float64{3 << 30, math.NaN()}, Of: 12 << 30}
+	if got := w.of(&d, &s, 0) + " " + w.of(&d, &s, 1); got != "25 % –" {
+		t.Errorf("got %q", got)
+	}
+}

@@ -34,7 +34,7 @@ type dragState int
 const (
 	still dragState = iota
 	dragging
-	given // up: Escape was pressed, the button is still down
+	abandoned // by Escape, while the button is still down
 )
 
 func newZoom() *zoom {
@@ -75,7 +75,7 @@ func (c *Chart) Dragged(e *fyne.DragEvent) {
 		z.state, z.from = dragging, start.X
 		c.Tapped(nil) // Escape comes to who has the focus
 	}
-	if z.state == given {
+	if z.state == abandoned {
 		return
 	}
 	z.to = min(max(e.Position.X, area.pos.X), area.pos.X+area.size.Width)
@@ -120,6 +120,9 @@ func (c *Chart) reset() {
 func (c *Chart) FocusGained() {
 	if !c.zoom.quiet {
 		show(c.focus)
+	}
+	if c.OnFocus != nil {
+		c.OnFocus()
 	}
 }
 
@@ -203,7 +206,7 @@ func (c *Chart) step(by int) {
 func (c *Chart) escape() bool {
 	switch {
 	case c.zoom.state == dragging:
-		c.zoom.state = given
+		c.zoom.state = abandoned
 		hide(c.zoom.selection)
 	case c.cross.by != nobody:
 		c.cross.leave(c)

@@ -108,3 +108,9 @@ func TestNow_LooksUnderThePointer(t *testing.T) {
 	w.canvas.Focus(w.now.onGPU.made[0].signs.all[0])
 	test.AssertImageMatches(t, "pointed-dark-1280x800.png", fw.Canvas().Capture())
 }
+
+func TestNow_LooksWithTheCommonCrosshair(t *testing.T) {
+	w, _, fw := open(t, busy(), "light", 1280, 800)
+	pointAt(fw, w.now.charts.memory)
+	test.AssertImageMatches(t, "crosshair-light-1280x800.png", fw.Canvas().Capture())
+}
