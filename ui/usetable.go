@@ -11,7 +11,7 @@ import (
 
 const (
 	useHeadHeight = 26
-	barPart    = 0.35 // of the room that is left over
+	barPart       = 0.35 // of the room that is left over
 )
 
 // useTable is one line for each app, sortable by a click on a column's head. One
