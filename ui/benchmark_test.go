@@ -144,10 +144,14 @@ func TestBenchmark_KeysPickSizes(t *testing.T) {
 func TestBenchmark_OffersWhatTheEngineCanRunAtOnce(t *testing.T) {
 	s := several()
 	s.Tuning[0].Slots = 4
+	s.Engines[0].Models[0].Embedding = true
 	w, _, _ := openBenchmark(t, s, nil, "dark", 1280, 800)
 	p := w.benchmark.setup
 	if got := p.picked(); !slices.Equal(got, []int{1, 2, 4}) {
 		t.Errorf("of an engine with 4 slots: %v", got)
+	}
+	if got := p.models.Options; !slices.Equal(got, []string{"qwen3:8b", "gemma3:4b"}) {
+		t.Errorf("models that write: %q", got)
 	}
 	if got := p.engines.Options; !slices.Equal(got, []string{"Ollama", "LM Studio", "OpenAI-compatible engine (cluster)"}) {
 		t.Errorf("engines %q", got)
