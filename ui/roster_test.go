@@ -298,8 +298,8 @@ func TestEnginesPage_TabReachesEveryControlAndShowsIt(t *testing.T) {
 	}
 }
 
-// noEngine is a Carpool that knows of no engine.
-func noEngine() app.Snapshot {
+// engineless is a Carpool that knows of no engine.
+func engineless() app.Snapshot {
 	s := idle()
 	s.Engines = nil
 	return s
@@ -310,7 +310,7 @@ func TestEnginesPage_Looks(t *testing.T) {
 	for _, tt := range []struct {
 		scene    string
 		snapshot app.Snapshot
-	}{{"several", reloaded()}, {"crowded", crowded()}, {"none", noEngine()}, {"installed", installed()}} {
+	}{{"several", reloaded()}, {"crowded", crowded()}, {"none", engineless()}, {"installed", installed()}} {
 		for _, look := range []struct {
 			theme         string
 			width, height float32
