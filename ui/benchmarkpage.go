@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -16,173 +15,166 @@ import (
 // trialsEvery is how often the open page reads the kept benchmarks again.
 const trialsEvery = 10 * time.Second
 
-// benchmarkPage measures what batching gains on the user's own engine and model, and
-// shows what was measured before.
+// benchmarkPage measures what batching gains on the user's own engine.
 type benchmarkPage struct {
-	w      *Window
-	plan   *trialPlan
-	result *trialResult
-	kept   *choices
+	w         *Window
+	setup     *trialSetup
+	view      *trialView
+	viewAside *text
+	kept      *rows[*trialLine]
+	keptAside *listAside
 
-	planCard, resultCard, keptCard *card
-	keptNote                       *text
-	scroll                         *container.Scroll
-	width                          float32
-	lastShape                      [3]float32
+	setupCard, viewCard, keptCard *card
+	scroll                        *container.Scroll
+	width                         float32 // of what scrolls
+	lastShape                     [3]float32
 
-	trials   []app.Trial // kept, the newest first
-	shownID  int64       // of the one that the user chose; 0 = the newest
-	reading  bool
-	asked    time.Time
-	running  bool // as of the last snapshot
-	copiedAt time.Time
+	trials  []app.Trial
+	failed  error // of reading them
+	read    bool
+	reading bool
+	readFor int64     // the benchmark that had ended when they were read
+	asked   time.Time // for them, as snapshots count
+	chosen  int64     // that is looked at again; 0 = the newest
+	refused string    // why none was started; "" = it was
 }
 
 func newBenchmarkPage(w *Window) *benchmarkPage {
-	p := &benchmarkPage{w: w}
-	p.plan = newTrialPlan(p.start, w.carpool.CancelTrial)
-	p.result = newTrialResult(p.use, p.copy)
-	p.kept = newChoices(p.choose)
-	p.keptNote = newParagraph(tr("Benchmarks are kept in the history and listed here."), colorMuted)
-	p.planCard = newCard(tr("What to measure"), nil, p.plan)
-	p.resultCard = newCard(tr("Result"), p.result.chart.Legend(), p.result)
-	p.keptCard = newCard(tr("Earlier"), nil, container.NewStack(p.kept, p.keptNote))
-	p.scroll = container.NewVScroll(container.New(benchmarkLayout{p}, p.planCard, p.resultCard, p.keptCard))
+	p := &benchmarkPage{w: w, viewAside: newAside("")}
+	again := func() { w.showPage(w.last) }
+	p.setup = newTrialSetup(p.start, w.carpool.CancelTrial, again)
+	p.view = newTrialView(func(size int) {
+		w.change(w.last.SizeKey, strconv.Itoa(size), true)
+		again()
+	})
+	p.keptAside = newListAside(again)
+	choose := func(id int64) {
+		p.chosen = id
+		again()
+	}
+	p.kept = newRows(func() *trialLine {
+		return newTrialLine(choose, func(o fyne.CanvasObject) { reveal(p.scroll, o) })
+	})
+	p.setupCard = newCard(tr("What to measure"), nil, p.setup)
+	p.viewCard = newCard("", p.viewAside, p.view)
+	p.keptCard = newCard(tr("Kept benchmarks"), p.keptAside, p.kept)
+	p.scroll = container.NewVScroll(container.New(benchmarkLayout{p}, p.setupCard, p.viewCard, p.keptCard))
 	return p
 }
 
 func (p *benchmarkPage) content() fyne.CanvasObject { return p.scroll }
 
 func (p *benchmarkPage) heading(app.Snapshot) (title, basis string) {
-	return tr("Benchmark"), tr("The same chats with batching off and with so many at once, on your own engine.")
+	return tr("Benchmark"), tr("What batching gains on your own engine and model.")
 }
 
 func (p *benchmarkPage) show(s app.Snapshot) {
-	ended := p.running && !s.Trial.Running
-	p.running = s.Trial.Running
-	if ended {
-		p.shownID = 0
+	ended := int64(0)
+	if !s.Trial.Running {
+		ended = s.Trial.Trial.ID
 	}
-	if !p.reading && (ended || s.At.Sub(p.asked) >= trialsEvery) {
-		p.ask(s.At)
+	if !p.reading && (!p.read || ended != p.readFor || s.At.Sub(p.asked) >= trialsEvery) {
+		p.ask(s.At, ended)
 	}
-	p.plan.show(s)
-	p.showResult(s)
-	if time.Since(p.copiedAt) > copied {
-		p.result.copy.set(tr("Copy as Markdown"), false)
-	}
+	p.setup.show(s, p.refused)
+	p.showTrial(s)
+	p.showKept()
+	p.reshape()
 }
 
 // ask has the kept benchmarks read off Fyne's goroutine.
-func (p *benchmarkPage) ask(now time.Time) {
-	p.reading, p.asked = true, now
+func (p *benchmarkPage) ask(now time.Time, ended int64) {
+	p.reading, p.asked, p.readFor = true, now, ended
 	p.w.errands.put(func(ctx context.Context) {
 		trials, err := p.w.carpool.Trials(ctx)
 		p.w.do(func() {
-			p.reading = false
-			if err == nil { // else the history is off, and there are none
-				p.trials = trials
-			}
-			p.listKept()
+			p.trials, p.failed, p.read, p.reading = trials, err, true, false
 			if p.w.frame.page() == page(p) {
 				p.w.showPage(p.w.last)
-				p.reshape()
 			}
 		})
 	})
 }
 
-// mostKept is how many benchmarks the page lists.
-const mostKept = 8
-
-func (p *benchmarkPage) listKept() {
-	var names []string
-	for _, t := range p.trials[:min(len(p.trials), mostKept)] {
-		name := t.At.Local().Format("2 Jan 15:04") + " · " + short(t.Model) + " · " + t.Label
-		if best, ok := t.Best(); ok {
-			name += " · " + tr("best %d", best.Size)
-		}
-		names = append(names, name)
-	}
-	p.kept.setNames(names)
-	p.keptNote.Hidden = len(names) > 0
-	p.kept.set(slices.IndexFunc(p.trials, func(t app.Trial) bool { return t.ID == p.shownID && p.shownID != 0 }))
-}
-
-func (p *benchmarkPage) choose(i int) {
-	p.shownID = p.trials[i].ID
-	p.w.showPage(p.w.last)
-}
-
-// trial is the benchmark that is shown: the one that runs, the one that was chosen,
-// or the last one; false if there is none.
-func (p *benchmarkPage) trial(s app.Snapshot) (app.Trial, bool) {
-	if !s.Trial.Running && p.shownID != 0 {
-		for _, t := range p.trials {
-			if t.ID == p.shownID {
-				return t, true
+// start begins a benchmark. Its own figures are shown then, and not those of one
+// that is kept.
+func (p *benchmarkPage) start(wanted app.TrialWanted) {
+	p.chosen, p.refused = 0, ""
+	p.w.errands.put(func(ctx context.Context) {
+		err := p.w.carpool.StartTrial(ctx, wanted)
+		p.w.do(func() {
+			if err != nil {
+				p.refused = sentenceOf(err.Error())
 			}
-		}
+			p.w.showPage(p.w.last)
+		})
+	})
+}
+
+// trial is the one to show: the one that was chosen, else the one that runs or ran
+// last, else the newest that is kept.
+func (p *benchmarkPage) trial(s app.Snapshot) (t app.Trial, goesOn bool) {
+	if i := slices.IndexFunc(p.trials, func(t app.Trial) bool { return t.ID == p.chosen }); i >= 0 {
+		return p.trials[i], false
 	}
-	if s.Trial.Running || len(s.Trial.Trial.Rows) > 0 {
-		return s.Trial.Trial, true
-	}
-	if len(p.trials) > 0 {
-		return p.trials[0], true
+	switch {
+	case s.Trial.Running || len(s.Trial.Trial.Rows) > 0:
+		return s.Trial.Trial, s.Trial.Running
+	case len(p.trials) > 0:
+		return p.trials[0], false
 	}
 	return app.Trial{}, false
 }
 
-func (p *benchmarkPage) showResult(s app.Snapshot) {
-	t, ok := p.trial(s)
-	title := tr("Result")
-	if ok {
-		title = tr("%s on %s", short(t.Model), t.Label)
+func (p *benchmarkPage) showTrial(s app.Snapshot) {
+	t, goesOn := p.trial(s)
+	title, aside := tr("Result"), ""
+	if !t.At.IsZero() {
+		title, aside = trialTitle(t), t.At.Local().Format("2 Jan 15:04")
 	}
-	p.resultCard.title.set(title)
-	p.result.show(t, s.Trial.Running)
-	p.resultCard.Refresh()
+	if goesOn {
+		aside = tr("%.0f %% measured", 100*s.Trial.Done)
+	}
+	p.viewCard.title.set(title)
+	p.viewAside.set(aside)
+	p.viewCard.Refresh()
+	p.view.show(t, goesOn, p.size(s))
 }
 
-// start begins what is chosen.
-func (p *benchmarkPage) start(w app.TrialWanted) {
-	p.shownID = 0
-	p.kept.set(-1)
-	p.w.errands.put(func(ctx context.Context) {
-		err := p.w.carpool.StartTrial(ctx, w)
-		p.w.do(func() {
-			if err != nil {
-				p.w.failed = failure{lead: tr("Not started."), text: sentenceOf(err.Error()), at: time.Now(), order: order{deed: startTrial}}
-			}
-			p.w.notice()
-		})
+// size is what the mode takes its size from, as the user left it; 0 = not known.
+func (p *benchmarkPage) size(s app.Snapshot) int {
+	value, err := s.Config.Get(s.SizeKey)
+	if err != nil {
+		return 0
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func (p *benchmarkPage) showKept() {
+	most := maxRows
+	if p.keptAside.all {
+		most = len(p.trials)
+	}
+	note := ""
+	switch {
+	case p.failed != nil:
+		note = sentenceOf(p.failed.Error())
+	case p.read && len(p.trials) == 0:
+		note = tr("Benchmarks stay here, to be compared with later ones.")
+	}
+	p.keptAside.show(len(p.trials), "")
+	shown, _ := p.trial(p.w.last)
+	p.kept.show(min(len(p.trials), most), note, func(i int, l *trialLine) {
+		l.set(p.trials[i], p.trials[i].ID == shown.ID)
 	})
 }
 
-// use sets the size that the last result recommends.
-func (p *benchmarkPage) use(size int) {
-	if key := p.w.last.SizeKey; key != "" {
-		p.w.change(key, strconv.Itoa(size), true)
-	}
-}
-
-// copy puts the result into the clipboard.
-func (p *benchmarkPage) copy() {
-	t, ok := p.trial(p.w.last)
-	if !ok {
-		return
-	}
-	var text strings.Builder
-	if err := t.Markdown(&text); err != nil {
-		return // a builder takes everything
-	}
-	fyne.CurrentApp().Clipboard().SetContent(text.String())
-	p.copiedAt = time.Now()
-	p.result.copy.set(tr("Copied"), false)
-}
-
 func (p *benchmarkPage) reshape() {
-	shape := [3]float32{p.plan.heightFor(p.width), p.result.heightFor(p.width), p.keptHeight(p.width)}
+	shape := [3]float32{p.setup.heightFor(p.width), p.view.heightFor(p.width), p.kept.heightFor(p.width)}
 	if shape != p.lastShape {
 		p.lastShape = shape
 		p.scroll.Content.Refresh()
@@ -190,39 +182,32 @@ func (p *benchmarkPage) reshape() {
 	}
 }
 
-func (p *benchmarkPage) keptHeight(width float32) float32 {
-	if p.keptNote.Hidden {
-		return p.kept.height()
-	}
-	return p.keptNote.heightFor(width)
-}
-
-// benchmarkLayout places the cards: the plan and the list at the left, the result
-// beside them.
+// benchmarkLayout places the cards: the figures beside the others, or below what to
+// measure.
 type benchmarkLayout struct{ p *benchmarkPage }
 
 func (l benchmarkLayout) place(width float32, put func(o fyne.CanvasObject, x, y, w, h float32)) float32 {
 	p := l.p
-	const left, y = gapLarge, float32(aboveCards)
+	const left, top = float32(gapLarge), float32(aboveCards)
 	inside := width - 2*gapLarge
-	if inside < wideLists {
-		plan := heightAround(p.plan.heightFor(widthInside(inside)))
-		result := heightAround(p.result.heightFor(widthInside(inside)))
-		kept := heightAround(p.keptHeight(widthInside(inside)))
-		put(p.planCard, left, y, inside, plan)
-		put(p.resultCard, left, y+plan+gap, inside, result)
-		put(p.keptCard, left, y+plan+gap+result+gap, inside, kept)
-		return y + plan + result + kept + 2*gap + gapLarge
+	column, rest := inside, inside
+	if inside >= wideLists {
+		column, rest = shareWidth, inside-shareWidth-gap
 	}
-	side := min(tuneWidth, inside*0.42)
-	plan := heightAround(p.plan.heightFor(widthInside(side)))
-	kept := heightAround(p.keptHeight(widthInside(side)))
-	result := heightAround(p.result.heightFor(widthInside(inside - side - gap)))
-	height := max(plan+gap+kept, result)
-	put(p.planCard, left, y, side, plan)
-	put(p.keptCard, left, y+plan+gap, side, height-plan-gap)
-	put(p.resultCard, left+side+gap, y, inside-side-gap, height)
-	return y + height + gapLarge
+	setup := heightAround(p.setup.heightFor(widthInside(column)))
+	view := heightAround(p.view.heightFor(widthInside(rest)))
+	kept := heightAround(p.kept.heightFor(widthInside(column)))
+	put(p.setupCard, left, top, column, setup)
+	y := top + setup + gap
+	if column < inside {
+		view = max(view, setup+gap+kept)
+		put(p.keptCard, left, y, column, view-setup-gap)
+		put(p.viewCard, left+column+gap, top, rest, view)
+		return top + view + gapLarge
+	}
+	put(p.viewCard, left, y, rest, view)
+	put(p.keptCard, left, y+view+gap, column, kept)
+	return y + view + gap + kept + gapLarge
 }
 
 // MinSize implements fyne.Layout.

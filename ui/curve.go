@@ -23,6 +23,7 @@ const (
 type curve struct {
 	points []curvePoint
 	from   string // where the figures come from, for people
+	note   string // what to say while there are none
 }
 
 type curvePoint struct {
@@ -64,17 +65,24 @@ func newCurve(seen []app.CurvePoint, trials []app.Trial, engine, model string) c
 	return c
 }
 
+// curveNote says how a curve comes about.
+func curveNote(s app.Snapshot) string {
+	if !s.Config.History.Enabled {
+		return tr("The history is off, so no curve is kept. Turn it on in Settings.")
+	}
+	return tr("Use it for a minute, or run a benchmark, and the curve of this model appears here.")
+}
+
 // data are the two charts: tokens per second and the first token, by how many run
 // at once. now is the limit in force, and most the largest that may be set.
 func (c curve) data(now, most int) (tokens, first chart.Data) {
-	empty := tr("Use it for a minute, or run a benchmark, and the curve of this model appears here.")
 	last := 0
 	if n := len(c.points); n > 0 {
 		last = c.points[n-1].running
 	}
 	end := max(leastCurve, min(most, aheadOfCurve*last), last)
 	var d chart.Data
-	d.XMin, d.XMax, d.XLabel, d.Empty = 1, float64(end), tr("requests at once"), empty
+	d.XMin, d.XMax, d.XLabel, d.Empty = 1, float64(end), tr("requests at once"), c.note
 	for x := 1; x <= end; x += max(1, end/8) {
 		d.XTicks = append(d.XTicks, chart.Tick{At: float64(x), Label: strconv.Itoa(x)})
 	}
@@ -104,6 +112,7 @@ func (c curve) data(now, most int) (tokens, first chart.Data) {
 		tokens.Now, tokens.NowLabel = &at, tr("now")
 		first.Now = &at
 	}
+	// Numbers and not chart.Seconds, whose longer labels would move the axis out of line.
 	first.XLabel, first.Shade, first.YMax, first.Unit = "", nil, 0.1, " s"
 	first.Empty = tr("no first token seen yet")
 	if len(c.points) == 0 {

@@ -22,7 +22,6 @@ const (
 	cancelRequest
 	advanceRequest // to the front of its queue
 	changeSetting
-	startTrial
 )
 
 // order is what a button asks of Carpool for one engine, request or setting.

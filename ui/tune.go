@@ -174,10 +174,10 @@ func (t *tune) leverHelp(l *lever, s app.Snapshot) string {
 		if mode == "static" {
 			return tr("longest wait for a batch to fill")
 		}
-		return tr("of embeddings, while one of their model runs; nothing else waits")
+		return tr("only embeddings wait; a lone request never does")
 	case keyTarget:
 		if ms := l.shownValue(); ms > 0 {
-			return tr("no stream falls below %d tokens per second for company", max(1, 1000/ms))
+			return tr("no stream falls below %d tokens per second", max(1, 1000/ms))
 		}
 	case keyReserve:
 		return tr("never let requests fill the last of the GPU's memory")

@@ -157,6 +157,32 @@ func TestTune_SharesChangeOneAppOnly(t *testing.T) {
 	})
 }
 
+// No snapshot comes between these: each change builds on the one before.
+func TestTune_QuickChangesLoseNothing(t *testing.T) {
+	s := busy()
+	s.Config, _ = s.Config.With("apps.weights", "n8n=2")
+	w, fake, _ := openTune(t, s, "dark", 1280, 800)
+	set := func(want string) {
+		t.Helper()
+		fake.eventually(t, want, func() bool { return slices.Contains(fake.did(), want) })
+	}
+	press := func(d *dial, key fyne.KeyName) { d.slider.TypedKey(&fyne.KeyEvent{Name: key}) }
+	press(w.tune.shares.dials[0], fyne.KeyRight)
+	set("apps.weights=n8n=2, batch-notes.py=1.5")
+	press(w.tune.shares.dials[1], fyne.KeyLeft)
+	set("apps.weights=n8n=2, batch-notes.py=1.5, Open WebUI=0.75")
+	size := w.tune.tune.size.dial
+	press(size, fyne.KeyLeft)
+	set("adaptive.max=31")
+	press(size, fyne.KeyLeft)
+	set("adaptive.max=30")
+	fake.sets = nil
+	for _, want := range []string{"adaptive.max=31", "adaptive.max=32", "apps.weights=n8n=2, batch-notes.py=1.5", "apps.weights=n8n=2"} {
+		test.Tap(w.tune.tune.undo)
+		set(want)
+	}
+}
+
 func TestTune_NextModelShowsAnotherCurve(t *testing.T) {
 	s := busy()
 	other := s.Tuning[0]
@@ -195,6 +221,17 @@ func TestCurve_TakesWhatWasSeenElseTheNewestBenchmark(t *testing.T) {
 		if got := sizes(newCurve(tt.seen, tt.trials, "ollama", "qwen3:8b")); !slices.Equal(got, tt.want) {
 			t.Errorf("%s: %v, want %v", name, got, tt.want)
 		}
+	}
+}
+
+func TestCurve_SaysHowItComesAbout(t *testing.T) {
+	s := idle()
+	if got := curveNote(s); !strings.HasPrefix(got, "Use it for a minute") {
+		t.Errorf("it says %q", got)
+	}
+	s.Config.History.Enabled = false
+	if got := curveNote(s); !strings.HasPrefix(got, "The history is off") {
+		t.Errorf("without a history it says %q", got)
 	}
 }
 

@@ -45,10 +45,13 @@ type tunePage struct {
 	reading   bool
 	asked     time.Time
 	dismissed map[string]bool // kinds of advice, until the program ends
+	// sent are settings as the user's last change left them: until a snapshot has it,
+	// the next change builds on it.
+	sent map[string]string
 }
 
 func newTunePage(w *Window) *tunePage {
-	p := &tunePage{w: w, aside: newAside(""), dismissed: map[string]bool{}}
+	p := &tunePage{w: w, aside: newAside(""), dismissed: map[string]bool{}, sent: map[string]string{}}
 	p.tune = newTune(w.carpool.Setting, p.change, p.back, p.reset)
 	p.curve = newCurveCard(func() { w.Open(pageBenchmark) })
 	p.legend = newCurveAside(p.curve.tokens.Legend(), p.another)
@@ -143,6 +146,7 @@ func (p *tunePage) ask(of [2]string, now time.Time) {
 			}
 			if p.w.frame.page() == page(p) {
 				p.w.showPage(p.w.last)
+				p.reshape()
 			}
 		})
 	})
@@ -167,6 +171,7 @@ func (p *tunePage) showCurve(s app.Snapshot) {
 			from = k.from
 		}
 	}
+	k.note = curveNote(s)
 	most := maxSlider
 	if text, err := s.Config.Get(s.SizeKey); err == nil {
 		if v, err := strconv.Atoi(text); err == nil {
@@ -206,24 +211,43 @@ func (p *tunePage) dismiss(a app.Advice) {
 
 // change sets a setting, and remembers what it was.
 func (p *tunePage) change(key, value string, final bool) {
-	if before, err := p.w.last.Config.Get(key); err == nil {
+	if before, ok := p.stands(key); ok {
 		p.undo.note(key, before, value, final)
 	}
-	p.w.change(key, value, final)
+	p.set(key, value, final)
 	p.tune.undo.set(tr("Undo"), len(p.undo.steps) == 0)
 	p.reshape()
 }
 
+func (p *tunePage) set(key, value string, final bool) {
+	p.sent[key] = value
+	p.w.change(key, value, final)
+}
+
+// stands is a setting with what the user changed and no snapshot has yet; false if
+// there is no such setting.
+func (p *tunePage) stands(key string) (string, bool) {
+	if sent, ok := p.sent[key]; ok && p.w.busy(key) {
+		return sent, true
+	}
+	value, err := p.w.last.Config.Get(key)
+	return value, err == nil
+}
+
 // share sets an app's weight.
 func (p *tunePage) share(name, value string, final bool) {
-	items := withItem(p.w.last.Config.Apps.Weights, name, value)
+	var items []string
+	if list, _ := p.stands(keyWeights); list != "" {
+		items = strings.Split(list, ", ") // as settings write lists
+	}
+	items = withItem(items, name, value)
 	p.change(keyWeights, strings.Join(items, ", "), final)
 }
 
 // back undoes the last change that was made on this page.
 func (p *tunePage) back() {
 	if s, ok := p.undo.back(); ok {
-		p.w.change(s.key, s.value, true)
+		p.set(s.key, s.value, true)
 	}
 	p.tune.undo.set(tr("Undo"), len(p.undo.steps) == 0)
 }
@@ -236,7 +260,7 @@ func (p *tunePage) reset() {
 	}
 	for _, key := range keys {
 		setting, ok := p.w.carpool.Setting(key)
-		if now, err := p.w.last.Config.Get(key); ok && err == nil && now != setting.Default {
+		if now, known := p.stands(key); ok && known && now != setting.Default {
 			p.change(key, setting.Default, true)
 		}
 	}

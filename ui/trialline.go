@@ -1,0 +1,103 @@
+package ui
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"carpool/app"
+)
+
+// trialLine is a benchmark that is kept. A click, the space bar or the return key
+// chooses it.
+type trialLine struct {
+	widget.BaseWidget
+	choose      func(id int64)
+	reveal      func(fyne.CanvasObject)
+	id          int64
+	chosen      bool
+	name        *text
+	gains, when *text
+
+	focused, hovered bool
+}
+
+var (
+	_ fyne.Focusable    = (*trialLine)(nil)
+	_ fyne.Tappable     = (*trialLine)(nil)
+	_ desktop.Hoverable = (*trialLine)(nil)
+)
+
+func newTrialLine(choose func(id int64), reveal func(fyne.CanvasObject)) *trialLine {
+	l := &trialLine{choose: choose, reveal: reveal, name: newText("", textBody, colorText), gains: newFigure(colorText), when: newFigure(colorMuted)}
+	l.ExtendBaseWidget(l)
+	return l
+}
+
+func (l *trialLine) set(t app.Trial, chosen bool) {
+	l.id, l.chosen = t.ID, chosen
+	l.name.set(t.Model)
+	gains := "–"
+	if best, found := t.Best(); found {
+		gains = tr("%s with %d", times(best.Speedup), best.Size)
+	}
+	l.gains.set(gains)
+	l.when.set(t.At.Local().Format("2 Jan 15:04"))
+	l.Refresh()
+}
+
+// Tapped implements fyne.Tappable.
+func (l *trialLine) Tapped(*fyne.PointEvent) { l.choose(l.id) }
+
+// TypedKey implements fyne.Focusable.
+func (l *trialLine) TypedKey(e *fyne.KeyEvent) {
+	if e.Name == fyne.KeySpace || e.Name == fyne.KeyReturn || e.Name == fyne.KeyEnter {
+		l.choose(l.id)
+		return
+	}
+	passOn(l, e)
+}
+
+// TypedRune implements fyne.Focusable.
+func (l *trialLine) TypedRune(rune) {}
+
+// FocusGained implements fyne.Focusable.
+func (l *trialLine) FocusGained() { l.focused = true; l.Refresh(); l.reveal(l) }
+
+// FocusLost implements fyne.Focusable.
+func (l *trialLine) FocusLost() { l.focused = false; l.Refresh() }
+
+// MouseIn implements desktop.Hoverable.
+func (l *trialLine) MouseIn(*desktop.MouseEvent) { l.hovered = true; l.Refresh() }
+
+// MouseMoved implements desktop.Hoverable.
+func (l *trialLine) MouseMoved(*desktop.MouseEvent) {}
+
+// MouseOut implements desktop.Hoverable.
+func (l *trialLine) MouseOut() { l.hovered = false; l.Refresh() }
+
+// CreateRenderer implements fyne.Widget.
+func (l *trialLine) CreateRenderer() fyne.WidgetRenderer {
+	l.ExtendBaseWidget(l)
+	ground := canvas.NewRectangle(nil)
+	ground.CornerRadius = cornerButton
+	r := &renderer{widget: l, objects: []fyne.CanvasObject{ground, l.name, l.gains, l.when}}
+	r.min = func() fyne.Size { return fyne.NewSize(240, rowHeight-1) }
+	r.layout = func(size fyne.Size) {
+		const gains, when = 84, 96
+		put(ground, -gapSmall, 1, size.Width+2*gapSmall, size.Height-2)
+		put(l.name, 0, 0, size.Width-gains-when-gapSmall, size.Height)
+		put(l.gains, size.Width-gains-when, 0, gains, size.Height)
+		put(l.when, size.Width-when, 0, when, size.Height)
+	}
+	r.paint = func() {
+		ground.Hidden = !l.chosen && !l.hovered && !l.focused
+		ground.FillColor, ground.StrokeWidth = theme.Color(colorRaised), 0
+		if l.focused {
+			ground.StrokeColor, ground.StrokeWidth = theme.Color(colorAccent), 2
+		}
+	}
+	return r.start()
+}
