@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // benchDays names how many days of history the benchmarks generate: 30 is 2.6
@@ -52,9 +54,13 @@ func generate(b *testing.B, s *Store, days int, now time.Time) {
 					DurationMS: random.Float64() * 9000, Tokens: 900})
 			}
 			id := batch
+			app := []string{"Open WebUI", "Continue", "n8n", "Home Assistant", "python"}[random.IntN(5)]
+			if requests%5000 == 0 {
+				app = "cron"
+			}
 			rows = append(rows, Request{
-				ID: fmt.Sprintf("%016x", random.Uint64()), Batch: &id, Started: at.Add(-time.Duration(random.IntN(60_000)) * time.Millisecond),
-				App: []string{"Open WebUI", "Continue", "n8n", "Home Assistant", "python"}[random.IntN(5)], Engine: "ollama",
+				ID: uuid.NewString(), Batch: &id, Started: at.Add(-time.Duration(random.IntN(60_000)) * time.Millisecond),
+				App: app, Engine: "ollama",
 				Model: []string{"llama3.1:8b", "qwen2.5-coder:7b"}[random.IntN(2)], Route: "/v1/chat/completions", Dialect: "openai", Stream: true,
 				Priority: "normal", Outcome: []string{"ok", "ok", "ok", "ok", "ok", "ok", "ok", "error", "cancelled"}[random.IntN(9)], Status: 200, EngineStatus: 200,
 				PromptBytes: 4000, AnswerBytes: 1200, PromptTokens: ptr(int64(random.IntN(4000))), OutputTokens: ptr(int64(random.IntN(800))),
@@ -96,6 +102,10 @@ func benchStore(b *testing.B) (s *Store, now time.Time) {
 
 func BenchmarkReading(b *testing.B) {
 	s, now := benchStore(b)
+	benchReading(b, s, now)
+}
+
+func benchReading(b *testing.B, s *Store, now time.Time) {
 	bench := func(name string, read func() error) {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
@@ -124,7 +134,7 @@ func BenchmarkReading(b *testing.B) {
 	for name, f := range map[string]Filter{
 		"newest": {Query: page}, "oldest": {Query: page, Ascending: true}, "deep": {Query: page, Offset: requestsADay / 2},
 		"of an app": {Query: page, App: "n8n"}, "failed": {Query: page, Outcome: "error"},
-		"nothing found": {Query: page, App: "nobody"}, "by time": {Query: page, Sort: "total_ms"},
+		"rare": {Query: page, App: "cron"}, "rare by time": {Query: page, App: "cron", Sort: "total_ms"}, "nothing found": {Query: page, App: "nobody"}, "by time": {Query: page, Sort: "total_ms"},
 	} {
 		bench("Requests/"+name, func() error { _, _, err := s.FindRequests(b.Context(), f); return err })
 	}
