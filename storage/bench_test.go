@@ -147,3 +147,70 @@ func benchReading(b *testing.B, s *Store, now time.Time) {
 	})
 	bench("Size", func() error { _, err := s.Size(b.Context()); return err })
 }
+
+// BenchmarkRetention adds 200 requests each second, with their batches and joules, to
+// a file that holds twice what it may. One b.N is a second. It tells how many rows
+// waited at most, how long those of a second took to be on disk at most, and what was
+// deleted meanwhile.
+func BenchmarkRetention(b *testing.B) {
+	s, _ := benchStore(b)
+	benchRetention(b, s)
+}
+
+func benchRetention(b *testing.B, s *Store) {
+	held, err := heldBytes(b.Context(), s.readers)
+	if err != nil {
+		b.Fatal(err)
+	}
+	s.SetRetention(Retention{Bytes: held / 2})
+	before, err := s.Size(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := s.order(b.Context(), "purge", func(context.Context) error { s.writer.chore = time.Time{}; return nil }); err != nil {
+		b.Fatal(err)
+	}
+	const rate = 200
+	batch, err := s.LastBatch(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	var waiting, added int
+	var longest time.Duration
+	ticker := time.NewTicker(time.Second / rate)
+	defer ticker.Stop()
+	for b.Loop() {
+		for i := range rate {
+			at := <-ticker.C
+			if i%3 == 0 {
+				batch++
+				s.AddBatch(Batch{ID: batch, Started: at, Engine: "ollama", Model: "llama3.1:8b", Mode: "adaptive", Why: "free slot", Released: 3, Running: 3})
+			}
+			id := batch
+			r := Request{ID: uuid.NewString(), Batch: &id, Started: at, App: "n8n", Engine: "ollama", Model: "llama3.1:8b", Route: "/v1/chat/completions",
+				Dialect: "openai", Priority: "normal", Outcome: "ok", Status: 200, PromptTokens: ptr(int64(i)), OutputTokens: ptr(int64(i)), QueueMS: 1.5, FirstTokenMS: ptr(100.5), TotalMS: 900.25}
+			s.AddRequest(r)
+			s.AddEnergy(id, r.ID, 12.5)
+			waiting = max(waiting, len(s.writer.queue))
+			added++
+		}
+		s.AddSample(Sample{At: time.Now()})
+		began := time.Now()
+		flush(b, s)
+		longest = max(longest, time.Since(began))
+	}
+	after, err := s.Size(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	left, err := heldBytes(b.Context(), s.readers)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(waiting), "rows-waiting")
+	b.ReportMetric(longest.Seconds()*1000, "ms-to-disk")
+	b.ReportMetric(float64(s.State().Dropped), "rows-lost")
+	b.ReportMetric(float64(before.Requests+int64(added)-after.Requests+before.Samples-after.Samples), "rows-deleted")
+	b.ReportMetric(float64(left)/float64(held/2), "of-bound")
+	b.ReportMetric(float64(after.Bytes)/(1<<20), "MB")
+}

@@ -102,7 +102,7 @@ func (s *Store) FindRequests(ctx context.Context, f Filter) (rows []Request, tot
 		spans := []bounds{{from, to}}
 		if f.Batch > 0 {
 			where.and("batch = ?", int64(f.Batch))
-			err = tx.QueryRowContext(ctx, `SELECT count(*) FROM request WHERE started >= ? AND started < ?`+where.also(),
+			err = tx.QueryRowContext(ctx, `SELECT count(*) FROM request_row WHERE started >= ? AND started < ?`+where.also(),
 				append([]any{from, to}, where.args...)...).Scan(&total)
 		} else {
 			total, err = f.countRequests(ctx, tx, from, to)
@@ -113,7 +113,7 @@ func (s *Store) FindRequests(ctx context.Context, f Filter) (rows []Request, tot
 		if err != nil || total == 0 {
 			return err
 		}
-		rows, err = findPage(ctx, tx, f, table[Request]{"request", "seq", requestColumns, scanRequest}, spans, where, sorted)
+		rows, err = findPage(ctx, tx, f, table[Request]{"request_row", "seq", requestColumns, scanRequest}, spans, where, sorted)
 		return err
 	})
 	if err != nil {

@@ -114,7 +114,7 @@ func TestFind(t *testing.T) {
 		execute(t, s.path, fmt.Sprintf(`WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < %d)
 			INSERT INTO request SELECT seq + n, 'many', batch, started, app, engine, model, route, dialect, stream,
 			priority, outcome, error_kind, status, engine_status, prompt_bytes, answer_bytes, prompt_tokens, output_tokens, tokens_estimated,
-			queue_ms, first_token_ms, 1, simulated, load_ms, reload, energy_j FROM request, n WHERE id = 'new'`, sortable))
+			queue_ms, first_token_ms, 1, simulated, load_ms, reload, energy_j, kind FROM request, n WHERE id = 'new'`, sortable))
 		execute(t, s.path, fmt.Sprintf(`UPDATE usage SET requests = requests + %d WHERE at >= %d / step * step`, sortable, noon.Unix()))
 		for _, c := range []struct {
 			f    Filter

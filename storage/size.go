@@ -78,7 +78,7 @@ func (s *Store) bytes() (sum int64, err error) {
 }
 
 var wiped = []string{
-	`DELETE FROM request`, `DELETE FROM batch`, `DELETE FROM decision`, `DELETE FROM sample`, `DELETE FROM trial`,
+	`DELETE FROM request`, `DELETE FROM kind`, `DELETE FROM batch`, `DELETE FROM decision`, `DELETE FROM sample`, `DELETE FROM trial`,
 	`DELETE FROM span`, `DELETE FROM first_token`, `DELETE FROM usage`, `DELETE FROM curve`,
 	`UPDATE ledger SET filled = 0, fill_to = 0, kept_from = -9223372036854775808`,
 }
