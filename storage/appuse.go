@@ -53,14 +53,20 @@ func (s *Store) AppUse(ctx context.Context, q Query) ([]AppUse, error) {
 // usagePieces covers a range: while old requests are not added up yet, by the
 // requests themselves.
 func usagePieces(ctx context.Context, tx *sql.Tx, from, to int64) ([]piece, error) {
-	var kept int64
-	if err := tx.QueryRowContext(ctx, `SELECT kept_from FROM ledger`).Scan(&kept); err != nil {
+	kept, err := readKept(ctx, tx)
+	if err != nil {
 		return nil, err
 	}
 	if u, err := readUnfilled(ctx, tx); err != nil || u.any() {
 		return []piece{{0, from, to}}, err
 	}
 	return cover(from, to, kept), nil
+}
+
+// readKept is when the oldest requests may have started that are not deleted.
+func readKept(ctx context.Context, tx *sql.Tx) (kept int64, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT kept_from FROM ledger`).Scan(&kept)
+	return kept, err
 }
 
 func scanAppUse(rows *sql.Rows) (u AppUse, err error) {

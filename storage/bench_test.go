@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // benchDays names how many days of history the benchmarks generate: 30 is 2.6
@@ -52,9 +54,13 @@ func generate(b *testing.B, s *Store, days int, now time.Time) {
 					DurationMS: random.Float64() * 9000, Tokens: 900})
 			}
 			id := batch
+			app := []string{"Open WebUI", "Continue", "n8n", "Home Assistant", "python"}[random.IntN(5)]
+			if requests%5000 == 0 {
+				app = "cron"
+			}
 			rows = append(rows, Request{
-				ID: fmt.Sprintf("%016x", random.Uint64()), Batch: &id, Started: at.Add(-time.Duration(random.IntN(60_000)) * time.Millisecond),
-				App: []string{"Open WebUI", "Continue", "n8n", "Home Assistant", "python"}[random.IntN(5)], Engine: "ollama",
+				ID: uuid.NewString(), Batch: &id, Started: at.Add(-time.Duration(random.IntN(60_000)) * time.Millisecond),
+				App: app, Engine: "ollama",
 				Model: []string{"llama3.1:8b", "qwen2.5-coder:7b"}[random.IntN(2)], Route: "/v1/chat/completions", Dialect: "openai", Stream: true,
 				Priority: "normal", Outcome: []string{"ok", "ok", "ok", "ok", "ok", "ok", "ok", "error", "cancelled"}[random.IntN(9)], Status: 200, EngineStatus: 200,
 				PromptBytes: 4000, AnswerBytes: 1200, PromptTokens: ptr(int64(random.IntN(4000))), OutputTokens: ptr(int64(random.IntN(800))),
@@ -96,6 +102,10 @@ func benchStore(b *testing.B) (s *Store, now time.Time) {
 
 func BenchmarkReading(b *testing.B) {
 	s, now := benchStore(b)
+	benchReading(b, s, now)
+}
+
+func benchReading(b *testing.B, s *Store, now time.Time) {
 	bench := func(name string, read func() error) {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
@@ -124,7 +134,7 @@ func BenchmarkReading(b *testing.B) {
 	for name, f := range map[string]Filter{
 		"newest": {Query: page}, "oldest": {Query: page, Ascending: true}, "deep": {Query: page, Offset: requestsADay / 2},
 		"of an app": {Query: page, App: "n8n"}, "failed": {Query: page, Outcome: "error"},
-		"nothing found": {Query: page, App: "nobody"}, "by time": {Query: page, Sort: "total_ms"},
+		"rare": {Query: page, App: "cron"}, "rare by time": {Query: page, App: "cron", Sort: "total_ms"}, "nothing found": {Query: page, App: "nobody"}, "by time": {Query: page, Sort: "total_ms"},
 	} {
 		bench("Requests/"+name, func() error { _, _, err := s.FindRequests(b.Context(), f); return err })
 	}
@@ -136,4 +146,71 @@ func BenchmarkReading(b *testing.B) {
 		return err
 	})
 	bench("Size", func() error { _, err := s.Size(b.Context()); return err })
+}
+
+// BenchmarkRetention adds 200 requests each second, with their batches and joules, to
+// a file that holds twice what it may. One b.N is a second. It tells how many rows
+// waited at most, how long those of a second took to be on disk at most, and what was
+// deleted meanwhile.
+func BenchmarkRetention(b *testing.B) {
+	s, _ := benchStore(b)
+	benchRetention(b, s)
+}
+
+func benchRetention(b *testing.B, s *Store) {
+	held, err := heldBytes(b.Context(), s.readers)
+	if err != nil {
+		b.Fatal(err)
+	}
+	s.SetRetention(Retention{Bytes: held / 2})
+	before, err := s.Size(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := s.order(b.Context(), "purge", func(context.Context) error { s.writer.chore = time.Time{}; return nil }); err != nil {
+		b.Fatal(err)
+	}
+	const rate = 200
+	batch, err := s.LastBatch(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	var waiting, added int
+	var longest time.Duration
+	ticker := time.NewTicker(time.Second / rate)
+	defer ticker.Stop()
+	for b.Loop() {
+		for i := range rate {
+			at := <-ticker.C
+			if i%3 == 0 {
+				batch++
+				s.AddBatch(Batch{ID: batch, Started: at, Engine: "ollama", Model: "llama3.1:8b", Mode: "adaptive", Why: "free slot", Released: 3, Running: 3})
+			}
+			id := batch
+			r := Request{ID: uuid.NewString(), Batch: &id, Started: at, App: "n8n", Engine: "ollama", Model: "llama3.1:8b", Route: "/v1/chat/completions",
+				Dialect: "openai", Priority: "normal", Outcome: "ok", Status: 200, PromptTokens: ptr(int64(i)), OutputTokens: ptr(int64(i)), QueueMS: 1.5, FirstTokenMS: ptr(100.5), TotalMS: 900.25}
+			s.AddRequest(r)
+			s.AddEnergy(id, r.ID, 12.5)
+			waiting = max(waiting, len(s.writer.queue))
+			added++
+		}
+		s.AddSample(Sample{At: time.Now()})
+		began := time.Now()
+		flush(b, s)
+		longest = max(longest, time.Since(began))
+	}
+	after, err := s.Size(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	left, err := heldBytes(b.Context(), s.readers)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(waiting), "rows-waiting")
+	b.ReportMetric(longest.Seconds()*1000, "ms-to-disk")
+	b.ReportMetric(float64(s.State().Dropped), "rows-lost")
+	b.ReportMetric(float64(before.Requests+int64(added)-after.Requests+before.Samples-after.Samples), "rows-deleted")
+	b.ReportMetric(float64(left)/float64(held/2), "of-bound")
+	b.ReportMetric(float64(after.Bytes)/(1<<20), "MB")
 }

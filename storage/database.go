@@ -19,14 +19,15 @@ const (
 	// applicationID marks a file as a Carpool history: "Carp" in ASCII.
 	applicationID = 0x43617270
 	// schemaVersion is the highest migration this program knows.
-	schemaVersion = 5
+	schemaVersion = 6
 )
 
 const (
 	// In WAL mode readers and the writer do not wait for each other, and with
 	// NORMAL a commit does not wait for the disk to be synced: a power cut may
-	// lose the last rows, never the file.
-	writerPragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_txlock=immediate"
+	// lose the last rows, never the file. The log is cut to 8 MiB where a big change
+	// or a long reader made it grow: SQLite would keep its size for ever.
+	writerPragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=journal_size_limit(8388608)&_txlock=immediate"
 	readerPragmas = "_pragma=busy_timeout(5000)&_pragma=query_only(1)"
 )
 

@@ -23,7 +23,9 @@ type EnergyUse struct {
 // do not tell themselves.
 const updateEnergy = `UPDATE request SET energy_j = ? WHERE seq =
 	(SELECT seq FROM request WHERE batch = ? AND id = ? AND energy_j IS NULL LIMIT 1)
-	RETURNING seq, started, app, engine, model, outcome, energy_j`
+	RETURNING seq`
+
+const selectRowOf = `SELECT started, app, engine, model, outcome, energy_j FROM request_row WHERE seq = ?`
 
 // energy fills in what is known of a request after its end.
 type energy struct {
@@ -33,21 +35,20 @@ type energy struct {
 }
 
 func (e energy) insert(in *inserts) (bool, error) {
-	var r Request
-	var seq, started int64
-	err := in.energy.QueryRow(e.joules, int64(e.batch), e.id).Scan( //nolint:noctx // see writer.insert
-		&seq, &started, &r.App, &r.Engine, &r.Model, &r.Outcome, &r.EnergyJ)
+	var seq int64
+	err := in.energy.QueryRow(e.joules, int64(e.batch), requestID(e.id)).Scan(&seq) //nolint:noctx // see writer.insert
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
-	if err != nil {
-		return false, err
+	if err != nil || in.unfilled.has(seq) {
+		return true, err
 	}
-	if !in.unfilled.has(seq) {
-		r.Started = time.UnixMilli(started)
-		in.sums.energy(r)
-	}
-	return true, nil
+	var r Request
+	var started int64
+	err = in.rowOf.QueryRow(seq).Scan(&started, &r.App, &r.Engine, &r.Model, &r.Outcome, &r.EnergyJ) //nolint:noctx // see writer.insert
+	r.Started = time.UnixMilli(started)
+	in.sums.energy(r)
+	return true, err
 }
 
 // AddEnergy queues the joules of a request whose row was added before; it never

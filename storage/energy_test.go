@@ -115,7 +115,7 @@ func TestEnergy(t *testing.T) {
 			}
 			plan.WriteString(detail + "\n")
 		}
-		if !strings.Contains(plan.String(), "USING COVERING INDEX request_energy") {
+		if !strings.Contains(plan.String(), "USING COVERING INDEX request_started") {
 			t.Errorf("plan:\n%s", &plan)
 		}
 	})

@@ -23,7 +23,7 @@ func readUnfilled(ctx context.Context, db reader) (u unfilled, err error) {
 
 const selectUnfilled = `SELECT seq, batch, started, app, engine, model, outcome,
 	prompt_tokens, output_tokens, queue_ms, first_token_ms, total_ms, energy_j
-	FROM request WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?`
+	FROM request_row WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?`
 
 // fill adds up a few of the unfilled; more tells whether some are left.
 func (w *writer) fill(ctx context.Context) (more bool, err error) {

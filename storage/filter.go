@@ -40,6 +40,14 @@ func (c *condition) equal(column, value string) {
 	}
 }
 
+// also is the condition as a further part of WHERE.
+func (c *condition) also() string {
+	if c.sql.Len() == 0 {
+		return ""
+	}
+	return " AND " + c.sql.String()
+}
+
 // names restricts to what a roll-up of requests has too.
 func (f Filter) names(c *condition) {
 	c.equal("app", f.App)
@@ -70,34 +78,42 @@ func order[T any](f Filter, columns []column[T], inSQL []string, rowid string) (
 	return " ORDER BY " + inSQL[at] + direction + nulls + ", " + rowid + direction, nil
 }
 
+// sortable is how many rows are sorted by another column than started.
+const sortable = 50_000
+
 // FindRequests reads a page of requests, and how many the filter selects in all.
-// It fails if Sort is no column of theirs.
+// Sorted by another column than started, the page is of the newest sortable that the
+// filter selects, or fewer: of the last hours in which as many began, selected or
+// not. It fails if Sort is no column of theirs.
 func (s *Store) FindRequests(ctx context.Context, f Filter) (rows []Request, total int64, err error) {
 	sorted, err := order(f, requestCSV, strings.Split(requestColumns, ","), "seq")
 	if err != nil {
 		return nil, 0, fmt.Errorf("find requests: %w", err)
 	}
 	err = s.snapshot(ctx, func(tx *sql.Tx) error {
-		var kept int64
-		if err := tx.QueryRowContext(ctx, `SELECT kept_from FROM ledger`).Scan(&kept); err != nil {
+		kept, err := readKept(ctx, tx)
+		if err != nil {
 			return err
 		}
 		from, to := f.bounds()
 		from = max(from, kept) // a late row from before is deleted with the next ones
 		var where condition
-		where.and("started >= ? AND started < ?", from, to)
 		f.names(&where)
+		spans := []bounds{{from, to}}
 		if f.Batch > 0 {
 			where.and("batch = ?", int64(f.Batch))
-			err = tx.QueryRowContext(ctx, `SELECT count(*) FROM request WHERE `+where.sql.String(), where.args...).Scan(&total)
+			err = tx.QueryRowContext(ctx, `SELECT count(*) FROM request_row WHERE started >= ? AND started < ?`+where.also(),
+				append([]any{from, to}, where.args...)...).Scan(&total)
 		} else {
 			total, err = f.countRequests(ctx, tx, from, to)
+			if err == nil && total > 0 {
+				spans, err = f.busyHours(ctx, tx, from, to)
+			}
 		}
 		if err != nil || total == 0 {
 			return err
 		}
-		rows, err = collect(ctx, tx, scanRequest, `SELECT `+requestColumns+` FROM request WHERE seq IN (
-			SELECT seq FROM request WHERE `+where.sql.String()+sorted+` LIMIT ? OFFSET ?)`+sorted, append(where.args, f.limit(), f.Offset)...)
+		rows, err = findPage(ctx, tx, f, table[Request]{"request_row", "seq", requestColumns, scanRequest}, spans, where, sorted)
 		return err
 	})
 	if err != nil {
@@ -114,31 +130,30 @@ func (f Filter) countRequests(ctx context.Context, tx *sql.Tx, from, to int64) (
 	}
 	table, args := usageOf(pieces)
 	var where condition
-	where.and("true")
 	f.names(&where)
-	err = tx.QueryRowContext(ctx, `SELECT coalesce(sum(requests), 0) FROM `+table+` WHERE `+where.sql.String(),
+	err = tx.QueryRowContext(ctx, `SELECT coalesce(sum(requests), 0) FROM `+table+` WHERE true`+where.also(),
 		append(args, where.args...)...).Scan(&n)
 	return n, err
 }
 
-// FindBatches reads a page of batches, and how many the filter selects in all. It
-// fails if Sort is no column of theirs.
+// FindBatches reads a page of batches, and how many the filter selects in all.
+// Sorted by another column than started, the page is of the newest sortable that the
+// filter selects. It fails if Sort is no column of theirs.
 func (s *Store) FindBatches(ctx context.Context, f Filter) (rows []Batch, total int64, err error) {
 	sorted, err := order(f, batchCSV, append(strings.Split(batchColumns, ","), batchEnergy), "id")
 	if err != nil {
 		return nil, 0, fmt.Errorf("find batches: %w", err)
 	}
 	var where condition
-	from, to := f.bounds()
-	where.and("started >= ? AND started < ?", from, to)
 	where.equal("engine", f.Engine)
 	where.equal("model", f.Model)
 	err = s.snapshot(ctx, func(tx *sql.Tx) error {
-		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM batch WHERE `+where.sql.String(), where.args...).Scan(&total); err != nil {
+		from, to := f.bounds()
+		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM batch WHERE started >= ? AND started < ?`+where.also(),
+			append([]any{from, to}, where.args...)...).Scan(&total); err != nil {
 			return err
 		}
-		rows, err = collect(ctx, tx, scanBatch, selectBatchesWhere+`id IN (
-			SELECT id FROM batch WHERE `+where.sql.String()+sorted+` LIMIT ? OFFSET ?)`+sorted, append(where.args, f.limit(), f.Offset)...)
+		rows, err = findPage(ctx, tx, f, table[Batch]{"batch", "id", batchColumns + ", " + batchEnergy, scanBatch}, []bounds{{from, to}}, where, sorted)
 		return err
 	})
 	if err != nil {

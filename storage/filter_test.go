@@ -105,6 +105,33 @@ func TestFind(t *testing.T) {
 		}
 	})
 
+	t.Run("SortsTheNewestOfMany", func(t *testing.T) {
+		s := openStore(t, Options{})
+		s.AddRequest(Request{ID: "rare", App: "editor", Started: noon.Add(-30 * time.Hour), TotalMS: 9})
+		s.AddRequest(Request{ID: "old", App: "chat", Started: noon.Add(-26 * time.Hour), TotalMS: 8})
+		s.AddRequest(Request{ID: "new", App: "chat", Started: noon, TotalMS: 7})
+		flush(t, s)
+		execute(t, s.path, fmt.Sprintf(`WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < %d)
+			INSERT INTO request SELECT seq + n, 'many', batch, started, app, engine, model, route, dialect, stream,
+			priority, outcome, error_kind, status, engine_status, prompt_bytes, answer_bytes, prompt_tokens, output_tokens, tokens_estimated,
+			queue_ms, first_token_ms, 1, simulated, load_ms, reload, energy_j, kind FROM request, n WHERE id = 'new'`, sortable))
+		execute(t, s.path, fmt.Sprintf(`UPDATE usage SET requests = requests + %d WHERE at >= %d / step * step`, sortable, noon.Unix()))
+		for _, c := range []struct {
+			f    Filter
+			want string
+		}{
+			{Filter{Sort: "total_ms"}, fmt.Sprint("many of ", sortable+3)},
+			{Filter{App: "chat"}, fmt.Sprint("many of ", sortable+2)},
+			{Filter{App: "chat", Ascending: true}, fmt.Sprint("old of ", sortable+2)},
+			{Filter{App: "editor", Sort: "total_ms"}, "rare of 1"},
+		} {
+			c.f.Limit = 1
+			if got := find(t, s, c.f); got != c.want {
+				t.Errorf("%+v: got %s, want %s", c.f, got, c.want)
+			}
+		}
+	})
+
 	t.Run("TellsTheNamesOfARange", func(t *testing.T) {
 		s := openStore(t, Options{})
 		s.AddRequest(Request{Started: noon, App: "b", Engine: "e", Model: "m", Outcome: "ok"})

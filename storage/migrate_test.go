@@ -1,9 +1,11 @@
 package storage
 
 import (
+	"database/sql"
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"reflect"
 	"testing"
 	"time"
 
@@ -22,15 +24,7 @@ func olderFile(t *testing.T, version int64) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := fs.Sub(migrationFiles, "migrations")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, files,
-		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := provider(t, db)
 	if _, err := p.UpTo(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
@@ -50,6 +44,41 @@ func olderFile(t *testing.T, version int64) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+func provider(t *testing.T, db *sql.DB) *goose.Provider {
+	t.Helper()
+	files, err := fs.Sub(migrationFiles, "migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, files,
+		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestRequestsAreWholeInTheSchemaBeforeKinds(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "history.db")
+	s := openStore(t, Options{Path: path})
+	want := fullRequest()
+	want.ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+	s.AddRequest(want)
+	closeStore(t, s)
+	db, err := openPool(path, writerPragmas)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if _, err := provider(t, db).DownTo(t.Context(), 5); err != nil {
+		t.Fatal(err)
+	}
+	got, err := collect(t.Context(), db, scanRequest, `SELECT `+requestColumns+` FROM request`)
+	if err != nil || len(got) != 1 || !reflect.DeepEqual(got[0], want) {
+		t.Errorf("got %+v, %v\nwant %+v", got, err, want)
+	}
 }
 
 func TestOpenBringsAnOlderFileUpToDate(t *testing.T) {

@@ -95,7 +95,7 @@ func (s *Store) snapshot(ctx context.Context, read func(tx *sql.Tx) error) (err 
 
 const sumRequests = `SELECT outcome, count(*), count(batch),
 	coalesce(sum(prompt_tokens), 0), coalesce(sum(output_tokens), 0)
-	FROM request WHERE started >= ? AND started < ? GROUP BY outcome`
+	FROM request_row WHERE started >= ? AND started < ? GROUP BY outcome`
 
 const countBatches = `SELECT count(*) FROM batch WHERE started >= ? AND started < ?`
 

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -258,8 +259,11 @@ func (p *past) checkUse(t *rapid.T, s *Store, q Query) {
 	}
 	f := Filter{Query: q, App: rapid.SampledFrom([]string{"", "chat"}).Draw(t, "app wanted"),
 		Engine: rapid.SampledFrom([]string{"", "a"}).Draw(t, "engine wanted"), Outcome: rapid.SampledFrom([]string{"", "ok"}).Draw(t, "outcome wanted")}
+	f.Sort, f.Ascending = rapid.SampledFrom([]string{"", "total_ms"}).Draw(t, "sort"), rapid.Bool().Draw(t, "ascending")
+	f.Limit, f.Offset = rapid.SampledFrom([]int{0, 1, 3}).Draw(t, "limit"), rapid.IntRange(0, 3).Draw(t, "offset")
 	rows, n, err := s.FindRequests(t.Context(), f)
-	var all, found int64
+	var all int64
+	var found []Request
 	outcomes := []string{}
 	for _, r := range p.requests {
 		if !within(r) {
@@ -268,17 +272,35 @@ func (p *past) checkUse(t *rapid.T, s *Store, q Query) {
 		all++
 		outcomes = append(outcomes, r.Outcome)
 		if (f.App == "" || f.App == r.App) && (f.Engine == "" || f.Engine == r.Engine) && (f.Outcome == "" || f.Outcome == r.Outcome) {
-			found++
+			found = append(found, r)
 		}
 	}
-	if err != nil || n != found || int64(len(rows)) != found || total != all {
-		t.Fatalf("%+v: %d rows, %d in all, %v, want %d; %d by app, want %d", f, len(rows), n, err, found, total, all)
+	if err != nil || n != int64(len(found)) || total != all {
+		t.Fatalf("%+v: %d in all, %v, want %d; %d by app, want %d", f, n, err, len(found), total, all)
+	}
+	if got, want := ids(rows), ids(f.page(found)); !slices.Equal(got, want) {
+		t.Fatalf("%+v: got %v, want %v", f, got, want)
 	}
 	slices.Sort(outcomes)
 	names, err := s.Names(t.Context(), q)
 	if err != nil || !slices.Equal(names.Outcomes, slices.Compact(outcomes)) {
 		t.Fatalf("names %+v, %v", names, err)
 	}
+}
+
+// page sorts requests, which are in the order in which they came, and cuts the page out.
+func (f Filter) page(all []Request) []Request {
+	slices.SortStableFunc(all, func(a, b Request) int {
+		if f.Sort == "total_ms" {
+			return cmp.Compare(a.TotalMS, b.TotalMS)
+		}
+		return a.Started.Compare(b.Started)
+	})
+	if !f.Ascending {
+		slices.Reverse(all)
+	}
+	all = all[min(f.Offset, len(all)):]
+	return all[:min(f.limit(), len(all))]
 }
 
 func (p *past) checkCurve(t *rapid.T, s *Store) {

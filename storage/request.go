@@ -42,10 +42,11 @@ const requestColumns = `id, batch, started, app, engine, model, route, dialect, 
 
 // A row that breaks a rule of its table is left out rather than allowed to fail
 // its transaction for ever.
-const insertRequest = `INSERT OR IGNORE INTO request (` + requestColumns + `)
-	VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+const insertRequest = `INSERT OR IGNORE INTO request (id, batch, started, kind, prompt_bytes, answer_bytes, prompt_tokens,
+	output_tokens, queue_ms, first_token_ms, total_ms, load_ms, energy_j, ` + kindColumns + `)
+	VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?, '','','','','',0,'','','',0,0,0,0,'')`
 
-const selectRequests = `SELECT ` + requestColumns + ` FROM request
+const selectRequests = `SELECT ` + requestColumns + ` FROM request_row
 	WHERE started >= ? AND started < ? ORDER BY started DESC, seq DESC LIMIT ?`
 
 func (r Request) insert(in *inserts) (bool, error) {
@@ -54,10 +55,13 @@ func (r Request) insert(in *inserts) (bool, error) {
 		id := int64(*r.Batch)
 		batch = &id
 	}
+	kind, err := in.kindOf(r)
+	if err != nil {
+		return false, err
+	}
 	kept, err := taken(in.request.Exec( //nolint:noctx // see writer.insert
-		r.ID, batch, r.Started.UnixMilli(), r.App, r.Engine, r.Model, r.Route, r.Dialect, r.Stream, r.Priority,
-		r.Outcome, r.ErrorKind, r.Status, r.EngineStatus, r.PromptBytes, r.AnswerBytes, r.PromptTokens,
-		r.OutputTokens, r.TokensEstimated, r.QueueMS, r.FirstTokenMS, r.TotalMS, r.Simulated, r.LoadMS, r.Reload, r.EnergyJ))
+		requestID(r.ID), batch, r.Started.UnixMilli(), kind, r.PromptBytes, r.AnswerBytes, r.PromptTokens,
+		r.OutputTokens, r.QueueMS, r.FirstTokenMS, r.TotalMS, r.LoadMS, r.EnergyJ))
 	if !kept || err != nil {
 		return false, err
 	}
@@ -73,7 +77,7 @@ func scanRequest(rows *sql.Rows) (r Request, err error) {
 	var started int64
 	var batch *int64
 	err = rows.Scan(
-		&r.ID, &batch, &started, &r.App, &r.Engine, &r.Model, &r.Route, &r.Dialect, &r.Stream, &r.Priority,
+		(*requestID)(&r.ID), &batch, &started, &r.App, &r.Engine, &r.Model, &r.Route, &r.Dialect, &r.Stream, &r.Priority,
 		&r.Outcome, &r.ErrorKind, &r.Status, &r.EngineStatus, &r.PromptBytes, &r.AnswerBytes, &r.PromptTokens,
 		&r.OutputTokens, &r.TokensEstimated, &r.QueueMS, &r.FirstTokenMS, &r.TotalMS, &r.Simulated, &r.LoadMS, &r.Reload, &r.EnergyJ)
 	r.Started = time.UnixMilli(started).UTC()

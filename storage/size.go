@@ -17,22 +17,40 @@ type Size struct {
 	Oldest   time.Time `json:"oldest"` // of any row or roll-up; zero without
 }
 
-const selectSize = `SELECT (SELECT count(*) FROM request), (SELECT count(*) FROM sample),
+// The samples of whole hours are counted by their roll-ups, those of the oldest one
+// by themselves, as some of it may be deleted.
+const selectSize = `SELECT
+	(SELECT count(*) FROM sample WHERE at < oldest - oldest % 3600 + 3600) +
+	(SELECT coalesce(sum(seconds), 0) FROM span WHERE step = 3600 AND at > oldest),
 	(SELECT min(at) FROM (
 		SELECT min(started) AS at FROM request UNION ALL
 		SELECT min(started) FROM batch UNION ALL
 		SELECT min(at) FROM decision UNION ALL
-		SELECT min(at) * 1000 FROM sample UNION ALL
+		SELECT oldest * 1000 UNION ALL
 		SELECT min(at) * 1000 FROM span WHERE step = 3600 UNION ALL
-		SELECT min(at) * 1000 FROM usage WHERE step = 3600))`
+		SELECT min(at) * 1000 FROM usage WHERE step = 3600))
+	FROM (SELECT min(at) AS oldest FROM sample)`
 
-// Size looks at the file.
+// Size looks at the file, and counts by the roll-ups.
 func (s *Store) Size(ctx context.Context) (Size, error) {
 	var size Size
-	var oldest sql.NullInt64
-	if err := s.readers.QueryRowContext(ctx, selectSize).Scan(&size.Requests, &size.Samples, &oldest); err != nil {
+	var samples, oldest sql.NullInt64
+	err := s.snapshot(ctx, func(tx *sql.Tx) error {
+		if err := tx.QueryRowContext(ctx, selectSize).Scan(&samples, &oldest); err != nil {
+			return err
+		}
+		kept, err := readKept(ctx, tx)
+		if err != nil {
+			return err
+		}
+		from, to := Query{}.bounds()
+		size.Requests, err = Filter{}.countRequests(ctx, tx, max(from, kept), to)
+		return err
+	})
+	if err != nil {
 		return Size{}, fmt.Errorf("read size of history: %w", err)
 	}
+	size.Samples = samples.Int64
 	if oldest.Valid {
 		size.Oldest = time.UnixMilli(oldest.Int64).UTC()
 	}
@@ -60,7 +78,7 @@ func (s *Store) bytes() (sum int64, err error) {
 }
 
 var wiped = []string{
-	`DELETE FROM request`, `DELETE FROM batch`, `DELETE FROM decision`, `DELETE FROM sample`, `DELETE FROM trial`,
+	`DELETE FROM request`, `DELETE FROM kind`, `DELETE FROM batch`, `DELETE FROM decision`, `DELETE FROM sample`, `DELETE FROM trial`,
 	`DELETE FROM span`, `DELETE FROM first_token`, `DELETE FROM usage`, `DELETE FROM curve`,
 	`UPDATE ledger SET filled = 0, fill_to = 0, kept_from = -9223372036854775808`,
 }

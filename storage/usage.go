@@ -49,7 +49,7 @@ const selectUsageOfOne = `SELECT app, engine, model, outcome, 1 AS requests,
 	coalesce(prompt_tokens, 0) AS prompt_tokens, coalesce(output_tokens, 0) AS output_tokens,
 	CASE WHEN batch IS NULL THEN 0 ELSE total_ms - queue_ms END AS run_ms, queue_ms AS wait_ms, queue_ms AS most_wait_ms,
 	first_token_ms AS first_tokens, energy_j IS NOT NULL AS metered, coalesce(energy_j, 0) AS energy_j, started AS last
-	FROM request WHERE started >= ? AND started < ?`
+	FROM request_row WHERE started >= ? AND started < ?`
 
 // usageOf is SQL for the usage of pieces, as a table to select from.
 func usageOf(pieces []piece) (table string, args []any) {

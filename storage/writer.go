@@ -36,10 +36,11 @@ type writer struct {
 // inserts are the prepared statements, and what the rows of a transaction add to
 // the roll-ups.
 type inserts struct {
-	request, batch, decision, sample, energy *sql.Stmt
-	batchOf, firstsOf                        *sql.Stmt
-	span, firsts, usage, curve               *sql.Stmt
+	request, kind, batch, decision, sample, energy *sql.Stmt
+	rowOf, batchOf, firstsOf                       *sql.Stmt
+	span, firsts, usage, curve                     *sql.Stmt
 
+	kinds    map[kind]int64
 	sums     sums
 	unfilled unfilled
 }
@@ -51,10 +52,12 @@ func (in *inserts) each(f func(statement **sql.Stmt, text string) error) error {
 		text      string
 	}{
 		{&in.request, insertRequest},
+		{&in.kind, keepKind},
 		{&in.batch, insertBatch},
 		{&in.decision, insertDecision},
 		{&in.sample, insertSample},
 		{&in.energy, updateEnergy},
+		{&in.rowOf, selectRowOf},
 		{&in.batchOf, selectBatchOf},
 		{&in.firstsOf, selectFirstsOf},
 		{&in.span, addSpan},

@@ -197,7 +197,7 @@ var table = []entry{
 		"Age at which the history's seconds are deleted; their minutes stay."),
 	number("history.minute_days", 90, 1, 3650, "days", func(c *Config) *int { return &c.History.MinuteDays },
 		"Age at which the history's minutes are deleted; their hours stay for ever."),
-	number("history.max_mib", 1024, 0, 1048576, "MiB", func(c *Config) *int { return &c.History.MaxMiB },
+	number("history.max_mib", 900, 0, 1048576, "MiB", func(c *Config) *int { return &c.History.MaxMiB },
 		"Size of the history's file from which on the oldest rows are deleted; 0 = no bound."),
 
 	toggle("notify.engine", true, func(c *Config) *bool { return &c.Notify.Engine },
