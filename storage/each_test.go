@@ -60,7 +60,10 @@ func TestEach(t *testing.T) {
 	})
 	t.Run("EndsWhenItsReaderHasEnough", func(t *testing.T) {
 		for range 20 { // more than there are connections
-			for range s.EachRequest(t.Context(), Query{}) {
+			for _, err := range s.EachRequest(t.Context(), Query{}) {
+				if err != nil {
+					t.Fatal(err)
+				}
 				break
 			}
 		}
