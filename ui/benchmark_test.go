@@ -159,3 +159,12 @@ func TestTrialVerdict(t *testing.T) {
 		}
 	}
 }
+
+func TestTrialTargets_AreModelsThatWrite(t *testing.T) {
+	s := app.Snapshot{Engines: []app.EngineInfo{{Name: "ollama", Label: "Ollama", Health: "up", Models: []app.EngineModel{
+		{Name: "nomic-embed-text", Embedding: true, Loaded: true}, {Name: "gemma3:4b"}, {Name: "qwen3:8b", Loaded: true}}}}}
+	want := []trialTarget{{"ollama", "qwen3:8b", "qwen3:8b · Ollama"}, {"ollama", "gemma3:4b", "gemma3:4b · Ollama"}}
+	if got := trialTargets(s); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}

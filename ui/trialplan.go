@@ -103,7 +103,8 @@ func (p *trialPlan) wanted() app.TrialWanted {
 	return w
 }
 
-// trialTargets are the models of the engines that are up, the loaded ones first.
+// trialTargets are the models that write, of the engines that are up, the loaded ones
+// first.
 func trialTargets(s app.Snapshot) []trialTarget {
 	var loaded, others []trialTarget
 	for _, e := range s.Engines {
@@ -111,6 +112,9 @@ func trialTargets(s app.Snapshot) []trialTarget {
 			continue
 		}
 		for _, m := range e.Models {
+			if m.Embedding {
+				continue
+			}
 			t := trialTarget{e.Name, m.Name, short(m.Name) + " · " + e.Label}
 			if m.Loaded {
 				loaded = append(loaded, t)
