@@ -206,9 +206,11 @@ func (p *tunePage) dismiss(a app.Advice) {
 
 // change sets a setting, and remembers what it was.
 func (p *tunePage) change(key, value string, final bool) {
-	if before, err := p.w.last.Config.Get(key); err == nil {
-		p.undo.note(key, before, value, final)
+	made := value
+	if next, err := p.w.last.Config.With(key, value); err == nil {
+		made, _ = next.Get(key) // as it will be told of
 	}
+	p.undo.note(key, p.w.value(key), made, final)
 	p.w.change(key, value, final)
 	p.tune.undo.set(tr("Undo"), len(p.undo.steps) == 0)
 	p.reshape()
@@ -216,13 +218,21 @@ func (p *tunePage) change(key, value string, final bool) {
 
 // share sets an app's weight.
 func (p *tunePage) share(name, value string, final bool) {
-	items := withItem(p.w.last.Config.Apps.Weights, name, value)
-	p.change(keyWeights, strings.Join(items, ", "), final)
+	var items []string
+	if weights := p.w.value(keyWeights); weights != "" {
+		items = strings.Split(weights, ", ") // as settings write it, and change below
+	}
+	p.change(keyWeights, strings.Join(withItem(items, name, value), ", "), final)
 }
 
-// back undoes the last change that was made on this page.
+// like takes over what the user did on another page of the kind.
+func (p *tunePage) like(other *tunePage) {
+	p.undo, p.chosen, p.dismissed = other.undo, other.chosen, other.dismissed
+}
+
+// back undoes the last change that was made on this page and is still in force.
 func (p *tunePage) back() {
-	if s, ok := p.undo.back(); ok {
+	if s, ok := p.undo.back(p.w.value); ok {
 		p.w.change(s.key, s.value, true)
 	}
 	p.tune.undo.set(tr("Undo"), len(p.undo.steps) == 0)
