@@ -40,12 +40,15 @@ func export[T any](name string, read func(*storage.Store, context.Context, Range
 		}}
 }
 
-// Export writes a range of the history into a folder that is there: requests,
-// batches, events and samples, as "csv" or "json", newest first, a row at a time. It
+// Export writes a range of the history into a folder that is there, told by its
+// whole path: requests, batches, events and samples, as "csv" or "json", newest first, a row at a time. It
 // returns the files, and replaces none that is there; if one fails, none is left.
 func (a *App) Export(ctx context.Context, q Range, folder, format string) (files []string, err error) {
 	if format != "csv" && format != "json" {
 		return nil, fmt.Errorf("a history is exported as csv or json, not as %q", format)
+	}
+	if !filepath.IsAbs(folder) {
+		return nil, fmt.Errorf("%q names no folder: give its whole path, from the root on", folder)
 	}
 	if err := a.settle(ctx); err != nil {
 		return nil, err

@@ -140,8 +140,11 @@ func (a *App) WipeHistory(ctx context.Context) error {
 	if a.store == nil {
 		return errors.New(a.storeProblem)
 	}
+	if err := a.store.Wipe(ctx); err != nil {
+		return err
+	}
 	a.log.Info("history", "event", "wiped")
-	return a.store.Wipe(ctx)
+	return nil
 }
 
 // CompactHistory gives the space of deleted rows back to the disk.

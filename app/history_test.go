@@ -173,6 +173,11 @@ func TestHistory_ExportsFilesAndReplacesNone(t *testing.T) {
 	if files, err := a.Export(t.Context(), q, filepath.Join(folder, "nowhere"), "csv"); err == nil {
 		t.Errorf("it exported to nowhere: %q", files)
 	}
+	for _, folder := range []string{"", "Downloads", "~/Downloads"} {
+		if _, err := a.Export(t.Context(), q, folder, "csv"); err == nil || !strings.Contains(err.Error(), "whole path") {
+			t.Errorf("into %q: %v", folder, err)
+		}
+	}
 	if there, err := os.ReadDir(folder); err != nil || len(there) != 8 {
 		t.Errorf("%d files are left, %v", len(there), err)
 	}

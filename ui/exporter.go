@@ -8,7 +8,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/widget"
 )
 
 const (
@@ -24,7 +23,7 @@ var formats = []string{"csv", "json"}
 type exporter struct {
 	title, says *text
 	label       *text
-	folder      *widget.Entry
+	folder      *field
 	format      *segments
 	told        *text
 	write, shut *button
@@ -33,7 +32,7 @@ type exporter struct {
 // openExporter asks; export is called for each go, closed once.
 func openExporter(c fyne.Canvas, says string, export func(folder, format string), closed func()) *exporter {
 	e := &exporter{title: newBold(tr("Export the history"), textHeading, colorText), says: newParagraph(says, colorMuted),
-		label: newText(tr("Folder"), textBody, colorMuted), folder: widget.NewEntry(), told: newParagraph("", colorText)}
+		label: newText(tr("Folder"), textBody, colorMuted), folder: newField("", func() {}), told: newParagraph("", colorText)}
 	e.folder.SetText(xdg.UserDirs.Download)
 	e.format = newSegments([]string{"CSV", "JSON"}, func(int) {})
 	e.format.set(0)

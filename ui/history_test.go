@@ -495,6 +495,11 @@ func TestHistory_ExportsWhatIsShown(t *testing.T) {
 	if w.history.exporter != nil {
 		t.Error("the escape key does not close it")
 	}
+	press(w.history.export, fyne.KeySpace)
+	press(w.history.exporter.folder, fyne.KeyEscape)
+	if w.history.exporter != nil {
+		t.Error("nor does it where the folder is typed")
+	}
 }
 
 func TestHistory_SaysWhyThereIsNothing(t *testing.T) {

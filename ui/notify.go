@@ -32,6 +32,7 @@ type Notifier struct {
 	started  bool
 	engines  map[string]*watched
 	yielding bool
+	wrote    bool // the history, at some time
 	paused   bool
 	told     map[noticeKind]time.Time
 }
@@ -49,7 +50,8 @@ func (n *Notifier) Next(s app.Snapshot) []Notice {
 		n.engines, n.told = map[string]*watched{}, map[noticeKind]time.Time{}
 	}
 	notices := n.ofEngines(s)
-	yielding, paused := s.Yield.On && !s.Yield.Manual, s.Config.History.Enabled && !s.History.OK
+	n.wrote = n.wrote || s.History.OK
+	yielding, paused := s.Yield.On && !s.Yield.Manual, n.wrote && !s.History.OK
 	if yielding && !n.yielding && n.started && s.Config.Notify.Yield && n.may(makingWay, s.At) {
 		notices = append(notices, Notice{tr("Carpool makes way"), sentenceOf(s.Yield.Reason)})
 	}

@@ -140,3 +140,13 @@ func TestNotifier_IsSilentOfAnEngineThatWasStopped(t *testing.T) {
 	d.want(t, time.Second, s)
 	d.want(t, time.Hour, s)
 }
+
+func TestNotifier_TellsNoPauseOfAHistoryThatWasNeverWritten(t *testing.T) {
+	d := days{at: now}
+	off := idle()
+	off.Config.History.Enabled = false
+	off.History.OK, off.History.Problem = false, "history is off (history.enabled)"
+	d.want(t, 0, off)
+	off.Config.History.Enabled = true // from the next start on
+	d.want(t, time.Second, off)
+}

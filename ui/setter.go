@@ -20,6 +20,7 @@ type setter struct {
 	waiting []change
 	setting string               // the key being set; "" = none
 	ended   map[string]time.Time // when a key was last set
+	last    map[string]string    // what was put last, by key; none after one that was not taken
 	wake    chan struct{}
 }
 
@@ -29,7 +30,7 @@ type change struct {
 }
 
 func newSetter(set func(ctx context.Context, key, value string) error, told func(key string, err error)) *setter {
-	return &setter{set: set, told: told, ended: map[string]time.Time{}, wake: make(chan struct{}, 1)}
+	return &setter{set: set, told: told, ended: map[string]time.Time{}, last: map[string]string{}, wake: make(chan struct{}, 1)}
 }
 
 // put has key set to value at the latest after delay.
@@ -37,6 +38,7 @@ func (s *setter) put(key, value string, delay time.Duration) {
 	due := time.Now().Add(delay)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.last[key] = value
 	for i := range s.waiting {
 		if w := &s.waiting[i]; w.key == key {
 			w.value = value
@@ -56,6 +58,20 @@ func (s *setter) put(key, value string, delay time.Duration) {
 func (s *setter) busy(key string, taken time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.isBusy(key, taken)
+}
+
+// newer is what key becomes by what the user did, if a snapshot taken at a time may
+// not yet know it.
+func (s *setter) newer(key string, taken time.Time) (value string, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	value, ok = s.last[key]
+	return value, ok && s.isBusy(key, taken)
+}
+
+// isBusy is busy for callers that hold the lock.
+func (s *setter) isBusy(key string, taken time.Time) bool {
 	if s.setting == key || taken.Before(s.ended[key]) {
 		return true
 	}
@@ -121,6 +137,9 @@ func (s *setter) apply(ctx context.Context, c change) {
 	s.mu.Lock()
 	s.setting = ""
 	s.ended[c.key] = time.Now()
+	if err != nil && s.last[c.key] == c.value {
+		delete(s.last, c.key)
+	}
 	s.mu.Unlock()
 	s.told(c.key, err)
 }

@@ -28,6 +28,8 @@ type settingRow struct {
 	change  func(key, value string)
 	value   string // in force, as far as the row was told
 	failed  string // why what stands in the control was not taken; "" = it was
+	sent    string // what was typed and is being set, or was set last
+	taken   bool   // it was set, and the control does not show yet what that came to
 
 	name, help, note, unit *text
 	reset                  *button
@@ -88,20 +90,24 @@ func (r *settingRow) onGained(f func()) {
 }
 
 func (r *settingRow) pick(i int) {
-	if i >= 0 && r.setting.Values[i] != r.value {
+	if i >= 0 && (r.setting.Values[i] != r.value || r.failed != "") {
 		r.change(r.setting.Key, r.setting.Values[i])
 	}
 }
 
 // entered takes what was typed, unless it is what there is.
 func (r *settingRow) entered() {
-	typed := strings.TrimSpace(r.typing.Text)
+	typed := r.typed()
 	if typed == r.stands() {
-		r.tell("")
+		r.failed = ""
+		r.describe()
 		return
 	}
+	r.sent = typed
 	r.change(r.setting.Key, typed)
 }
+
+func (r *settingRow) typed() string { return strings.TrimSpace(r.typing.Text) }
 
 // stands is the text of the field for the value in force. Secrets are not shown, so
 // what is typed stands for all of them.
@@ -130,11 +136,14 @@ func (r *settingRow) call(group string) {
 
 // set shows the value in force. What is being typed, or was not taken, stays.
 func (r *settingRow) set(value string) {
-	if value == r.value && r.note.value != "" {
+	if value == r.value && r.note.value != "" && !r.taken {
 		return
 	}
-	kept := r.typing != nil && (r.failed != "" || r.typing.focused && strings.TrimSpace(r.typing.Text) != r.stands())
-	r.value = value
+	kept := r.typing != nil && (r.failed != "" || r.typing.focused && r.typed() != r.stands())
+	if r.taken && r.typing != nil && r.typed() == r.sent {
+		kept = false // settings may write it otherwise, and do not tell secrets
+	}
+	r.value, r.taken = value, false
 	if !kept {
 		r.put(value)
 	}
@@ -162,6 +171,7 @@ func (r *settingRow) put(value string) {
 
 // tell says why what stands in the control was not taken; "" = it was.
 func (r *settingRow) tell(failed string) {
+	r.taken = failed == ""
 	if r.failed != failed {
 		r.failed = failed
 		r.describe()

@@ -339,3 +339,49 @@ func TestSettings_LanguageIsSwitchedAtOnce(t *testing.T) {
 		t.Error("a search in German finds nothing")
 	}
 }
+
+func TestSettingRow_ShowsWhatWasTakenAsItIsInForce(t *testing.T) {
+	for name, tt := range map[string]struct{ key, before, typed, inForce, shown string }{
+		"a secret is not left in the open":   {"apps.keys", "***=notes", "sk-1=notes", "***=notes", ""},
+		"as the settings write it":           {"apps.supersede", "", "zed,cline", "zed, cline", "zed, cline"},
+		"what the command line overrides":    {"engine.url", "http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:1", "http://127.0.0.1:1"},
+		"what Carpool writes in another way": {"batching.max_batch_wait_ms", "50", "050", "50", "50"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			test.NewTempApp(t)
+			setting, ok := config.Lookup(tt.key)
+			if !ok {
+				t.Fatal("there is no such setting")
+			}
+			var sent []string
+			r := newSettingRow(setting, func(_, value string) { sent = append(sent, value) })
+			r.set(tt.before)
+			r.typing.FocusGained()
+			enter(r.typing, tt.typed)
+			r.tell("")
+			r.set(tt.inForce)
+			if r.typing.Text != tt.shown {
+				t.Errorf("it shows %q, want %q", r.typing.Text, tt.shown)
+			}
+			r.typing.FocusLost()
+			if !slices.Equal(sent, []string{tt.typed}) {
+				t.Errorf("it set %q", sent)
+			}
+		})
+	}
+}
+
+func TestSettingRow_KeepsWhatIsTypedMeanwhile(t *testing.T) {
+	test.NewTempApp(t)
+	setting, _ := config.Lookup("batching.max_batch_wait_ms")
+	r := newSettingRow(setting, func(string, string) {})
+	r.set("50")
+	r.typing.FocusGained()
+	enter(r.typing, "75")
+	r.typing.SetText("750")
+	r.tell("")
+	r.set("75")
+	if r.typing.Text != "750" {
+		t.Errorf("it shows %q", r.typing.Text)
+	}
+}

@@ -298,3 +298,30 @@ func TestTune_TabReachesEveryControl(t *testing.T) {
 		}
 	}
 }
+
+func TestTune_ChangesThatNoSnapshotHasYetCount(t *testing.T) {
+	w, fake, _ := openTune(t, busy(), "dark", 1280, 800)
+	w.tune.share("n8n", "2", true)
+	w.tune.share("Open WebUI", "0.5", true)
+	fake.eventually(t, "both weights are set", func() bool {
+		weights := fake.now().Config.Apps.Weights
+		return slices.Contains(weights, "n8n=2") && slices.Contains(weights, "Open WebUI=0.5")
+	})
+	w.tune.back()
+	fake.eventually(t, "the first one stays", func() bool {
+		weights := fake.now().Config.Apps.Weights
+		return slices.Contains(weights, "n8n=2") && !slices.Contains(weights, "Open WebUI=0.5")
+	})
+}
+
+func TestTune_KeepsWhatTheUserDidInAnotherLanguage(t *testing.T) {
+	defer Speak("en")
+	w, _, _ := openTune(t, busy(), "dark", 1280, 800)
+	test.Tap(w.tune.advice[2].fine)
+	w.tune.change(keyWait, "0", true)
+	w.speak("de")
+	w.tune.show(w.last)
+	if w.tune.adviceShown != 2 || w.tune.tune.undo.off {
+		t.Errorf("%d cards of advice, and nothing to undo: %v", w.tune.adviceShown, w.tune.tune.undo.off)
+	}
+}

@@ -45,13 +45,10 @@ type tunePage struct {
 	reading   bool
 	asked     time.Time
 	dismissed map[string]bool // kinds of advice, until the program ends
-	// sent are settings as the user's last change left them: until a snapshot has it,
-	// the next change builds on it.
-	sent map[string]string
 }
 
 func newTunePage(w *Window) *tunePage {
-	p := &tunePage{w: w, aside: newAside(""), dismissed: map[string]bool{}, sent: map[string]string{}}
+	p := &tunePage{w: w, aside: newAside(""), dismissed: map[string]bool{}}
 	p.tune = newTune(w.carpool.Setting, p.change, p.back, p.reset)
 	p.curve = newCurveCard(func() { w.Open(pageBenchmark) })
 	p.legend = newCurveAside(p.curve.tokens.Legend(), p.another)
@@ -211,43 +208,34 @@ func (p *tunePage) dismiss(a app.Advice) {
 
 // change sets a setting, and remembers what it was.
 func (p *tunePage) change(key, value string, final bool) {
-	if before, ok := p.stands(key); ok {
-		p.undo.note(key, before, value, final)
+	made := value
+	if next, err := p.w.last.Config.With(key, value); err == nil {
+		made, _ = next.Get(key) // as it will be told of
 	}
-	p.set(key, value, final)
+	p.undo.note(key, p.w.value(key), made, final)
+	p.w.change(key, value, final)
 	p.tune.undo.set(tr("Undo"), len(p.undo.steps) == 0)
 	p.reshape()
-}
-
-func (p *tunePage) set(key, value string, final bool) {
-	p.sent[key] = value
-	p.w.change(key, value, final)
-}
-
-// stands is a setting with what the user changed and no snapshot has yet; false if
-// there is no such setting.
-func (p *tunePage) stands(key string) (string, bool) {
-	if sent, ok := p.sent[key]; ok && p.w.busy(key) {
-		return sent, true
-	}
-	value, err := p.w.last.Config.Get(key)
-	return value, err == nil
 }
 
 // share sets an app's weight.
 func (p *tunePage) share(name, value string, final bool) {
 	var items []string
-	if list, _ := p.stands(keyWeights); list != "" {
-		items = strings.Split(list, ", ") // as settings write lists
+	if weights := p.w.value(keyWeights); weights != "" {
+		items = strings.Split(weights, ", ") // as settings write it, and change below
 	}
-	items = withItem(items, name, value)
-	p.change(keyWeights, strings.Join(items, ", "), final)
+	p.change(keyWeights, strings.Join(withItem(items, name, value), ", "), final)
 }
 
-// back undoes the last change that was made on this page.
+// like takes over what the user did on another page of the kind.
+func (p *tunePage) like(other *tunePage) {
+	p.undo, p.chosen, p.dismissed = other.undo, other.chosen, other.dismissed
+}
+
+// back undoes the last change that was made on this page and is still in force.
 func (p *tunePage) back() {
-	if s, ok := p.undo.back(); ok {
-		p.set(s.key, s.value, true)
+	if s, ok := p.undo.back(p.w.value); ok {
+		p.w.change(s.key, s.value, true)
 	}
 	p.tune.undo.set(tr("Undo"), len(p.undo.steps) == 0)
 }
@@ -260,7 +248,7 @@ func (p *tunePage) reset() {
 	}
 	for _, key := range keys {
 		setting, ok := p.w.carpool.Setting(key)
-		if now, known := p.stands(key); ok && known && now != setting.Default {
+		if now := p.w.value(key); ok && now != setting.Default {
 			p.change(key, setting.Default, true)
 		}
 	}

@@ -3,10 +3,16 @@ package ui
 // former is a setting as it was before a change.
 type former struct{ key, value string }
 
+// made is a change that can be taken back.
+type made struct {
+	former
+	to string // what the setting became
+}
+
 // undo remembers what settings were before the user changed them, the last change
 // last. The zero value is empty.
 type undo struct {
-	steps   []former
+	steps   []made
 	pending *former // before the drag that goes on
 }
 
@@ -23,7 +29,7 @@ func (u *undo) note(key, before, value string, final bool) {
 		return
 	}
 	if u.pending.value != value {
-		u.steps = append(u.steps, *u.pending)
+		u.steps = append(u.steps, made{*u.pending, value})
 		if len(u.steps) > mostSteps {
 			u.steps = u.steps[1:]
 		}
@@ -31,13 +37,16 @@ func (u *undo) note(key, before, value string, final bool) {
 	u.pending = nil
 }
 
-// back takes the last change away and returns what it was before; false if there is
-// none.
-func (u *undo) back() (former, bool) {
-	if len(u.steps) == 0 {
-		return former{}, false
+// back takes the last change away that is still in force, by what settings are now,
+// and returns what it was before; false if there is none. Where a setting was
+// changed elsewhere since, that stays.
+func (u *undo) back(now func(key string) string) (former, bool) {
+	for len(u.steps) > 0 {
+		last := u.steps[len(u.steps)-1]
+		u.steps = u.steps[:len(u.steps)-1]
+		if now(last.key) == last.to {
+			return last.former, true
+		}
 	}
-	last := u.steps[len(u.steps)-1]
-	u.steps = u.steps[:len(u.steps)-1]
-	return last, true
+	return former{}, false
 }

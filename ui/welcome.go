@@ -29,10 +29,9 @@ type welcome struct {
 	address        *text
 	ollama, openAI *command
 	apps, start    *button
+	copying
 
-	copied   *command // that says so
-	copiedAt time.Time
-	hide     func()
+	hide func()
 }
 
 // greet shows the welcome once after the start, if the settings want it, and keeps
@@ -129,23 +128,6 @@ func noEngine(s app.Snapshot) bool {
 		}
 	}
 	return true
-}
-
-func (g *welcome) copy(c *command) {
-	fyne.CurrentApp().Clipboard().SetContent(c.value)
-	g.settle(time.Now().Add(copied))
-	g.copied, g.copiedAt = c, time.Now()
-	c.copy.set(tr("Copied"), false)
-	c.Refresh()
-}
-
-// settle ends what is said of a copy after a while.
-func (g *welcome) settle(now time.Time) {
-	if g.copied != nil && now.Sub(g.copiedAt) >= copied {
-		g.copied.copy.set(tr("Copy"), false)
-		g.copied.Refresh()
-		g.copied = nil
-	}
 }
 
 // place puts the button of the offer where the found engine leaves room.

@@ -85,8 +85,9 @@ func (w *Window) speak(value string) {
 	if !Speak(value) {
 		return
 	}
-	settings := w.settings
+	tune, settings := w.tune, w.settings
 	w.build(w.frame.open)
+	w.tune.like(tune)
 	w.settings.like(settings)
 }
 
@@ -231,6 +232,19 @@ func (w *Window) showPage(s app.Snapshot) {
 	w.frame.header.sentence.set(title)
 	w.frame.header.basis.set(basis)
 	p.show(s)
+}
+
+// value is a setting as the user left it: as the last snapshot has it, or as the
+// change that it may not know makes it. "" if there is no such setting.
+func (w *Window) value(key string) string {
+	if value, ok := w.setter.newer(key, w.last.At); ok {
+		return value
+	}
+	value, err := w.last.Config.Get(key)
+	if err != nil {
+		return ""
+	}
+	return value
 }
 
 // busy says whether the last snapshot may not yet know what the user did to a

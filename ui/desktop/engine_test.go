@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
-
 )
 
 // roleVariable has this test binary play an engine's program when it is started
