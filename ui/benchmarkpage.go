@@ -130,7 +130,7 @@ func (p *benchmarkPage) showTrial(s app.Snapshot) {
 	t, goesOn := p.trial(s)
 	title, aside := tr("Result"), ""
 	if !t.At.IsZero() {
-		title, aside = trialTitle(t), t.At.Local().Format("2 Jan 15:04")
+		title, aside = trialTitle(t), dateOf(t.At)
 	}
 	if goesOn {
 		aside = tr("%.0f %% measured", 100*s.Trial.Done)

@@ -52,7 +52,7 @@ func newCurve(seen []app.CurvePoint, trials []app.Trial, engine, model string) c
 		if t.Engine != engine || t.Model != model {
 			continue
 		}
-		b := curve{from: tr("benchmark of %s", t.At.Local().Format("2 Jan 15:04"))}
+		b := curve{from: tr("benchmark of %s", dateOf(t.At))}
 		for _, r := range t.Rows {
 			if r.Size > 0 {
 				b.points = append(b.points, curvePoint{r.Size, r.TokensPS, r.FirstP95.Seconds()})

@@ -110,9 +110,10 @@ type past struct {
 func (c *pastCharts) show(p past) {
 	v := columnsOf(p.points)
 	width := c.tokens.Size().Width
+	dates := calendar()
 	frame := chart.Data{
-		X: v.x, XMin: chart.Unix(p.from), XMax: chart.Unix(p.to), XTicks: chart.TimeTicks(p.from.Local(), p.to.Local(), width),
-		FormatX: chart.FormatTime, Marks: marks(p.events, p.from, p.to, width), Empty: p.empty,
+		X: v.x, XMin: chart.Unix(p.from), XMax: chart.Unix(p.to), XTicks: dates.Ticks(p.from.Local(), p.to.Local(), width),
+		FormatX: dates.Format, Marks: marks(p.events, p.from, p.to, width), Empty: p.empty,
 	}
 
 	d := frame

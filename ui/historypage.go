@@ -80,11 +80,11 @@ func (p *historyPage) heading(s app.Snapshot) (title, basis string) {
 	case len(p.past.points.Points) == 0:
 		return title, tr("What was, in charts and rows. It never holds prompts or answers.")
 	}
-	until := tr("now")
+	dates, until := calendar(), tr("now")
 	if !p.period.follows() {
-		until = chart.FormatTime(chart.Unix(p.past.to))
+		until = dates.Format(chart.Unix(p.past.to))
 	}
-	return title, tr("%s to %s · a point each %s", chart.FormatTime(chart.Unix(p.past.from)), until, stepName(p.past.points.Step))
+	return title, tr("%s to %s · a point each %s", dates.Format(chart.Unix(p.past.from)), until, stepName(p.past.points.Step))
 }
 
 // stepName is the span that a point stands for.

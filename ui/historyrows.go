@@ -185,7 +185,7 @@ func requestDetails(r app.RequestRow) []detail {
 		{name: tr("App"), value: r.App},
 		{name: tr("Model"), value: r.Model},
 		{name: tr("Engine"), value: orNone(r.Engine)},
-		{name: tr("Priority"), value: r.Priority},
+		{name: tr("Priority"), value: priorityName(r.Priority)},
 		{name: tr("Route"), value: r.Route},
 		{name: tr("Dialect"), value: r.Dialect},
 		{name: tr("Streamed"), value: yesNo(r.Stream)},

@@ -164,7 +164,7 @@ func (e *engineSheet) tellSlots(s app.Snapshot, info app.EngineInfo) {
 	}
 	text := tr("Not known yet: found while requests run.")
 	if slots > 0 {
-		text = trn(slots, "%d at once", "%d at once")
+		text = tr("%d at once", slots)
 		switch by {
 		case "told":
 			text += tr(", as it says")

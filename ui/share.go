@@ -67,6 +67,19 @@ func priorityAt(value string) int {
 	return usualPriority
 }
 
+// priorityName is a priority in the language of the window.
+func priorityName(value string) string {
+	switch value {
+	case "urgent":
+		return tr("urgent")
+	case "normal":
+		return tr("normal")
+	case "background":
+		return tr("background")
+	}
+	return value
+}
+
 // weightOf is a value of a list in hundredths.
 func weightOf(value string) int {
 	if w, err := strconv.ParseFloat(value, 64); err == nil {
@@ -83,7 +96,7 @@ func figureOf(weight int) string { return strconv.FormatFloat(float64(weight)/10
 func shareMark(priority, weight string) string {
 	var parts []string
 	if i := priorityAt(priority); i != usualPriority {
-		parts = append(parts, []string{tr("urgent"), tr("normal"), tr("background")}[i])
+		parts = append(parts, priorityName(priorities[i]))
 	}
 	if w := weightOf(weight); w != usualWeight {
 		parts = append(parts, "×"+figureOf(w))

@@ -111,7 +111,7 @@ func sentenceOf(problem string) string {
 	if strings.Trim(strings.TrimRight(first, ":,.!"), "abcdefghijklmnopqrstuvwxyz") == "" && runes[0] >= 'a' {
 		runes[0] -= 'a' - 'A'
 	}
-	if last := runes[len(runes)-1]; last != '.' && last != '!' && last != '?' {
+	if last := runes[len(runes)-1]; last != '.' && last != '!' && last != '?' && last != '。' {
 		runes = append(runes, '.')
 	}
 	return string(runes)

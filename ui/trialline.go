@@ -44,7 +44,7 @@ func (l *trialLine) set(t app.Trial, chosen bool) {
 		gains = tr("%s with %d", times(best.Speedup), best.Size)
 	}
 	l.gains.set(gains)
-	l.when.set(t.At.Local().Format("2 Jan 15:04"))
+	l.when.set(dateOf(t.At))
 	l.Refresh()
 }
 

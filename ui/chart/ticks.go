@@ -1,15 +1,21 @@
 package chart
 
 import (
+	"cmp"
 	"strconv"
+	"strings"
 	"time"
 )
 
-// Calendar has the names of days and months in a language. The zero value is
-// English.
+// Calendar has the names of days and months in a language, and in which order it
+// writes them: layouts as of package time, in which Mon and Jan stand for the
+// names. The zero value is English.
 type Calendar struct {
 	Days   [7]string  // from Sunday on, short: "Sun"
 	Months [12]string // short: "Jan"
+	Day    string     // "" = "Mon 2"
+	Date   string     // "" = "2 Jan"
+	Moment string     // "" = "Mon 2 Jan, 15:04:05"
 }
 
 // Room that a label takes at least, in pixels at scale 1.
@@ -101,7 +107,7 @@ func (c Calendar) days(from, to time.Time, every int) []Tick {
 		}
 		label := c.day(at)
 		if every > 1 {
-			label = strconv.Itoa(at.Day()) + " " + c.month(at)
+			label = c.In(at, cmp.Or(c.Date, "2 Jan"))
 		}
 		ticks = append(ticks, Tick{Unix(at), label})
 	}
@@ -126,24 +132,21 @@ func (c Calendar) months(from, to time.Time, every int) []Tick {
 // Format names a moment in Unix seconds, in local time, to the second: "Mon 24
 // Nov, 14:05:07".
 func (c Calendar) Format(x float64) string {
-	at := time.UnixMilli(int64(x * 1000))
-	return c.day(at) + " " + c.month(at) + at.Format(", 15:04:05")
+	return c.In(time.UnixMilli(int64(x*1000)), cmp.Or(c.Moment, "Mon 2 Jan, 15:04:05"))
 }
 
-func (c Calendar) day(t time.Time) string {
-	name := c.Days[t.Weekday()]
-	if name == "" {
-		name = t.Format("Mon")
-	}
-	return name + " " + strconv.Itoa(t.Day())
+// In writes a time in a layout of package time, with the calendar's names for Mon
+// and Jan.
+func (c Calendar) In(t time.Time, layout string) string {
+	names := strings.NewReplacer(t.Format("Mon"), c.weekday(t), t.Format("Jan"), c.month(t))
+	return names.Replace(t.Format(layout))
 }
 
-func (c Calendar) month(t time.Time) string {
-	if name := c.Months[t.Month()-1]; name != "" {
-		return name
-	}
-	return t.Format("Jan")
-}
+func (c Calendar) day(t time.Time) string { return c.In(t, cmp.Or(c.Day, "Mon 2")) }
+
+func (c Calendar) weekday(t time.Time) string { return cmp.Or(c.Days[t.Weekday()], t.Format("Mon")) }
+
+func (c Calendar) month(t time.Time) string { return cmp.Or(c.Months[t.Month()-1], t.Format("Jan")) }
 
 // midnight begins the day that is so many days after t's, where a day begins.
 func midnight(t time.Time, days int) time.Time {

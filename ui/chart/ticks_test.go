@@ -72,6 +72,24 @@ func TestCalendar_SpeaksALanguage(t *testing.T) {
 	}
 }
 
+// A language may write the month first, and letters around its numbers.
+func TestCalendar_HasAnOrder(t *testing.T) {
+	c := Calendar{Days: [7]string{"周日", "周一", "周二", "周三", "周四", "周五", "周六"},
+		Months: [12]string{"1月", "2月", "3月", "4月", "5月", "6月", "7月", "8月", "9月", "10月", "11月", "12月"},
+		Day:    "2日 Mon", Date: "Jan2日", Moment: "Jan2日 Mon 15:04:05"}
+	from := time.Date(2026, 10, 20, 0, 0, 0, 0, time.UTC)
+	if got, want := texts(c.Ticks(from, from.AddDate(0, 0, 2), 200)), "20日 周二 · 21日 周三 · 22日 周四"; got != want {
+		t.Errorf("days read %q, want %q", got, want)
+	}
+	if got, want := texts(c.Ticks(from, from.AddDate(0, 0, 21), 300)), "10月26日 · 11月2日 · 11月9日"; got != want {
+		t.Errorf("weeks read %q, want %q", got, want)
+	}
+	noon := time.Date(2026, 10, 20, 12, 0, 7, 0, time.Local)
+	if got, want := c.Format(Unix(noon)), "10月20日 周二 12:00:07"; got != want {
+		t.Errorf("a moment reads %q, want %q", got, want)
+	}
+}
+
 func TestTimeTicks_StandInRangeRisingAndApart(t *testing.T) {
 	zones := []string{"UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu", "Australia/Lord_Howe", "America/Sao_Paulo"}
 	rapid.Check(t, func(t *rapid.T) {
