@@ -13,12 +13,14 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"golang.org/x/image/font/sfnt"
 
 	"carpool/app/config"
 	"carpool/assets"
+	"carpool/ui/chart"
 )
 
 // said is every text that the program has translated: the literals of this
@@ -158,6 +160,23 @@ func TestWords_AreCountedAsTheLanguageDoes(t *testing.T) {
 		Speak(language)
 		if got := [2]string{trn(1, one, many), trn(2, one, many)}; got != want {
 			t.Errorf("%s counts %q, want %q", language, got, want)
+		}
+	}
+}
+
+func TestWords_WriteDatesAsTheLanguageDoes(t *testing.T) {
+	t.Cleanup(func() { Speak("en") })
+	at := time.Date(2026, 3, 4, 15, 4, 5, 0, time.Local)
+	for language, want := range map[string][2]string{"en": {"Wed 4 Mar, 15:04:05", "4 Mar 15:04"},
+		"de": {"Mi 4. Mär, 15:04:05", "4. Mär 15:04"}, "es": {"mié 4 mar, 15:04:05", "4 mar 15:04"},
+		"zh": {"3月4日 周三 15:04:05", "3/4 15:04"}} {
+		Speak(language)
+		c := calendar()
+		if got := [2]string{c.Format(chart.Unix(at)), dateOf(at)}; got != want {
+			t.Errorf("%s writes %q, want %q", language, got, want)
+		}
+		if slices.Contains(c.Days[:], "") || slices.Contains(c.Months[:], "") {
+			t.Errorf("%s does not name all of %q and %q", language, c.Days, c.Months)
 		}
 	}
 }
