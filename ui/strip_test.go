@@ -71,7 +71,7 @@ func TestNoticeOf(t *testing.T) {
 
 func TestSentenceOf(t *testing.T) {
 	for problem, want := range map[string]string{"": "", "no engine": "No engine.", "Ready!": "Ready!", "äußerst": "äußerst.",
-		"llama.cpp fails": "llama.cpp fails.", "vLLM rests": "vLLM rests.", "taken: by whom": "Taken: by whom.", "...": "..."} {
+		"llama.cpp fails": "llama.cpp fails.", "vLLM rests": "vLLM rests.", "taken: by whom": "Taken: by whom.", "...": "...", "已停止。": "已停止。"} {
 		if got := sentenceOf(problem); got != want {
 			t.Errorf("sentenceOf(%q) = %q, want %q", problem, got, want)
 		}
