@@ -85,7 +85,7 @@ func trialData(t app.Trial) chart.Data {
 // trialVerdict says in words what was found.
 func trialVerdict(t app.Trial, running bool) string {
 	best, found := t.Best()
-	words := ""
+	var words string
 	switch {
 	case len(t.Rows) == 0:
 		return ""
