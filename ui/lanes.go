@@ -210,10 +210,3 @@ func brief(d time.Duration) string {
 	}
 	return fmt.Sprintf("%.0f h", d.Truncate(time.Hour).Hours())
 }
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}

@@ -43,6 +43,7 @@ type Window struct {
 	guide     *guide   // that is open; nil = none
 	welcome   *welcome // likewise
 	greeted   bool     // since the start
+	away      bool     // nobody sees the window
 
 	now       *nowPage
 	tune      *tunePage
@@ -214,6 +215,9 @@ func (w *Window) show(s app.Snapshot) {
 	if !w.busy(keyEnabled) {
 		w.batching.set(s.Config.Batching.Enabled)
 	}
+	if w.away {
+		return
+	}
 	w.showPage(s)
 	if time.Since(w.copiedAt) > copied {
 		w.engines.copy.set(tr("Copy"), false)
@@ -223,6 +227,18 @@ func (w *Window) show(s app.Snapshot) {
 	}
 	w.greet()
 	w.notice()
+}
+
+// Away tells whether the window is hidden: until it is seen again its pages are not
+// drawn, and read nothing of the history.
+func (w *Window) Away(is bool) {
+	if w.away == is {
+		return
+	}
+	w.away = is
+	if !is && !w.last.At.IsZero() {
+		w.show(w.last)
+	}
 }
 
 // showPage draws what depends on the page that is open.

@@ -40,6 +40,7 @@ func Run(ctx context.Context, a *app.App) error {
 	w.Resize(fyne.NewSize(1280, 800))
 	w.SetMaster()
 	open := func() {
+		view.Away(false)
 		w.Show()
 		w.RequestFocus()
 	}
@@ -65,6 +66,7 @@ func Run(ctx context.Context, a *app.App) error {
 	w.SetCloseIntercept(func() {
 		if view.ClosesToTray() && hides() {
 			w.Hide()
+			view.Away(true)
 			return
 		}
 		quit()
