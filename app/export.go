@@ -40,8 +40,8 @@ func export[T any](name string, read func(*storage.Store, context.Context, Range
 		}}
 }
 
-// Export writes a range of the history into a folder that is there, told by its
-// whole path: requests, batches, events and samples, as "csv" or "json", newest first, a row at a time. It
+// Export writes a range of the history into a folder, told by its whole path
+// and made where it is missing: requests, batches, events and samples, as "csv" or "json", newest first, a row at a time. It
 // returns the files, and replaces none that is there; if one fails, none is left.
 func (a *App) Export(ctx context.Context, q Range, folder, format string) (files []string, err error) {
 	if format != "csv" && format != "json" {
@@ -52,6 +52,9 @@ func (a *App) Export(ctx context.Context, q Range, folder, format string) (files
 	}
 	if err := a.settle(ctx); err != nil {
 		return nil, err
+	}
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, fmt.Errorf("export: %w", err)
 	}
 	if q.Until.IsZero() {
 		q.Until = time.Now()

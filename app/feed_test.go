@@ -45,7 +45,7 @@ func TestFeedHasOneSecondForEachTick(t *testing.T) {
 func TestRetentionFollowsTheSettings(t *testing.T) {
 	c := config.Default().History
 	const day = 24 * time.Hour
-	if got, want := retention(c), (storage.Retention{Rows: 90 * day, Samples: 7 * day, Minutes: 90 * day, Bytes: 1 << 30}); got != want {
+	if got, want := retention(c), (storage.Retention{Rows: 90 * day, Samples: 7 * day, Minutes: 90 * day, Bytes: 900 << 20}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	c.RetentionDays, c.MaxMiB = 0, 0

@@ -133,6 +133,8 @@ func (a *App) StartTrial(_ context.Context, w TrialWanted) error {
 		return err
 	}
 	a.log.Info("benchmark", "engine", engine)
+	// What began between the look above and the order has not seen it.
+	a.makeWay(a.yielder.State())
 	a.changed()
 	return nil
 }

@@ -339,3 +339,16 @@ func TestUses_NarrowTablesKeepWhatMatters(t *testing.T) {
 		}
 	}
 }
+
+func TestConnect_OtherGuidesEndWhatIsSaidOfACopy(t *testing.T) {
+	test.NewTempApp(t)
+	c := newConnect(func(fyne.CanvasObject) {}, func() {})
+	test.Tap(c.address.copy)
+	if got := c.address.copy.label.value; got != "Copied" {
+		t.Fatalf("a copy says %q", got)
+	}
+	c.setGuides([]app.ConnectGuide{{App: "Zed"}})
+	if got := c.address.copy.label.value; got != "Copy" {
+		t.Errorf("for ever it says %q", got)
+	}
+}

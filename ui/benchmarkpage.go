@@ -29,14 +29,15 @@ type benchmarkPage struct {
 	width                         float32 // of what scrolls
 	lastShape                     [3]float32
 
-	trials  []app.Trial
-	failed  error // of reading them
-	read    bool
-	reading bool
-	readFor int64     // the benchmark that had ended when they were read
-	asked   time.Time // for them, as snapshots count
-	chosen  int64     // that is looked at again; 0 = the newest
-	refused string    // why none was started; "" = it was
+	trials   []app.Trial
+	failed   error // of reading them
+	read     bool
+	reading  bool
+	readFor  int64     // the benchmark that had ended when they were read
+	asked    time.Time // for them, as snapshots count
+	chosen   int64     // that is looked at again; 0 = the newest
+	refused  string    // why none was started; "" = it was
+	starting bool      // the order is being given
 }
 
 func newBenchmarkPage(w *Window) *benchmarkPage {
@@ -99,10 +100,14 @@ func (p *benchmarkPage) ask(now time.Time, ended int64) {
 // start begins a benchmark. Its own figures are shown then, and not those of one
 // that is kept.
 func (p *benchmarkPage) start(wanted app.TrialWanted) {
-	p.chosen, p.refused = 0, ""
+	if p.starting { // a double click is one
+		return
+	}
+	p.chosen, p.refused, p.starting = 0, "", true
 	p.w.errands.put(func(ctx context.Context) {
 		err := p.w.carpool.StartTrial(ctx, wanted)
 		p.w.do(func() {
+			p.starting = false
 			if err != nil {
 				p.refused = sentenceOf(err.Error())
 			}

@@ -14,11 +14,11 @@ type chip struct {
 	strong bool // in the accent colour
 }
 
-func newChip(value string, strong bool) *chip {
-	c := &chip{label: newText(value, textSmall, colorMuted)}
+func newChip(strong bool) *chip {
+	c := &chip{label: newText("", textSmall, colorMuted)}
 	c.label.align = fyne.TextAlignCenter
 	c.ExtendBaseWidget(c)
-	c.set(value, strong)
+	c.set("", strong)
 	return c
 }
 

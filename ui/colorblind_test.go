@@ -113,8 +113,10 @@ func difference(p, q lab) float64 {
 	cos := func(d float64) float64 { return math.Cos(d * degree) }
 	t := 1 - 0.17*cos(hm-30) + 0.24*cos(2*hm) + 0.32*cos(3*hm+6) - 0.20*cos(4*hm-63)
 	turn := math.Mod(hm, 360)
-	rt := -math.Sin(60*degree*math.Exp(-math.Pow((turn-275)/25, 2))) * 2 * seven(cm)
-	l := (q.l - p.l) / (1 + 0.015*math.Pow(lm-50, 2)/math.Sqrt(20+math.Pow(lm-50, 2)))
+	bend := (turn - 275) / 25
+	rt := -math.Sin(60*degree*math.Exp(-bend*bend)) * 2 * seven(cm)
+	light := (lm - 50) * (lm - 50)
+	l := (q.l - p.l) / (1 + 0.015*light/math.Sqrt(20+light))
 	c := (c2 - c1) / (1 + 0.045*cm)
 	h := dH / (1 + 0.015*cm*t)
 	return math.Sqrt(l*l + c*c + h*h + rt*c*h)

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"reflect"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -67,7 +68,7 @@ func (c *connect) setGuides(guides []app.ConnectGuide) {
 			at = i
 		}
 	}
-	c.copied = nil // it is not shown any more
+	c.settle(time.Now().Add(copied)) // it may not be shown any more
 	c.apps.chosen = at
 	c.apps.setNames(names)
 	c.Refresh()

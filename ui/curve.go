@@ -132,4 +132,4 @@ func (c curve) has(running int) bool {
 }
 
 // curveEvery is how often the open page reads the curve again.
-const curveEvery = 5 * time.Second
+const curveEvery = 10 * time.Second

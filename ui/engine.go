@@ -40,7 +40,7 @@ type engineCard struct {
 
 func newEngineCard(obey func(order), move func(string, int), tidy func(), copy func(*command), show func(fyne.CanvasObject)) *engineCard {
 	c := &engineCard{obey: obey, move: move, tidy: tidy, copy: copy, show: show,
-		title: newBold("", textBody, colorText), place: newText("", textSmall, colorMuted), chip: newChip("", true),
+		title: newBold("", textBody, colorText), place: newText("", textSmall, colorMuted), chip: newChip(true),
 		search: widget.NewEntry(), rows: map[string]*engineRow{}, commands: map[string]*command{}}
 	c.up = newLink(tr("Earlier"), func() { c.move(c.sheet.name, -1) })
 	c.down = newLink(tr("Later"), func() { c.move(c.sheet.name, 1) })

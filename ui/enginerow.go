@@ -24,7 +24,7 @@ type engineRow struct {
 }
 
 func newEngineRow(obey func(order)) *engineRow {
-	r := &engineRow{name: newText("", textBody, colorMuted), detail: newFigure(colorMuted), says: newParagraph("", colorText), loaded: newChip("", true)}
+	r := &engineRow{name: newText("", textBody, colorMuted), detail: newFigure(colorMuted), says: newParagraph("", colorText), loaded: newChip(true)}
 	r.button = newLink("", func() { obey(r.line.action.order) })
 	r.ExtendBaseWidget(r)
 	return r

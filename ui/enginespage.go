@@ -58,10 +58,12 @@ func (p *enginesPage) heading(s app.Snapshot) (title, basis string) {
 		}
 	}
 	basis = tr("A request goes to the first engine that has its model.")
-	switch up {
-	case 0:
+	switch {
+	case up == 0 && s.Simulated:
+		return tr("The demo engine answers"), basis
+	case up == 0:
 		return tr("No engine is up"), basis
-	case 1:
+	case up == 1:
 		return tr("One engine is up"), basis
 	}
 	return trn(up, "%d engine is up", "%d engines are up"), basis

@@ -59,7 +59,7 @@ func eventTitle(e app.Event) string {
 	switch e.Kind {
 	case "limit":
 		if e.OldLimit != nil && e.NewLimit != nil {
-			return tr("Limit %d → %d", *e.OldLimit, *e.NewLimit)
+			return tr("Limit %d to %d", *e.OldLimit, *e.NewLimit)
 		}
 		return tr("Limit")
 	case "slots":

@@ -340,7 +340,7 @@ func TestMarks(t *testing.T) {
 	for _, m := range marks(events, noon, noon.Add(time.Hour), 600) {
 		got = append(got, m.Label)
 	}
-	want := []string{"Engine ollama: back after 2 s (and 1 more)", "Limit 4 → 6 · qwen3: tokens rise"}
+	want := []string{"Engine ollama: back after 2 s (and 1 more)", "Limit 4 to 6 · qwen3: tokens rise"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"carpool/app"
-	"carpool/backends"
 )
 
 // Notice is what the desktop is told.
@@ -65,7 +64,7 @@ func (n *Notifier) Next(s app.Snapshot) []Notice {
 func (n *Notifier) ofEngines(s app.Snapshot) (notices []Notice) {
 	up := map[string]bool{}
 	for _, e := range s.Engines {
-		if e.Simulated || e.Health != backends.Up {
+		if e.Simulated || e.Health != "up" {
 			continue
 		}
 		up[e.Name] = true

@@ -201,7 +201,9 @@ func (e *engineSheet) listModels(s app.Snapshot, info app.EngineInfo) {
 	})
 	for _, m := range models {
 		l := engineLine{kind: ofModel, id: "model " + m.Name, name: short(m.Name), loaded: m.Loaded, tone: colorMuted}
-		l.text = dotted(m.Parameter, m.Quant)
+		if !info.Simulated { // the demo model is of no size
+			l.text = dotted(m.Parameter, m.Quant)
+		}
 		if m.Context > 0 {
 			l.text = dotted(l.text, tr("%s tokens", humanize.Comma(int64(m.Context))))
 		}

@@ -205,12 +205,12 @@ func (r *settingRow) describe() {
 
 // said is a value in words.
 func (r *settingRow) said(value string) string {
-	switch {
-	case value == "":
+	switch value {
+	case "":
 		return tr("none")
-	case value == "true":
+	case "true":
 		return tr("on")
-	case value == "false":
+	case "false":
 		return tr("off")
 	}
 	return valueName(value)

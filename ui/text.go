@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"sort"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -81,6 +82,18 @@ func (t *text) broken(width float32) []string {
 	var lines []string
 	line := ""
 	for _, piece := range pieces(t.value) {
+		for word := strings.TrimRight(piece, " "); t.most == 0 && t.measure(word) > width; word = strings.TrimRight(piece, " ") {
+			head := t.fitting(word, width) // a path, or another word wider than the line
+			if head == "" || head == word {
+				break
+			}
+			if line != "" {
+				lines = append(lines, strings.TrimRight(line, " "))
+				line = ""
+			}
+			lines = append(lines, head)
+			piece = piece[len(head):]
+		}
 		longer := line + piece
 		if line != "" && t.measure(strings.TrimRight(longer, " ")) > width && (t.most == 0 || len(lines) < t.most-1) {
 			lines = append(lines, strings.TrimRight(line, " "))
@@ -108,6 +121,13 @@ func pieces(s string) []string {
 }
 
 const firstCJK = 0x2E80 // of the scripts that are written without spaces
+
+// fitting is the longest beginning of s that is no wider than width.
+func (t *text) fitting(s string, width float32) string {
+	runes := []rune(s)
+	n := sort.Search(len(runes), func(i int) bool { return t.measure(string(runes[:i+1])) > width })
+	return string(runes[:n])
+}
 
 // cut ends s with an ellipsis if it is wider than width.
 func (t *text) cut(s string, width float32) string {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image/color"
 	"math"
+	"reflect"
 	"testing"
 
 	"fyne.io/fyne/v2"
@@ -84,5 +85,23 @@ func TestTheme_VariantsHaveTheSameTokens(t *testing.T) {
 		if _, ok := dark[d.token]; !ok {
 			t.Errorf("%s stands on %s, which is no token", name, d.token)
 		}
+	}
+}
+
+func TestTheme_AChangeReachesPagesThatAreNotShown(t *testing.T) {
+	s := busy()
+	w, _, fw := open(t, s, "dark", 1280, 800)
+	for _, name := range pageOrder {
+		w.Open(name)
+	}
+	w.Open(pageNow)
+	s.Config.Window.Theme = "light"
+	w.show(s)
+	w.Open(pageBenchmark)
+	changed := fw.Canvas().Capture()
+	fresh, _, freshWindow := open(t, s, "light", 1280, 800)
+	fresh.Open(pageBenchmark)
+	if !reflect.DeepEqual(changed, freshWindow.Canvas().Capture()) {
+		t.Error("a page that was not shown keeps colours of the theme before")
 	}
 }

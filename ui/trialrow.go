@@ -37,7 +37,7 @@ type trialRow struct {
 }
 
 func newTrialRow() *trialRow {
-	r := &trialRow{best: newChip("", true)}
+	r := &trialRow{best: newChip(true)}
 	for i := range trialColumns() {
 		figure := newFigure(colorText)
 		if i == 0 {

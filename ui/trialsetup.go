@@ -11,7 +11,6 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"carpool/app"
-	"carpool/backends"
 )
 
 // trialSizes are the numbers at once that can be measured.
@@ -45,8 +44,8 @@ type trialSetup struct {
 	says, problem     *text
 	blocks            []setupBlock
 
-	found   []backends.Info // that can be measured
-	engine  string          // the name of the one that is chosen; "" = there is none
+	found   []app.EngineInfo // that can be measured
+	engine  string           // the name of the one that is chosen; "" = there is none
 	model   string
 	slots   int  // that the engine has for the model; 0 = not known
 	own     bool // the sizes are the user's
@@ -119,8 +118,8 @@ func (t *trialSetup) picked() []int {
 // show shows what there is to measure and how far a benchmark is. failed is why none
 // could be started, "" = it could.
 func (t *trialSetup) show(s app.Snapshot, failed string) {
-	t.found = slices.DeleteFunc(slices.Clone(s.Engines), func(e backends.Info) bool {
-		return e.Health != backends.Up || len(writers(e)) == 0
+	t.found = slices.DeleteFunc(slices.Clone(s.Engines), func(e app.EngineInfo) bool {
+		return e.Health != "up" || len(writers(e)) == 0
 	})
 	t.choose(t.engine, t.model)
 	t.slots = slotsOf(s, t.engine, t.model)
@@ -155,12 +154,12 @@ func (t *trialSetup) show(s app.Snapshot, failed string) {
 }
 
 func (t *trialSetup) simulated() bool {
-	return slices.ContainsFunc(t.found, func(e backends.Info) bool { return e.Name == t.engine && e.Simulated })
+	return slices.ContainsFunc(t.found, func(e app.EngineInfo) bool { return e.Name == t.engine && e.Simulated })
 }
 
 // choose takes an engine and a model, or the first ones if they are not there.
 func (t *trialSetup) choose(engine, model string) {
-	at := max(0, slices.IndexFunc(t.found, func(e backends.Info) bool { return e.Name == engine }))
+	at := max(0, slices.IndexFunc(t.found, func(e app.EngineInfo) bool { return e.Name == engine }))
 	var labels, models []string
 	for _, e := range t.found {
 		labels = append(labels, e.Label)
@@ -185,7 +184,7 @@ func fill(s *widget.Select, options []string, chosen string) {
 }
 
 // writers are the models of an engine that write, those that are loaded first.
-func writers(e backends.Info) []string {
+func writers(e app.EngineInfo) []string {
 	var loaded, others []string
 	for _, m := range e.Models {
 		switch {

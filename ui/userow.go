@@ -32,7 +32,7 @@ var (
 )
 
 func newUseRow(t *useTable, reveal func(fyne.CanvasObject)) *useRow {
-	r := &useRow{table: t, reveal: reveal, bar: newBar(), share: newChip("", false)}
+	r := &useRow{table: t, reveal: reveal, bar: newBar(), share: newChip(false)}
 	r.ExtendBaseWidget(r)
 	return r
 }

@@ -68,7 +68,7 @@ var _ desktop.Hoverable = (*waiterRow)(nil)
 
 func newWaiterRow(h signHost) *waiterRow {
 	r := &waiterRow{number: newText("", textBody, colorMuted), app: newText("", textBody, colorText),
-		model: newText("", textBody, colorMuted), why: newChip("", false), signs: newSigns(h, signToFront, signCancel)}
+		model: newText("", textBody, colorMuted), why: newChip(false), signs: newSigns(h, signToFront, signCancel)}
 	r.ExtendBaseWidget(r)
 	return r
 }

@@ -8,7 +8,6 @@ import (
 	"fyne.io/fyne/v2/container"
 
 	"carpool/app"
-	"carpool/backends"
 )
 
 const (
@@ -104,7 +103,7 @@ func foundWords(s app.Snapshot) (found, detail string) {
 	var names []string
 	models := 0
 	for _, e := range s.Engines {
-		if e.Health == backends.Up && !e.Simulated {
+		if e.Health == "up" && !e.Simulated {
 			names = append(names, strings.TrimSpace(e.Label+" "+e.Version))
 			models += len(e.Models)
 		}
@@ -123,7 +122,7 @@ func foundWords(s app.Snapshot) (found, detail string) {
 // noEngine reports whether no engine answers, the demo apart.
 func noEngine(s app.Snapshot) bool {
 	for _, e := range s.Engines {
-		if e.Health == backends.Up && !e.Simulated {
+		if e.Health == "up" && !e.Simulated {
 			return false
 		}
 	}

@@ -36,6 +36,7 @@ type Window struct {
 	batching  *toggle
 	last      app.Snapshot
 	themeMode string
+	dark      bool           // how the pages were painted last
 	doing     map[order]bool // ordered, and not done yet
 	failed    failure        // of what the user did last
 	copiedAt  time.Time
@@ -43,6 +44,7 @@ type Window struct {
 	guide     *guide   // that is open; nil = none
 	welcome   *welcome // likewise
 	greeted   bool     // since the start
+	away      bool     // nobody sees the window
 
 	now       *nowPage
 	tune      *tunePage
@@ -56,7 +58,7 @@ type Window struct {
 // New builds the content of a window. It must be called on Fyne's goroutine,
 // after the theme was set and Speak was called; call Run to bring it to life.
 func New(c Carpool) *Window {
-	w := &Window{carpool: c, do: fyne.Do, errands: newErrands(), doing: map[order]bool{}, whole: container.NewStack()}
+	w := &Window{carpool: c, do: fyne.Do, errands: newErrands(), doing: map[order]bool{}, whole: container.NewStack(), dark: IsDark()}
 	w.setter = newSetter(c.Set, func(key string, err error) {
 		w.do(func() { w.told(key, err) })
 	})
@@ -82,9 +84,13 @@ func (w *Window) build(open pageName) {
 
 // speak builds the window again if that puts another language in force.
 func (w *Window) speak(value string) {
-	if !Speak(value) {
-		return
+	if Speak(value) {
+		w.rebuild()
 	}
+}
+
+// rebuild makes every page again, and keeps what the user did there.
+func (w *Window) rebuild() {
 	tune, settings := w.tune, w.settings
 	w.build(w.frame.open)
 	w.tune.like(tune)
@@ -210,9 +216,17 @@ func (w *Window) show(s app.Snapshot) {
 		w.themeMode = mode
 		fyne.CurrentApp().Settings().SetTheme(NewTheme(mode))
 	}
+	// Fyne repaints what is shown, and not the pages that are not.
+	if dark := IsDark(); dark != w.dark {
+		w.dark = dark
+		w.rebuild()
+	}
 	w.speak(s.Config.Window.Language)
 	if !w.busy(keyEnabled) {
 		w.batching.set(s.Config.Batching.Enabled)
+	}
+	if w.away {
+		return
 	}
 	w.showPage(s)
 	if time.Since(w.copiedAt) > copied {
@@ -223,6 +237,18 @@ func (w *Window) show(s app.Snapshot) {
 	}
 	w.greet()
 	w.notice()
+}
+
+// Away tells whether the window is hidden: until it is seen again its pages are not
+// drawn, and read nothing of the history.
+func (w *Window) Away(is bool) {
+	if w.away == is {
+		return
+	}
+	w.away = is
+	if !is && !w.last.At.IsZero() {
+		w.show(w.last)
+	}
 }
 
 // showPage draws what depends on the page that is open.

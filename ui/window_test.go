@@ -251,3 +251,20 @@ func TestWindow_AsksBeforeItQuitsOnlyWithWork(t *testing.T) {
 		t.Error("yes does not quit")
 	}
 }
+
+func TestWindow_HiddenReadsNothing(t *testing.T) {
+	w, fake, _ := open(t, busy(), "dark", 1280, 800)
+	live(t, w)
+	w.Away(true)
+	w.Open(pageNow)
+	s := fake.now()
+	s.Sentence = "5 running"
+	w.show(s)
+	if got := w.frame.header.sentence.value; got == s.Sentence {
+		t.Error("a hidden window was drawn")
+	}
+	w.Away(false)
+	if got := w.frame.header.sentence.value; got != s.Sentence {
+		t.Errorf("seen again it says %q", got)
+	}
+}

@@ -45,7 +45,7 @@ type place struct{ endpoint, model string }
 
 func (p place) openWebUI() Guide {
 	return Guide{"Open WebUI", []Step{
-		{"In Admin Panel → Settings → Connections, set the Ollama API connection to this address.", p.endpoint},
+		{"In Admin Panel › Settings › Connections, set the Ollama API connection to this address.", p.endpoint},
 		{"If it runs in Docker Desktop (Windows, macOS), use this address instead.", p.fromContainer()},
 		{"If it runs in Docker on Linux, start it on the host's network, since Carpool listens on this machine only. It is then at http://localhost:8080.",
 			"docker run -d --name open-webui --network=host --restart always \\\n" +
@@ -103,7 +103,7 @@ func (p place) vsCode() Guide {
 
 func (p place) obsidian() Guide {
 	return Guide{"Obsidian", []Step{
-		{"Copilot: in Settings → Copilot, add a model of the provider Ollama with this base URL.", p.endpoint + "/v1/"},
+		{"Copilot: in Settings › Copilot, add a model of the provider Ollama with this base URL.", p.endpoint + "/v1/"},
 		{"Text Generator: in its settings, choose the provider Ollama and enter this as the base path.", p.endpoint},
 		{"Either way, enter the model's name.", p.model},
 	}}
@@ -119,7 +119,7 @@ func (p place) n8n() Guide {
 
 func (p place) homeAssistant() Guide {
 	return Guide{"Home Assistant", []Step{
-		{"In Settings → Devices & services → Add integration, choose Ollama and enter this URL.", p.endpoint},
+		{"In Settings › Devices & services › Add integration, choose Ollama and enter this URL.", p.endpoint},
 		{"If it runs on another machine, open a tunnel from there first: Carpool listens on this machine only. Put your own names in.",
 			"ssh -N -L " + p.port() + ":127.0.0.1:" + p.port() + " user@this-machine"},
 		{"Choose the model.", p.model},

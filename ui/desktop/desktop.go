@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"fyne.io/fyne/v2"
 	fyneapp "fyne.io/fyne/v2/app"
@@ -40,6 +41,7 @@ func Run(ctx context.Context, a *app.App) error {
 	w.Resize(fyne.NewSize(1280, 800))
 	w.SetMaster()
 	open := func() {
+		view.Away(false)
 		w.Show()
 		w.RequestFocus()
 	}
@@ -47,13 +49,13 @@ func Run(ctx context.Context, a *app.App) error {
 	view.Bind(w.Canvas(), quit)
 
 	ctx, cancel := context.WithCancel(ctx)
-	var following sync.WaitGroup
+	var following, notices sync.WaitGroup
 	hides := func() bool { return false }
 	var notifier ui.Notifier
 	shows := []func(app.Snapshot){func(s app.Snapshot) {
 		for _, n := range notifier.Next(s) {
 			// The desktop may take its time to answer.
-			following.Go(func() { f.SendNotification(fyne.NewNotification(n.Title, n.Body)) })
+			notices.Go(func() { f.SendNotification(fyne.NewNotification(n.Title, n.Body)) })
 		}
 	}}
 	if t, b := openTray(f, first, view, open, quit); t != nil {
@@ -65,6 +67,7 @@ func Run(ctx context.Context, a *app.App) error {
 	w.SetCloseIntercept(func() {
 		if view.ClosesToTray() && hides() {
 			w.Hide()
+			view.Away(true)
 			return
 		}
 		quit()
@@ -85,7 +88,24 @@ func Run(ctx context.Context, a *app.App) error {
 	a.OnShow(func() {})
 	cancel()
 	following.Wait()
+	waitAtMost(&notices, noticePatience)
 	return nil
+}
+
+// noticePatience is how long quitting waits for a desktop that does not answer to a
+// notice.
+const noticePatience = 2 * time.Second
+
+func waitAtMost(all *sync.WaitGroup, patience time.Duration) {
+	done := make(chan struct{})
+	go func() {
+		all.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(patience):
+	}
 }
 
 // openTray returns nil where there is no tray: no session bus, or a desktop

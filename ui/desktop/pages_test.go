@@ -8,10 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"carpool/backends/backendstest"
-	"carpool/storage"
 )
 
 func TestPages_OpenByMouseAndByKey(t *testing.T) {
@@ -81,23 +79,6 @@ func TestPages_NowCancelsAndMovesToTheFront(t *testing.T) {
 	}
 }
 
-// yesterday fills the history of a Carpool that has not begun with an hour of a
-// deep queue.
-func (s *session) yesterday(state string) {
-	s.t.Helper()
-	store, err := storage.Open(s.t.Context(), storage.Options{Path: filepath.Join(state, "history.db")})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	begun := time.Now().Add(-24 * time.Hour).Truncate(time.Hour)
-	for i := range 3600 {
-		store.AddSample(storage.Sample{At: begun.Add(time.Duration(i) * time.Second), Running: 4, Limit: 4, Waiting: 12 + i/600, TokensOut: 170})
-	}
-	if err := store.Close(s.t.Context()); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
 func TestPages_HistoryZoomsAndExports(t *testing.T) {
 	s := newSession(t)
 	engine := backendstest.New(t)
@@ -115,7 +96,7 @@ func TestPages_HistoryZoomsAndExports(t *testing.T) {
 	s.eventually("the whole range is back", func() bool { return !win.shows("Back") })
 
 	win.tap("Export…")
-	entry := win.beside("Folder", "Entry")
+	entry := win.beside("Folder", "field")
 	win.click(entry.X, entry.Y)
 	win.key("ctrl+a")
 	dir := filepath.Join(t.TempDir(), "out")

@@ -58,6 +58,8 @@ type session struct {
 	env    []string
 	bus    *dbus.Conn
 	untold bool // programs do not tell what they show, which costs time
+
+	firstStart bool // the user has seen nothing yet, but has a history of yesterday
 }
 
 // needs skips the test where a tool is missing, unless CARPOOL_DESKTOP is
@@ -209,7 +211,11 @@ func (s *session) openSoon(engine string) *carpool {
 	s.t.Helper()
 	state := filepath.Join(s.t.TempDir(), "state")
 	c := &carpool{session: s, state: state, output: &safeBuffer{}, ended: make(chan error, 1)}
-	s.settle(state)
+	if s.firstStart {
+		s.yesterday(state)
+	} else {
+		s.settle(state)
+	}
 	c.cmd = s.command(binary, c.args("--listen", "127.0.0.1:0", "--engine", engine)...)
 	c.places = filepath.Join(s.t.TempDir(), "places.json")
 	if !s.untold {
