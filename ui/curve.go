@@ -106,6 +106,9 @@ func (c curve) data(now, most int) (tokens, first chart.Data) {
 	}
 	tokens, first = d, d
 	tokens.Unit, tokens.YMax = " tok/s", 10
+	for _, rate := range rates {
+		tokens.YMax = max(tokens.YMax, 1.2*rate) // room for the words above the points
+	}
 	tokens.Series = []chart.Series{{Name: tr("tokens/s"), Values: rates, Hollow: hollow, Dots: true, Color: theme.Color(colorAccent)}}
 	if c.has(now) {
 		at := float64(now)
