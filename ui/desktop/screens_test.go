@@ -31,8 +31,7 @@ func TestScreens(t *testing.T) {
 				s.env = append(s.env, fmt.Sprintf("FYNE_SCALE=%d", scale))
 				c := s.open("demo")
 				c.cli("set", "window.theme=dark")
-				win := c.window()
-				win.resize(1280*scale, 800*scale)
+				win := c.windowOf(1280*scale, 800*scale)
 				win.activate()
 				state := "idle"
 				if atWork {

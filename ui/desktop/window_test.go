@@ -30,6 +30,12 @@ type window struct {
 // window waits for the window and gives it the size of the drawings.
 func (c *carpool) window() *window {
 	c.t.Helper()
+	return c.windowOf(1280, 800)
+}
+
+// windowOf waits for the window and gives it a size in pixels.
+func (c *carpool) windowOf(width, height int) *window {
+	c.t.Helper()
 	c.eventually("the window is there", c.visible)
 	w := &window{c: c, id: c.search()}
 	c.t.Cleanup(func() {
@@ -38,7 +44,7 @@ func (c *carpool) window() *window {
 			_ = c.command("import", "-window", "root", filepath.Join(dir, name+".png")).Run()
 		}
 	})
-	w.resize(1280, 800)
+	w.resize(width, height)
 	return w
 }
 
