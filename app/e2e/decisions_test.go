@@ -74,7 +74,10 @@ func TestDecisionsAreKept(t *testing.T) {
 		if err := json.Unmarshal(out, &history); err != nil {
 			return giveUp{err}
 		}
-		if rows = history.Decisions; len(rows) == 0 || rows[0].Slots == nil || *rows[0].Slots != slots {
+		rows = slices.DeleteFunc(history.Decisions, func(d storage.Decision) bool {
+			return !slices.Contains([]string{"limit", "slots", "budget"}, d.Kind) // of the rest, such as a model's loading
+		})
+		if len(rows) == 0 || rows[0].Slots == nil || *rows[0].Slots != slots {
 			return errors.New("the slots are not in the history")
 		}
 		return nil
