@@ -297,9 +297,10 @@ func (a *App) switched(w batching.Switch) {
 
 // loaded notes that an engine loaded a model. It is called under the scheduler's lock.
 func (a *App) loaded(k batching.Key, took time.Duration) {
+	reason := "loaded in " + took.Round(100*time.Millisecond).String()
+	a.log.Info("load", "engine", k.Engine, "model", k.Model, "reason", reason)
 	a.metrics.Loaded(k.Engine, k.Model)
-	a.recorder.event(Event{At: time.Now(), Engine: k.Engine, Model: k.Model, Kind: EventLoad,
-		Reason: "loaded in " + took.Round(100*time.Millisecond).String()})
+	a.recorder.event(Event{At: time.Now(), Engine: k.Engine, Model: k.Model, Kind: EventLoad, Reason: reason})
 }
 
 // unmerged notes that merging embeddings is off for a model.
