@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"app/bench/rig":         {"app/gateway", "backends", "batching", "internal/serve"},
 	"app/trial":             {"app/bench/rig", "app/energy", "app/gateway", "backends", "batching"},
 	"app/e2e":               {"app", "app/e2e", "storage"},
+	"app/trust":             {},
 	"app/config":            {},
 	"app/metrics":           {},
 	"app/process":           {},
