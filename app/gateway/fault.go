@@ -46,9 +46,10 @@ const (
 	internalError       kind = "internal_error"
 	notImplemented      kind = "not_implemented"
 
-	// These two are never sent, only recorded.
+	// These are never sent, only recorded: the last is no error, but worth a look.
 	clientGone kind = "client_gone"
 	slowClient kind = "slow_client"
+	empty      kind = "empty"
 )
 
 // rule is what all faults of a kind have in common.
@@ -153,6 +154,8 @@ func faultOfQueue(err error) *fault {
 		return newFault(queueTimeout, "the request waited too long in the queue")
 	case errors.Is(err, batching.ErrSuperseded):
 		return newFault(superseded, "superseded: a newer request took the place of this one")
+	case errors.Is(err, errSilent):
+		return newFault(backendTimeout, errWedged.Error())
 	case errors.Is(err, errEngineGone):
 		return newFault(backendUnavailable, "the engine went away")
 	case errors.Is(err, batching.ErrClosed), errors.Is(err, errShutdown):
@@ -194,6 +197,8 @@ func faultOfTransport(err error) *fault {
 	switch {
 	case errors.As(err, &f):
 		return f
+	case errors.Is(err, errWedged):
+		return newFault(backendTimeout, errWedged.Error())
 	case errors.Is(err, errSilent), errors.Is(err, errStalled):
 		return newFault(backendTimeout, "the engine did not answer in time: "+rootCause(err).Error())
 	case errors.Is(err, errShutdown):
