@@ -118,6 +118,8 @@ type App struct {
 	yielder      *yielder
 	trials       *trials
 	unloader     *unloader
+	pulses       *pulses
+	healer       *healer
 	control      *control.Socket // nil: it cannot be opened, and the command line cannot steer
 	metrics      *metrics.Metrics
 	meter        *meter
@@ -252,7 +254,8 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 		GPU:     a.gpuOf,
 		Decided: a.decided,
 	})
-	a.steady = newSteady(newLoads(a.tuner, a.loaded))
+	a.pulses = newPulses(a.tuner)
+	a.steady = newSteady(newLoads(a.pulses, a.loaded))
 	a.feed = feed{store: a.store}
 	a.meter = newMeter(a.steady, a.metered, func(k batching.Key, joules float64) { a.metrics.Spent(k.Engine, k.Model, joules) })
 	a.scheduler = batching.New(tuner.Settings(c), batching.Options{
@@ -266,12 +269,15 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 	a.gateway = gateway.New(gateway.Options{
 		Scheduler: a.scheduler,
 		Engines:   a.engines,
-		Record:    a.recorder.request,
-		Unmerged:  a.unmerged,
-		Reloaded:  a.reloaded,
-		Health:    func() any { return a.Health() },
-		Metrics:   a.metrics,
-		Listen:    a.address(),
+		Record: func(r gateway.Record) {
+			a.pulses.recorded(r)
+			a.recorder.request(r)
+		},
+		Unmerged: a.unmerged,
+		Reloaded: a.reloaded,
+		Health:   func() any { return a.Health() },
+		Metrics:  a.metrics,
+		Listen:   a.address(),
 		Peer: func(client, server netip.AddrPort) gateway.Peer {
 			return a.processes.Ask(client, server)
 		},
@@ -279,6 +285,7 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 	}, gatewayLimits(c))
 	a.trials = newTrials(a.keepTrial, a.trialEnded)
 	a.openYielding()
+	a.openHealing()
 }
 
 // decided notes a change of a limit, or of what is known of an engine.

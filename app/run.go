@@ -32,6 +32,7 @@ func (a *App) Run(ctx context.Context) error {
 	parts.Go(func() error { return a.tuner.Run(work, a.scheduler) })
 	parts.Go(func() error { a.yielder.run(work); return nil })
 	parts.Go(func() error { a.unloader.run(work); return nil })
+	parts.Go(func() error { a.healer.run(work); return nil })
 	parts.Go(func() error { a.trials.run(work); return nil })
 	parts.Go(func() error { a.processes.Run(work); return nil })
 	parts.Go(func() error { a.tick(work); return nil })
