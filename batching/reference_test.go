@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -379,7 +380,14 @@ func (r *reference) release(now time.Time, j *refJob) {
 func TestCoreChoosesLikeTheReference(t *testing.T) { rapid.Check(t, choosesLikeTheReference) }
 
 // FuzzScheduler does the same, led by what it has not reached yet in the core.
-func FuzzScheduler(f *testing.F) { f.Fuzz(rapid.MakeFuzz(choosesLikeTheReference)) }
+func FuzzScheduler(f *testing.F) {
+	for seed := range byte(8) {
+		work := make([]byte, 2<<10) // some fifty actions
+		_, _ = rand.NewChaCha8([32]byte{seed}).Read(work)
+		f.Add(work)
+	}
+	f.Fuzz(rapid.MakeFuzz(choosesLikeTheReference))
+}
 
 func choosesLikeTheReference(t *rapid.T) {
 	s := newSideBySide(t, drawn(t), key, key, other)
