@@ -18,13 +18,15 @@ import (
 	"unicode/utf8"
 )
 
-// pieces cuts text by cuts, over and over.
+// pieces cuts text by cuts, over and over; a long one more coarsely, as it would take
+// seconds.
 func pieces(text, cuts []byte) [][]byte {
 	var all [][]byte
+	scale := 1 + len(text)/4096
 	for i := 0; len(text) > 0; i++ {
 		n := len(text)
 		if len(cuts) > 0 {
-			n = min(n, 1+int(cuts[i%len(cuts)]))
+			n = min(n, scale+scale*int(cuts[i%len(cuts)]))
 		}
 		all, text = append(all, text[:n]), text[n:]
 	}
