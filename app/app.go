@@ -128,6 +128,7 @@ type App struct {
 	steady       *steady
 	feed         feed                            // the tick's alone
 	lookout      lookout                         // the tick's alone
+	sleep        sleep                           // the tick's alone
 	adviser      adviser                         // the tick's alone
 	advice       atomic.Pointer[[]advice.Advice] // of the last look; nil = not looked yet
 	fitting      fitting                         // the tick's alone

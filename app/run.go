@@ -80,6 +80,7 @@ func (a *App) tick(ctx context.Context) {
 			a.keep(time.Now()) // what was written since the last second
 			return
 		case now := <-second.C:
+			a.wake(now)
 			a.meter.read(now, time.Duration(a.config.Load().GPU.SampleMS)*time.Millisecond, a.sampler.Last())
 			a.keep(now)
 			a.notice(now)

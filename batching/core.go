@@ -249,7 +249,7 @@ func (c *Core) LeaveAll() []*Ticket {
 // FirstToken tells that a released ticket has its first token. Only the first
 // call counts.
 func (c *Core) FirstToken(now time.Time, t *Ticket) {
-	if t.firstToken.CompareAndSwap(0, now.UnixNano()) && t.state == running {
+	if t.firstToken.CompareAndSwap(0, int64(max(now.Sub(t.Queued), 1))) && t.state == running {
 		t.queue.model.speaks(t, now)
 		t.app.answered(t)
 		c.resume(now, t)

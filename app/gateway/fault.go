@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
 
 	"carpool/backends"
 	"carpool/batching"
@@ -273,14 +274,14 @@ func kindOfEngine(status int, text string) kind {
 // maxErrorText bounds what of an engine's own words is passed on in ours.
 const maxErrorText = 2 << 10
 
-// plainText caps s and strips control characters: engines' words are shown to
-// people.
+// plainText caps s and strips control characters, and those that turn the direction
+// of what follows: engines' words are shown to people, in terminals too.
 func plainText(s string) string {
 	if len(s) > maxErrorText {
 		s = s[:maxErrorText]
 	}
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == '\uFFFD' {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == unicode.ReplacementChar {
 			return -1
 		}
 		return r
