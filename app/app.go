@@ -115,6 +115,7 @@ type App struct {
 	tuner        *tuner.Tuner
 	processes    *process.Finder
 	gateway      *gateway.Gateway
+	network      *network
 	yielder      *yielder
 	trials       *trials
 	unloader     *unloader
@@ -277,6 +278,7 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 		},
 		Log: a.log,
 	}, gatewayLimits(c))
+	a.network = newNetwork(a.options.StateDir, a.log, a.gateway.SetToken, a.changed)
 	a.trials = newTrials(a.keepTrial, a.trialEnded)
 	a.openYielding()
 }

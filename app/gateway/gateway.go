@@ -104,6 +104,7 @@ type Gateway struct {
 	log       *slog.Logger
 
 	policy   atomic.Pointer[policy]
+	gate     atomic.Pointer[gate] // nil = no token was set
 	draining atomic.Bool
 	life     context.Context // ends with Interrupt
 	end      context.CancelCauseFunc
@@ -200,13 +201,22 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	p := g.policy.Load()
 	dialect := dialectOf(r.URL.Path)
-	if f := p.admit(c, r); f != nil {
+	gate, remote := g.gate.Load(), fromNetwork(r.Context())
+	held := gate.take(r.Header)
+	if f := p.admit(c, r, remote); f != nil {
 		c.refuse(dialect, f)
 		return
 	}
 	if isPreflight(r) {
 		c.answerPreflight(r)
 		return
+	}
+	if remote {
+		if f := gate.check(held); f != nil {
+			c.head.Set("WWW-Authenticate", "Bearer")
+			c.refuse(dialect, f)
+			return
+		}
 	}
 	if f := checkPath(r.URL); f != nil {
 		c.refuse(dialect, f)
@@ -220,7 +230,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer cancel(nil)
 	defer context.AfterFunc(g.life, func() { cancel(errShutdown) })()
 	call := &call{Gateway: g, policy: p, client: c, in: r, ctx: ctx, cancel: cancel,
-		id: id, dialect: dialect, arrived: time.Now()}
+		id: id, dialect: dialect, remote: remote, arrived: time.Now()}
 	call.serve()
 }
 
