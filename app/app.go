@@ -164,21 +164,24 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	if err := a.takeLock(); err != nil {
 		return nil, err
 	}
+	// Open before all else, so that the command line never takes a Carpool that
+	// starts for one that does not run.
+	var err error
+	if a.control, err = control.Listen(ctx, o.StateDir); err != nil {
+		a.log.Error("control", "error", err)
+	}
 	a.saved = a.readSettings()
 	c := a.effective(a.saved)
 	a.config.Store(&c)
-	var err error
 	if a.listeners, err = listen(ctx, c.Gateway.Listen); err != nil {
+		if a.control != nil {
+			err = errors.Join(err, a.control.Close())
+		}
 		return nil, errors.Join(err, a.lock.Unlock())
 	}
 	first := a.openHistory(ctx, c)
 	a.openParts(c, first)
 	a.commit()
-	// Open before anyone is told that Carpool runs, so that the command line
-	// never takes it for one that does not.
-	if a.control, err = control.Listen(ctx, o.StateDir); err != nil {
-		a.log.Error("control", "error", err)
-	}
 	return a, nil
 }
 

@@ -107,7 +107,7 @@ func TestWithRefuses(t *testing.T) {
 		{"colour", "red", `unknown setting "colour"`},
 		{"gateway.listen", "0.0.0.0:11435", "open Carpool to the network"},
 		{"gateway.listen", ":11435", "open Carpool to the network"},
-		{"gateway.listen", "192.168.1.4:11435", "cannot do yet"},
+		{"gateway.listen", "192.168.1.4:11435", "gateway.lan"},
 		{"gateway.listen", "127.0.0.1", "not an address with a port"},
 		{"gateway.listen", "127.0.0.1:65536", "port must be"},
 		{"gateway.listen", "127.0.0.1:http", "port must be"},

@@ -83,6 +83,9 @@ func Listen(ctx context.Context, stateDir string) (*Socket, error) {
 	return &Socket{sameUser{l}}, nil
 }
 
+// Close closes a socket that is never served: those who wait on it are cut off.
+func (s *Socket) Close() error { return s.listener.Close() }
+
 // Serve answers on the socket until ctx ends.
 func Serve[S any](ctx context.Context, socket *Socket, s Surface[S]) error {
 	server := &http.Server{Handler: handler(s), ReadHeaderTimeout: headerTimeout}
