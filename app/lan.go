@@ -24,7 +24,7 @@ const (
 	networkConnections = 1024
 	// networkRetry is how soon an address that could not be opened is tried again:
 	// a notebook's is not there before its network is.
-	networkRetry = 5 * time.Second
+	networkRetry = 2 * time.Second
 )
 
 // LAN tells whether other computers may come in.
