@@ -16,9 +16,11 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -242,10 +244,19 @@ func (g *Gateway) recoverPanic(c *client, r *http.Request) {
 	case http.ErrAbortHandler:
 		panic(p)
 	default:
-		g.log.Error("handler panicked", "id", c.id, "route", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+		g.log.Error("handler panicked", "id", c.id, "route", r.URL.Path, "panic", panicText(p), "stack", string(debug.Stack()))
 		if c.status != 0 {
 			panic(http.ErrAbortHandler)
 		}
 		c.refuse(dialectOf(r.URL.Path), newFault(internalError, "internal error"))
 	}
+}
+
+// panicText is what the log may hold of a panic. The runtime's own words quote no
+// values; those of others may quote a prompt.
+func panicText(p any) string {
+	if err, ok := p.(runtime.Error); ok {
+		return err.Error()
+	}
+	return fmt.Sprintf("%T", p)
 }

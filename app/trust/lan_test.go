@@ -23,7 +23,15 @@ func asNetwork(t testing.TB, c *carpool) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return net.JoinHostPort("127.0.0.2", port)
+	address := net.JoinHostPort("127.0.0.2", port)
+	l, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.2", "0"))
+	if err != nil {
+		t.Skip("this system has no loopback address but 127.0.0.1: ", err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return address
 }
 
 // ask sends one request on a connection of its own, with headers as name and value
