@@ -79,8 +79,8 @@ func (b *bait) engine(t testing.TB) *httptest.Server {
 	mux.HandleFunc("/api/version", says(json, `{"version":"0.17.4"}`))
 	model := `{"name":"tiny:latest","model":"tiny:latest","digest":"` + words + `","details":{"family":"` + words + `"}}`
 	mux.HandleFunc("/api/tags", says(json, `{"models":[`+model+`,{"name":"![m](`+b.url+`/model)"}]}`))
-	mux.HandleFunc("/api/ps", says(json, `{"models":[`+model+`]}`))
 	mux.HandleFunc("/api/show", says(json, `{"license":"`+words+`","modelfile":"`+words+`"}`))
+	mux.HandleFunc("/api/ps", says(json, `{"models":[`+model+`]}`))
 	mux.HandleFunc("/api/generate", says(lines, `{"model":"tiny","response":"`+words+`","done":false}`+"\n"+`{"model":"tiny","response":"","done":true,"done_reason":"stop"}`+"\n"))
 	mux.HandleFunc("/api/chat", says(lines, `{"model":"tiny","message":{"role":"assistant","content":"`+words+`"},"done":true,"done_reason":"stop"}`+"\n"))
 	mux.HandleFunc("/v1/chat/completions", says(events, `data: {"choices":[{"index":0,"delta":{"content":"`+words+`"},"finish_reason":"stop"}]}`+"\n\ndata: [DONE]\n\n"))
@@ -90,14 +90,16 @@ func (b *bait) engine(t testing.TB) *httptest.Server {
 		w.WriteHeader(http.StatusInternalServerError)
 		_, _ = io.WriteString(w, `{"type":"error","error":{"type":"api_error","message":"`+words+`"}}`)
 	})
-	away := func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, b.url+"/redirect", http.StatusTemporaryRedirect)
-	}
-	mux.HandleFunc("/v1/embeddings", away)
-	mux.HandleFunc("/api/elsewhere", away)
+	mux.HandleFunc("/v1/embeddings", b.sendAway)
+	mux.HandleFunc("/api/elsewhere", b.sendAway)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return server
+}
+
+// sendAway answers with a redirect to the address.
+func (b *bait) sendAway(w http.ResponseWriter, r *http.Request) {
+	http.Redirect(w, r, b.url+"/redirect", http.StatusTemporaryRedirect)
 }
 
 // calls are what apps do, one of each kind.
@@ -121,12 +123,17 @@ func Test29_Egress(t *testing.T) {
 	trap, bait := newTrap(t), newBait(t)
 	checkTrap(t, trap, bait)
 
-	c := prepare(t, "engine.url="+bait.engine(t).URL, "log.level=debug")
+	away := httptest.NewServer(http.HandlerFunc(bait.sendAway)) // whatever a probe asks
+	defer away.Close()
+	c := prepare(t, "engines.discover=false", "engines.list=bait=ollama "+bait.engine(t).URL+", away=ollama "+away.URL, "log.level=debug")
 	c.vars = append(c.vars, "HTTP_PROXY=http://203.0.113.8:3128", "http_proxy=http://203.0.113.8:3128", "ALL_PROXY=http://203.0.113.8:3128")
 	c.start()
 	c.await("the engine is up", func() error {
-		if status, body, err := ask("GET", c.url+"/api/version", ""); status != http.StatusOK || !strings.Contains(body, "0.17.4") {
-			return fmt.Errorf("%d %s, %w", status, body, err)
+		var h struct {
+			Engine *struct{ Name, Health string }
+		}
+		if err := c.health(&h); err != nil || h.Engine == nil || h.Engine.Name != "bait" || h.Engine.Health != "up" {
+			return fmt.Errorf("%+v, %w", h.Engine, err)
 		}
 		return nil
 	})
