@@ -119,6 +119,8 @@ type App struct {
 	yielder      *yielder
 	trials       *trials
 	unloader     *unloader
+	pulses       *pulses
+	healer       *healer
 	control      *control.Socket // nil: it cannot be opened, and the command line cannot steer
 	metrics      *metrics.Metrics
 	meter        *meter
@@ -127,6 +129,7 @@ type App struct {
 	steady       *steady
 	feed         feed                            // the tick's alone
 	lookout      lookout                         // the tick's alone
+	sleep        sleep                           // the tick's alone
 	adviser      adviser                         // the tick's alone
 	advice       atomic.Pointer[[]advice.Advice] // of the last look; nil = not looked yet
 	fitting      fitting                         // the tick's alone
@@ -256,7 +259,8 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 		GPU:     a.gpuOf,
 		Decided: a.decided,
 	})
-	a.steady = newSteady(newLoads(a.tuner, a.loaded))
+	a.pulses = newPulses(a.tuner)
+	a.steady = newSteady(newLoads(a.pulses, a.loaded))
 	a.feed = feed{store: a.store}
 	a.meter = newMeter(a.steady, a.metered, func(k batching.Key, joules float64) { a.metrics.Spent(k.Engine, k.Model, joules) })
 	a.scheduler = batching.New(tuner.Settings(c), batching.Options{
@@ -270,12 +274,15 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 	a.gateway = gateway.New(gateway.Options{
 		Scheduler: a.scheduler,
 		Engines:   a.engines,
-		Record:    a.recorder.request,
-		Unmerged:  a.unmerged,
-		Reloaded:  a.reloaded,
-		Health:    func() any { return a.Health() },
-		Metrics:   a.metrics,
-		Listen:    a.address(),
+		Record: func(r gateway.Record) {
+			a.pulses.recorded(r)
+			a.recorder.request(r)
+		},
+		Unmerged: a.unmerged,
+		Reloaded: a.reloaded,
+		Health:   func() any { return a.Health() },
+		Metrics:  a.metrics,
+		Listen:   a.address(),
 		Peer: func(client, server netip.AddrPort) gateway.Peer {
 			return a.processes.Ask(client, server)
 		},
@@ -284,6 +291,7 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 	a.network = newNetwork(a.options.StateDir, a.log, a.gateway.SetToken, a.changed)
 	a.trials = newTrials(a.keepTrial, a.trialEnded)
 	a.openYielding()
+	a.openHealing()
 }
 
 // decided notes a change of a limit, or of what is known of an engine.

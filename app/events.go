@@ -21,6 +21,7 @@ const (
 	EventReload   = "reload"   // an engine loaded a model again, and whose doing that was
 	EventMemory   = "memory"   // a model does not fit the GPU
 	EventEngine   = "engine"   // an engine was lost, or is back
+	EventWedged   = "wedged"   // an engine stopped answering for a model, or was healed
 	EventBatching = "batching" // batching was turned on or off, or its mode changed
 	EventYield    = "yield"    // Carpool makes way for other programs, or comes back
 	EventHistory  = "history"  // rows could not be written for a while

@@ -97,7 +97,7 @@ func (a *App) Health() Health {
 		GPU:      s.GPU.Reading,
 		Yield:    yieldHealth(s.Yield),
 		History:  healthHistory{OK: s.History.OK, Dropped: s.History.Dropped},
-		Problems: []string{},
+		Problems: append([]string{}, a.healer.Problems()...),
 	}
 	h.Models = healthModels(s)
 	h.Engines = make([]healthEngine, len(s.Engines))

@@ -32,6 +32,7 @@ func (a *App) Run(ctx context.Context) error {
 	parts.Go(func() error { return a.tuner.Run(work, a.scheduler) })
 	parts.Go(func() error { a.yielder.run(work); return nil })
 	parts.Go(func() error { a.unloader.run(work); return nil })
+	parts.Go(func() error { a.healer.run(work); return nil })
 	parts.Go(func() error { a.trials.run(work); return nil })
 	parts.Go(func() error { a.processes.Run(work); return nil })
 	parts.Go(func() error { a.tick(work); return nil })
@@ -89,6 +90,7 @@ func (a *App) tick(ctx context.Context) {
 			a.keep(time.Now()) // what was written since the last second
 			return
 		case now := <-second.C:
+			a.wake(now)
 			a.meter.read(now, time.Duration(a.config.Load().GPU.SampleMS)*time.Millisecond, a.sampler.Last())
 			a.keep(now)
 			a.notice(now)

@@ -43,6 +43,7 @@ func (a *App) Snapshot() Snapshot {
 		ConfigAt: a.options.ConfigFile,
 		Draining: a.draining.Load(),
 	}
+	a.healer.mark(s.Engines)
 	for _, l := range a.listeners {
 		s.Listen = append(s.Listen, l.Addr().String())
 	}
@@ -98,6 +99,7 @@ func (a *App) problems(s Snapshot, serves bool) []string {
 		problems = append(problems, noEngine(s.Engines))
 	}
 	problems = append(problems, a.launchProblems(s.Launch)...)
+	problems = append(problems, a.healer.Problems()...)
 	if s.History.Problem != "" && s.Config.History.Enabled {
 		problems = append(problems, s.History.Problem)
 	}

@@ -19,7 +19,7 @@ const (
 	// applicationID marks a file as a Carpool history: "Carp" in ASCII.
 	applicationID = 0x43617270
 	// schemaVersion is the highest migration this program knows.
-	schemaVersion = 6
+	schemaVersion = 7
 )
 
 const (

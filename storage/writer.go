@@ -91,6 +91,9 @@ func startWriter(ctx context.Context, db *sql.DB, keep Retention, dropped *atomi
 	if w.in.unfilled, err = readUnfilled(ctx, db); err != nil {
 		return nil, err
 	}
+	if w.old.calendar, err = openCalendar(ctx, db, time.Now()); err != nil {
+		return nil, err
+	}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	w.cancel = cancel
 	go w.run(run)

@@ -44,6 +44,7 @@ type Engines interface {
 // Scheduler is what the gateway needs of batching.Scheduler.
 type Scheduler interface {
 	Acquire(ctx context.Context, r batching.Request) (*batching.Lease, error)
+	Pause(engine string, until time.Time, reason string)
 }
 
 // Limits may change at any time through Configure; each request keeps those it
@@ -118,6 +119,7 @@ type Gateway struct {
 	runs     runs
 	reloads  detective
 	away     away
+	wedged   wedged
 
 	shared, superseded, moved, again atomic.Uint64
 

@@ -104,6 +104,7 @@ func (c *call) watchEngine(cancel context.CancelCauseFunc) (stop func()) {
 func (c *call) giveBack() {
 	if c.lease != nil {
 		c.away.leave(c)
+		c.wedged.exit(c)
 		c.again.Add(1)
 		c.lease.Release(batching.Failed)
 	}
@@ -114,6 +115,7 @@ func (c *call) giveBack() {
 	c.admitted, c.rated = false, false
 	c.rec.Batch, c.rec.EngineStatus = 0, 0
 	c.rec.Observed, c.rec.Aboard = nil, 0
+	c.rec.Line = batching.Key{}
 }
 
 // engineFaults are those kinds of faults that speak against the engine, however it
@@ -123,7 +125,7 @@ var engineFaults = map[kind]bool{backendError: true, backendBadResponse: true, b
 // rate tells the registry how the engine did.
 func (c *call) rate() {
 	switch {
-	case c.lease == nil, c.rated:
+	case c.lease == nil, c.rated, errors.Is(context.Cause(c.ctx), errWedged): // one that is healed need not rest
 	case c.fault == nil:
 		c.engines.Served(c.target.Name)
 	case engineFaults[c.fault.kind] && c.engines.Failed(c.target.Name):

@@ -135,6 +135,7 @@ func (e *Engine) Stop() {
 		close(e.stopped)
 	}
 	e.server = nil
+	clear(e.wedged)
 	e.mu.Unlock()
 	if s != nil {
 		s.Close()

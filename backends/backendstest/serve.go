@@ -131,6 +131,10 @@ func (e *Engine) infer(w http.ResponseWriter, r *http.Request, answer answerer) 
 		return
 	}
 	defer e.freeSlot(line)
+	if e.isWedged(q.Model) {
+		wait[any](r.Context(), stopped, nil)
+		return
+	}
 	p := &player{w: w, ctx: r.Context(), stopped: stopped, script: s}
 	whole = p.play(q, answer)
 }
