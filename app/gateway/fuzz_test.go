@@ -293,7 +293,7 @@ func FuzzRetryAfter(f *testing.F) {
 		return int(n.Int64())
 	}
 	f.Fuzz(func(t *testing.T, value string, offset int64) {
-		got := retryAfter(value, func() int64 { return noon.Unix() })
+		got := retryAfter(value, func() time.Time { return noon })
 		if got < 1 || got > 120 {
 			t.Fatalf("%q: %d s", value, got)
 		}
@@ -305,7 +305,7 @@ func FuzzRetryAfter(f *testing.F) {
 		}
 		offset %= 1e9
 		date := noon.Add(time.Duration(offset) * time.Second).Format(http.TimeFormat)
-		if got, want := retryAfter(date, func() int64 { return noon.Unix() }), clamp(big.NewInt(offset)); got != want {
+		if got, want := retryAfter(date, func() time.Time { return noon }), clamp(big.NewInt(offset)); got != want {
 			t.Fatalf("%s, %d s away: %d s, want %d", date, offset, got, want)
 		}
 	})

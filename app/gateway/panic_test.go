@@ -13,7 +13,10 @@ import (
 )
 
 // blunders is a scheduler whose fault quotes what it was given.
-type blunders struct{ value any }
+type blunders struct {
+	Scheduler
+	value any
+}
 
 func (b blunders) Acquire(context.Context, batching.Request) (*batching.Lease, error) {
 	if b.value == nil {
@@ -33,7 +36,7 @@ func Test31_Panic(t *testing.T) {
 			r := rigFor(t, &engines{target: targetOf(t, "http://127.0.0.1:1")}, Limits{}, batching.Settings{})
 			var log bytes.Buffer
 			r.gateway.log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-			r.gateway.scheduler = blunders{value}
+			r.gateway.scheduler = blunders{value: value}
 			res := r.do("POST", "/api/generate?key="+secret, `{"model":"m","prompt":"`+secret+`"}`, "Authorization", "Bearer "+secret)
 			if body := text(t, res); res.StatusCode != 500 || strings.Contains(body, secret) {
 				t.Errorf("%d %s", res.StatusCode, body)

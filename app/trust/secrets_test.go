@@ -152,14 +152,20 @@ func Test31_Secrets(t *testing.T) {
 		shown["carpool "+strings.Join(command, " ")], _ = c.command(command...).CombinedOutput()
 	}
 
-	// The crash: with calls in the engine and in the queue.
+	// The crash: with calls in the engine and in the queue, once it is asked again
+	// after all that.
+	c.await("the engine is asked again", func() error {
+		if status, body, err := ask("POST", c.url+"/api/chat", calls["/api/chat"]+"}"); status != http.StatusOK {
+			return fmt.Errorf("%d %s, %w", status, body, err)
+		}
+		return nil
+	})
 	engine.Hold()
 	var flying sync.WaitGroup
 	for i, route := range []string{"/api/chat", "/v1/messages", "/v1/responses", "/v1/chat/completions"} {
 		flying.Go(func() { _, _, _ = ask("POST", c.url+route, calls[route]+"}", keys[i]...) }) // the crash ends it
 		n++
 	}
-	engine.Next()
 	engine.Next()
 	c.signal(syscall.SIGQUIT)
 	if err := c.wait(time.Minute); err == nil {
