@@ -115,6 +115,7 @@ type App struct {
 	tuner        *tuner.Tuner
 	processes    *process.Finder
 	gateway      *gateway.Gateway
+	network      *network
 	yielder      *yielder
 	trials       *trials
 	unloader     *unloader
@@ -166,21 +167,24 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	if err := a.takeLock(); err != nil {
 		return nil, err
 	}
+	// Open before all else, so that the command line never takes a Carpool that
+	// starts for one that does not run.
+	var err error
+	if a.control, err = control.Listen(ctx, o.StateDir); err != nil {
+		a.log.Error("control", "error", err)
+	}
 	a.saved = a.readSettings()
 	c := a.effective(a.saved)
 	a.config.Store(&c)
-	var err error
 	if a.listeners, err = listen(ctx, c.Gateway.Listen); err != nil {
+		if a.control != nil {
+			err = errors.Join(err, a.control.Close())
+		}
 		return nil, errors.Join(err, a.lock.Unlock())
 	}
 	first := a.openHistory(ctx, c)
 	a.openParts(c, first)
 	a.commit()
-	// Open before anyone is told that Carpool runs, so that the command line
-	// never takes it for one that does not.
-	if a.control, err = control.Listen(ctx, o.StateDir); err != nil {
-		a.log.Error("control", "error", err)
-	}
 	return a, nil
 }
 
@@ -284,6 +288,7 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 		},
 		Log: a.log,
 	}, gatewayLimits(c))
+	a.network = newNetwork(a.options.StateDir, a.log, a.gateway.SetToken, a.changed)
 	a.trials = newTrials(a.keepTrial, a.trialEnded)
 	a.openYielding()
 	a.openHealing()

@@ -38,6 +38,7 @@ func (a *App) Run(ctx context.Context) error {
 	parts.Go(func() error { a.tick(work); return nil })
 	parts.Go(func() error { a.watchFile(work); return nil })
 	parts.Go(func() error { a.serveControl(work); return nil })
+	parts.Go(func() error { a.serveNetwork(work, server); return nil })
 	a.serve(failed, parts, server)
 
 	select {
@@ -66,6 +67,15 @@ func (a *App) serve(ctx context.Context, parts *errgroup.Group, server *http.Ser
 			}
 			return nil
 		})
+	}
+}
+
+// serveNetwork accepts connections of other computers, as serve does those of this one.
+func (a *App) serveNetwork(ctx context.Context, server *http.Server) {
+	select {
+	case <-a.engines.Ready():
+		a.network.run(ctx, server)
+	case <-ctx.Done():
 	}
 }
 

@@ -75,6 +75,7 @@ func (a *App) commit() {
 	a.scheduler.Configure(rules)
 	a.tuner.Configure(c)
 	a.gateway.Configure(gatewayLimits(c))
+	a.network.configure(c.Gateway.LAN)
 	if a.store != nil {
 		a.store.SetRetention(retention(c.History))
 	}

@@ -15,6 +15,7 @@ func (a *App) Snapshot() Snapshot {
 	s := Snapshot{
 		At: time.Now(), Started: a.started, Version: a.options.Version, PID: os.Getpid(),
 		Endpoint: "http://" + a.address(),
+		LAN:      a.network.now(),
 		Config:   c.Masked(),
 		Limits:   a.tuner.Limits(),
 		Tuning:   a.tuner.States(),
@@ -101,6 +102,9 @@ func (a *App) problems(s Snapshot, serves bool) []string {
 	problems = append(problems, a.healer.Problems()...)
 	if s.History.Problem != "" && s.Config.History.Enabled {
 		problems = append(problems, s.History.Problem)
+	}
+	if s.LAN.Problem != "" {
+		problems = append(problems, s.LAN.Problem)
 	}
 	if problem := a.fileProblem.Load(); problem != nil {
 		problems = append(problems, "settings not taken: "+*problem)

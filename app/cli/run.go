@@ -47,14 +47,13 @@ func (c *cli) open(ctx context.Context) error {
 }
 
 // showRunning asks the Carpool that holds the lock for its window. One that has
-// just been started opens its socket a moment after it took the lock.
+// just been started opens its socket a moment after it took the lock, and answers
+// once it has started.
 func (c *cli) showRunning(ctx context.Context) error {
-	const patience, pause = 3 * time.Second, 100 * time.Millisecond
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	for {
+	const patience, pause = 5 * time.Second, 100 * time.Millisecond
+	for end := time.Now().Add(patience); ; {
 		err := c.running().Show(ctx)
-		if !errors.Is(err, control.ErrNotRunning) {
+		if !errors.Is(err, control.ErrNotRunning) || time.Now().After(end) {
 			return err
 		}
 		select {

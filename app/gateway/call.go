@@ -28,6 +28,7 @@ type call struct {
 	cancel  context.CancelCauseFunc
 	id      string
 	dialect Dialect
+	remote  bool // from the network
 	route   route
 	arrived time.Time
 	pinned  string // the engine that it is bound to; "" = whichever has the model
@@ -82,6 +83,10 @@ func (c *call) schedule() {
 		c.sketch = sketch{stream: true, filled: true, packed: true}
 	}
 	if !c.sketch.filled {
+		if keep := c.sketch.keep; c.remote && keep.given && keep.d == 0 {
+			c.client.refuse(c.dialect, notFromNetwork()) // it would unload the model
+			return
+		}
 		c.serveStraight() // loads or unloads a model
 		return
 	}

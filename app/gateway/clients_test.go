@@ -155,7 +155,8 @@ func Test06_EveryKindToEveryLibrary(t *testing.T) {
 				now.inside = ""
 				h := askers[api](t.Context(), server.URL, client, stream)
 				openAI := api == "chat completions" || api == "responses"
-				if h.status != rules[k].status || !strings.Contains(h.text, "what went wrong") || openAI && h.code != string(k) {
+				mute := api == "ollama" && rules[k].status == http.StatusUnauthorized // that library reads no text of a 401
+				if h.status != rules[k].status || !mute && !strings.Contains(h.text, "what went wrong") || openAI && h.code != string(k) {
 					t.Errorf("%s by %s, streamed %v: %+v", k, api, stream, h)
 				}
 				if api == "messages" && !strings.Contains(h.text, `"`+rules[k].anthropic+`"`) {

@@ -23,6 +23,8 @@ const (
 	invalidRequest      kind = "invalid_request_error"
 	forbiddenHost       kind = "forbidden_host"
 	forbiddenOrigin     kind = "forbidden_origin"
+	invalidKey          kind = "invalid_api_key"
+	localOnly           kind = "local_only"
 	notFound            kind = "not_found"
 	methodNotAllowed    kind = "method_not_allowed"
 	modelNotFound       kind = "model_not_found"
@@ -77,6 +79,8 @@ var rules = map[kind]rule{
 	contextLength:       {status: 400, openai: invalidType, anthropic: invalidType},
 	forbiddenHost:       {status: 403, openai: "permission_error", anthropic: "permission_error"},
 	forbiddenOrigin:     {status: 403, openai: "permission_error", anthropic: "permission_error"},
+	invalidKey:          {status: 401, openai: invalidType, anthropic: "authentication_error", hopeless: true},
+	localOnly:           {status: 403, openai: "permission_error", anthropic: "permission_error", hopeless: true},
 	notFound:            {status: 404, openai: invalidType, anthropic: "not_found_error"},
 	modelNotFound:       {status: 404, openai: invalidType, anthropic: "not_found_error"},
 	methodNotAllowed:    {status: 405, openai: invalidType, anthropic: invalidType},

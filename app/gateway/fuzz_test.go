@@ -250,7 +250,7 @@ func FuzzGuard(f *testing.F) {
 			r.Header.Set("Origin", origin)
 		}
 		c := &client{head: http.Header{}}
-		refused := g.admit(c, r)
+		refused := g.admit(c, r, false)
 		if allowed := c.head.Get("Access-Control-Allow-Origin"); allowed != "" && (allowed != origin || !hasOrigin || !origins.MatchString(origin) || !slices.Contains(hosts, host)) {
 			t.Fatalf("a page of %q may read answers, asked by %q", allowed, origin)
 		}
