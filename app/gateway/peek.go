@@ -72,6 +72,9 @@ type peeker struct {
 // field reads one key of the body. Keys match in any case, as in Go's JSON.
 func (p *peeker) field(key []byte) error {
 	start := p.at
+	if p.next() == 0 {
+		return errSyntax // a value that is missing is not of a wrong type
+	}
 	switch {
 	case is(key, "model"):
 		if p.sawModel {
