@@ -204,3 +204,20 @@ func (h *heard) readChunks(wire []byte) (rest []byte, whole bool, err error) {
 		}
 	}
 }
+
+// lines are the targets of all lines that begin like a request, also where a
+// client's own framing cannot be trusted.
+func (w *wiretap) lines() (all []*url.URL) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, wire := range w.wires {
+		for _, line := range strings.Split(wire.String(), "\r\n") {
+			if m := requestLine.FindStringSubmatch(line); m != nil {
+				if u, err := url.ParseRequestURI(m[2]); err == nil {
+					all = append(all, u)
+				}
+			}
+		}
+	}
+	return all
+}
