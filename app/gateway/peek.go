@@ -136,10 +136,17 @@ func (p *peeker) wrong(param, message string) error {
 	return p.fault
 }
 
+// maxModelName bounds a model's name in bytes as it is written: it goes into the
+// history, the log and many tables. Names that are files' paths are among the longest.
+const maxModelName = 1 << 10
+
 func (p *peeker) modelName() error {
 	switch p.next() {
 	case '"':
 		raw, err := p.str()
+		if len(raw) > maxModelName {
+			return p.wrong("model", "the model's name is too long")
+		}
 		p.model = unquote(raw)
 		return err
 	case 'n':

@@ -188,6 +188,7 @@ func badBodies() (all []badBody) {
 			add("model", `{"`+one+`":"a",`+rest+`,"`+two+`":"b"}`, `{"`+one+`":null,"`+two+`":"b",`+rest+`}`)
 		}
 	}
+	add("model", `{"model":"`+strings.Repeat("m", maxModelName+1)+`",`+rest+`}`, `{"model":"`+strings.Repeat("\\u006d", maxModelName)+`"}`)
 	good := `{"model":"m","stream":false,` + rest + `}`
 	for i := range len(good) {
 		add("", good[:i])
