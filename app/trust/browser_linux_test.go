@@ -105,7 +105,7 @@ func TestBrowser(t *testing.T) {
 // hostileKinds are the kinds of a hostile page's requests that came by.
 func hostileKinds(t *testing.T, tap *wiretap) (kinds []string) {
 	t.Helper()
-	for _, h := range tap.lines() {
+	for _, h := range tap.targets() {
 		if kind := h.Query().Get("hostile"); kind != "" && !slices.Contains(kinds, kind) {
 			kinds = append(kinds, kind)
 		}

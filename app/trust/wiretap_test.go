@@ -205,17 +205,18 @@ func (h *heard) readChunks(wire []byte) (rest []byte, whole bool, err error) {
 	}
 }
 
-// lines are the targets of all lines that begin like a request, also where a
-// client's own framing cannot be trusted.
-func (w *wiretap) lines() (all []*url.URL) {
+// anyRequestLine finds what a server might take for one, wherever it stands.
+var anyRequestLine = regexp.MustCompile(`[A-Z]+ (/[!-~]*) HTTP/1\.1\r\n`)
+
+// targets are those of all request lines that came by, also where a client's own
+// framing cannot be trusted.
+func (w *wiretap) targets() (all []*url.URL) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, wire := range w.wires {
-		for _, line := range strings.Split(wire.String(), "\r\n") {
-			if m := requestLine.FindStringSubmatch(line); m != nil {
-				if u, err := url.ParseRequestURI(m[2]); err == nil {
-					all = append(all, u)
-				}
+		for _, m := range anyRequestLine.FindAllStringSubmatch(wire.String(), -1) {
+			if u, err := url.ParseRequestURI(m[1]); err == nil {
+				all = append(all, u)
 			}
 		}
 	}
