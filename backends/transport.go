@@ -12,6 +12,9 @@ import (
 // connectTimeout bounds the time to reach an engine.
 const connectTimeout = 2 * time.Second
 
+// maxHeaders bounds the headers of one answer, in bytes. Engines send some hundred.
+const maxHeaders = 64 << 10
+
 // dialEngine connects over TCP.
 func dialEngine(ctx context.Context, network, addr string) (net.Conn, error) {
 	d := net.Dialer{Timeout: connectTimeout, KeepAlive: 30 * time.Second}
@@ -20,23 +23,25 @@ func dialEngine(ctx context.Context, network, addr string) (net.Conn, error) {
 
 // newTransport returns a transport for one engine: it never uses a proxy, asks
 // for no compression so that bytes pass untouched, speaks HTTP/1.1 only, and
-// keeps enough idle connections for a full batch. It waits for the first byte
+// keeps enough idle connections for a full batch. It reads maxHeaders of an answer's
+// headers. It waits for the first byte
 // as long as the request's context allows. It trusts whom the system trusts, and
 // others where trusted is not nil.
 func newTransport(dial func(ctx context.Context, network, addr string) (net.Conn, error), trusted *x509.CertPool) *http.Transport {
 	return &http.Transport{
-		Proxy:                 nil,
-		DialContext:           dial,
-		DisableCompression:    true,
-		MaxIdleConns:          0, // no bound
-		MaxIdleConnsPerHost:   256,
-		IdleConnTimeout:       30 * time.Second,
-		TLSHandshakeTimeout:   connectTimeout,
-		ExpectContinueTimeout: time.Second,
-		TLSClientConfig:       &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12},
-		TLSNextProto:          map[string]func(string, *tls.Conn) http.RoundTripper{},
-		WriteBufferSize:       32 << 10,
-		ReadBufferSize:        32 << 10,
+		Proxy:                  nil,
+		DialContext:            dial,
+		DisableCompression:     true,
+		MaxIdleConns:           0, // no bound
+		MaxIdleConnsPerHost:    256,
+		IdleConnTimeout:        30 * time.Second,
+		TLSHandshakeTimeout:    connectTimeout,
+		ExpectContinueTimeout:  time.Second,
+		TLSClientConfig:        &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12},
+		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{},
+		MaxResponseHeaderBytes: maxHeaders,
+		WriteBufferSize:        32 << 10,
+		ReadBufferSize:         32 << 10,
 	}
 }
 

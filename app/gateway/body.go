@@ -85,3 +85,21 @@ func faultOfBody(err error) *fault {
 	}
 	return newFault(invalidRequest, "the request body could not be read")
 }
+
+// hasBody reports whether an engine may look for a body with this method. What
+// follows a request that it takes for ended is another request to it, so no other
+// method's body is passed on.
+func hasBody(method string) bool {
+	switch method {
+	case http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
+		return true
+	}
+	return false
+}
+
+// withoutBody is a request as if it had come without its body.
+func withoutBody(r *http.Request) *http.Request {
+	r = r.WithContext(r.Context()) // a copy
+	r.Body, r.ContentLength, r.TransferEncoding, r.Trailer = http.NoBody, 0, nil, nil
+	return r
+}

@@ -212,6 +212,8 @@ func faultOfTransport(err error) *fault {
 		return newFault(backendUnavailable, "the engine cannot be reached; is it running?")
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return &fault{kind: backendTimeout, message: "the engine did not answer in time", unheard: isDial(err)}
+	case strings.Contains(err.Error(), "server response headers exceeded"):
+		return newFault(backendBadResponse, "the engine answered with too many headers")
 	case strings.Contains(err.Error(), "malformed"):
 		return newFault(backendBadResponse, "the engine answered with something that is not HTTP")
 	}

@@ -196,9 +196,11 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := requestID(r)
 	c := newClient(w, id, g.slowWrite)
 	defer c.finish()
-	if len(r.TransferEncoding) > 0 {
+	bodiless := r.ContentLength != 0 && !hasBody(r.Method)
+	if len(r.TransferEncoding) > 0 || bodiless {
 		// Its Content-Length, if it had one too, is gone by now. A front that
-		// went by that would see another request in the bytes that follow.
+		// went by that, or by the method, would see another request in the bytes
+		// that follow.
 		c.head.Set("Connection", "close")
 	}
 	defer g.recoverPanic(c, r)
@@ -229,6 +231,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if g.draining.Load() && !servedWhileDraining(r.URL.Path) {
 		c.refuse(dialect, newFault(shuttingDown, "carpool is shutting down"))
 		return
+	}
+	if bodiless {
+		r = withoutBody(r)
 	}
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)

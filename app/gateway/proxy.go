@@ -87,10 +87,11 @@ func (c *call) stallLimit() time.Duration {
 }
 
 // rewrite addresses a request to the engine. It leaves out what was meant for
-// us: the origin, which has been judged, our own headers, and offers to change
-// the protocol.
+// us: the origin, which has been judged, our own headers, offers to change the
+// protocol, and trailers.
 func rewrite(p *httputil.ProxyRequest, t backends.Target) {
 	p.SetURL(t.Base)
+	p.Out.Trailer = nil // as fields behind a body they would come in past all checks
 	h := p.Out.Header
 	for _, name := range []string{"Origin", "Expect", "Upgrade", "Connection", "Te"} {
 		h.Del(name)

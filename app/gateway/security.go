@@ -104,7 +104,8 @@ func isPort(s string) bool {
 }
 
 // checkFetchSite judges requests that a browser sends without an Origin, as for
-// images and links. Another site's page may open us in a tab, nothing more.
+// images and links. A person may follow a link of another site's page to us, in a
+// tab; the page itself may do nothing, not even open us in a frame.
 func checkFetchSite(r *http.Request) *fault {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "":
@@ -112,8 +113,9 @@ func checkFetchSite(r *http.Request) *fault {
 	case "none", "same-origin":
 		return checkContentType(r)
 	}
-	visit := r.Header.Get("Sec-Fetch-Mode") == "navigate" && (r.Method == http.MethodGet || r.Method == http.MethodHead)
-	if visit {
+	h := r.Header
+	followed := h.Get("Sec-Fetch-Mode") == "navigate" && h.Get("Sec-Fetch-Dest") == "document" && h.Get("Sec-Fetch-User") == "?1"
+	if followed && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		return nil
 	}
 	return newFault(forbiddenOrigin, "requests of other sites are not allowed")

@@ -44,6 +44,13 @@ func begin(t testing.TB, engine *backendstest.Engine, settings ...string) *carpo
 	t.Helper()
 	c := prepare(t, append([]string{"engine.url=" + engine.URL}, settings...)...)
 	c.start()
+	c.awaitEngine()
+	return c
+}
+
+// awaitEngine waits until its engine is up.
+func (c *carpool) awaitEngine() {
+	c.t.Helper()
 	c.await("the engine is up", func() error {
 		var h struct {
 			Engine *struct {
@@ -58,7 +65,6 @@ func begin(t testing.TB, engine *backendstest.Engine, settings ...string) *carpo
 		}
 		return nil
 	})
-	return c
 }
 
 // prepare makes the folders and settings of a Carpool that is not started yet.
