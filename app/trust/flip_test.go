@@ -189,4 +189,3 @@ func (c *carpool) engines(want ...string) error {
 	}
 	return nil
 }
-

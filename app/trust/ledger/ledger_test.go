@@ -87,6 +87,12 @@ func TestGoodHistories(t *testing.T) {
 			h.Grace = 30 * time.Millisecond
 			return h
 		},
+		"AnEngineThatGoesOnAfterTheGrace": func() History {
+			h := run(3)
+			h.leaves(1)
+			h.Grace, h.Visits[1].Ended = 10*time.Millisecond, at(310)
+			return h
+		},
 		"RefusedBeforeItsTurn": func() History {
 			h := run(2)
 			h.fails(1, 503)
@@ -107,6 +113,14 @@ func TestGoodHistories(t *testing.T) {
 			h := run(1)
 			h.Faults = true
 			h.Visits = append([]Visit{{ID: "r0", Engine: "ollama", Model: "tiny", Came: at(50), Ended: at(60)}}, h.Visits...)
+			return h
+		},
+		"AskedAgainAndThenLeft": func() History {
+			h := run(3)
+			h.Faults = true
+			h.Limits[0].Each, h.Limits[0].Overall = 2, 2
+			h.leaves(1)
+			h.Visits = append(h.Visits, Visit{ID: "r1", Engine: "ollama", Model: "tiny", Came: at(190), Ended: at(195)})
 			return h
 		},
 		"AFallenLimitKillsNothing": func() History {

@@ -31,7 +31,7 @@ func (b *bench) places() []place {
 	var all []place
 	for _, r := range b.all {
 		row, one := r.row()
-		for _, v := range r.visits {
+		for i, v := range r.visits {
 			p := place{id: r.ID, app: r.App, priority: r.Priority, key: [2]string{v.Engine, v.Model},
 				queuedFrom: r.Sent, earliest: r.Sent, latest: v.Came, until: v.Ended}
 			if one && row.Released && len(r.visits) == 1 {
@@ -43,9 +43,10 @@ func (b *bench) places() []place {
 				p.earliest = p.queuedFrom.Add(row.Waited - rounding)
 			}
 			// An engine may go on for a while after its client has left, so the place
-			// must not be given to the next one yet.
-			if held := r.Left.Add(b.Grace); one && row.Outcome == "cancelled" && row.Released && !r.Left.IsZero() && held.After(p.until) {
-				p.until = held
+			// must not be given to the next one before the grace is over; by then it
+			// may be, whatever the engine does.
+			if last := i == len(r.visits)-1; last && one && row.Outcome == "cancelled" && row.Released && !r.Left.IsZero() {
+				p.until = r.Left.Add(b.Grace)
 			}
 			all = append(all, p)
 		}
