@@ -56,14 +56,16 @@ func (b *book) event(engine string, what backendstest.What, at time.Time, id, mo
 	}
 }
 
-// broke notes that an engine is about to break, and all its work with it.
-func (b *book) broke(engine string) {
+// broke notes that an engine broke at a moment, and all its work with it.
+func (b *book) broke(engine string, at time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	now := time.Now()
 	for _, v := range b.visits {
-		if v.Engine == engine && v.Ended.IsZero() {
-			v.Ended = now
+		if v.Engine != engine || !v.Ended.IsZero() {
+			continue
+		}
+		if v.Ended = at; v.Came.After(at) {
+			v.Ended = v.Came
 		}
 	}
 }

@@ -144,7 +144,7 @@ func Test18_WhoWaitsForAnEngineThatIsReplaced(t *testing.T) {
 	if err := control.Dial(c.stateDir()).Set(t.Context(), "engine.url", next.URL); err != nil {
 		t.Fatal(err)
 	}
-	b.broke("old")
+	b.broke("old", time.Now())
 	old.Stop()
 	all.Wait()
 	for _, a := range b.check(c).Asked {
