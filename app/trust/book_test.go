@@ -21,38 +21,48 @@ type book struct {
 	rules  ledger.Rules
 	asked  []ledger.Asked
 	visits []*ledger.Visit
+	open   map[visitID]*ledger.Visit
 	last   map[string]*ledger.Visit // by id
 	came   map[string]chan struct{} // closed when an engine has it; by id
 	left   map[string]time.Time     // when an engine saw its client leave; by id
 	limits []ledger.Limit
 }
 
+// visitID names a visit.
+type visitID struct {
+	engine string
+	id     string
+	number uint64 // of the engine's own; one that was started again begins anew
+}
+
 func newBook(t testing.TB, r ledger.Rules) *book {
-	return &book{t: t, rules: r, last: map[string]*ledger.Visit{}, came: map[string]chan struct{}{}, left: map[string]time.Time{}}
+	return &book{t: t, rules: r, open: map[visitID]*ledger.Visit{}, last: map[string]*ledger.Visit{}, came: map[string]chan struct{}{}, left: map[string]time.Time{}}
 }
 
 // watch notes what comes to an engine that the gateway knows by a name.
 func (b *book) watch(e *backendstest.Engine, name string) {
-	e.Watch(func(v backendstest.Event) { b.event(name, v.What, v.At, v.Nonce, v.Model) })
+	e.Watch(func(v backendstest.Event) { b.event(name, v.Number, v.What, v.At, v.Nonce, v.Model) })
 }
 
-func (b *book) event(engine string, what backendstest.What, at time.Time, id, model string) {
+func (b *book) event(engine string, number uint64, what backendstest.What, at time.Time, id, model string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch v := b.last[id]; {
+	key := visitID{engine, id, number}
+	switch v := b.open[key]; {
 	case what == backendstest.Came:
 		v = &ledger.Visit{ID: id, Engine: engine, Model: model, Came: at}
 		b.visits = append(b.visits, v)
-		b.last[id] = v
+		b.open[key], b.last[id] = v, v
 		if waits := b.came[id]; waits != nil {
 			close(waits)
 			delete(b.came, id)
 		}
-	case v == nil || !v.Ended.IsZero(): // it ended with its engine
+	case v == nil: // it ended with its engine
 	case what == backendstest.Left:
 		b.left[id] = at
 	default:
 		v.Ended = at
+		delete(b.open, key)
 	}
 }
 
@@ -60,13 +70,14 @@ func (b *book) event(engine string, what backendstest.What, at time.Time, id, mo
 func (b *book) broke(engine string, at time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, v := range b.visits {
-		if v.Engine != engine || !v.Ended.IsZero() {
+	for key, v := range b.open {
+		if key.engine != engine {
 			continue
 		}
 		if v.Ended = at; v.Came.After(at) {
 			v.Ended = v.Came
 		}
+		delete(b.open, key)
 	}
 }
 
@@ -100,16 +111,11 @@ func (b *book) limit(each, overall int, set func() error) {
 	b.limits = append(b.limits, l)
 }
 
-// open is how many requests are at an engine by the book.
-func (b *book) open() (n int) {
+// atEngines is how many requests are at an engine by the book.
+func (b *book) atEngines() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, v := range b.visits {
-		if v.Ended.IsZero() {
-			n++
-		}
-	}
-	return n
+	return len(b.open)
 }
 
 // history is the book with what the program itself kept. The program has ended.
@@ -162,7 +168,7 @@ func (b *book) settled(c *carpool) {
 		if err := c.health(&h); err != nil {
 			return err
 		}
-		if n := b.open(); h.Batching.Waiting+h.Batching.Running+n > 0 {
+		if n := b.atEngines(); h.Batching.Waiting+h.Batching.Running+n > 0 {
 			return fmt.Errorf("%d wait, %d run, %d are at the engine", h.Batching.Waiting, h.Batching.Running, n)
 		}
 		if n := c.connections(); n > 0 {

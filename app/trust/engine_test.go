@@ -27,10 +27,11 @@ func (outside) Fatalf(format string, a ...any) { log.Fatalf(format, a...) }
 
 // told is a line that such an engine prints for each moment of a request.
 type told struct {
-	What  backendstest.What
-	At    time.Time
-	ID    string
-	Model string
+	What   backendstest.What
+	At     time.Time
+	Number uint64
+	ID     string
+	Model  string
 }
 
 // serveEngine is the engine, until it is killed. What it prints is out before the
@@ -47,7 +48,7 @@ func serveEngine(addr string) {
 			log.Fatal(err)
 		}
 	}
-	engine.Watch(func(e backendstest.Event) { tell(told{e.What, e.At, e.Nonce, e.Model}) })
+	engine.Watch(func(e backendstest.Event) { tell(told{e.What, e.At, e.Number, e.Nonce, e.Model}) })
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		log.Fatal(err)
@@ -104,7 +105,7 @@ func (e *engineProcess) start() {
 			case first:
 				close(listens)
 			case json.Unmarshal(in.Bytes(), &l) == nil: // the last line may be cut off
-				e.book.event(e.name, l.What, l.At, l.ID, l.Model)
+				e.book.event(e.name, l.Number, l.What, l.At, l.ID, l.Model)
 			}
 		}
 	}()
