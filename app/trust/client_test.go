@@ -54,6 +54,7 @@ type order struct {
 	spoken
 	ledger.Asked
 	leaving
+	cold bool // it asks for temperature 0, so that equal requests would share a run
 }
 
 // patience is how long a client waits for what comes next before it counts as hung.
@@ -189,6 +190,11 @@ func (o *order) send(b *book, addr string, line *connection) *connection {
 	defer func() { o.Done = time.Now() }()
 	came := b.arrival(o.ID)
 	body := fmt.Sprintf(o.body, o.Model, o.ID, o.Tokens)
+	if o.cold {
+		for _, limit := range []string{`"num_predict"`, `"max_tokens"`} { // it stands beside these
+			body = strings.Replace(body, limit, `"temperature":0,`+limit, 1)
+		}
+	}
 	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nX-Request-Id: %s\r\nX-Carpool-App: %s\r\nX-Carpool-Priority: %s\r\n\r\n",
 		o.path, addr, len(body), o.ID, o.App, o.Priority)
 	o.Sent = time.Now()

@@ -30,7 +30,7 @@ func Test17_EachClientSeesItsOwn(t *testing.T) {
 		b.limit(n, 0, func() error { return set.Set(t.Context(), "max_batch_size", fmt.Sprint(n)) })
 	})
 	f := &crowd{t: t, c: c, book: b, clients: clients, each: each, name: "r", apps: []string{"chat", "editor", "agent"},
-		models: []string{"tiny", "other"}, leaves: func(d *dice) leaving {
+		models: []string{"tiny", "other"}, vary: func(d *dice, o *order) { o.cold = d.IntN(2) == 0 }, leaves: func(d *dice) leaving {
 			const leaves = 0.2
 			if d.Float64() < leaves {
 				return anyLeaving(d)
@@ -47,6 +47,6 @@ func Test17_EachClientSeesItsOwn(t *testing.T) {
 	if tokens < len(h.Asked) {
 		t.Errorf("only %d tokens were seen", tokens)
 	}
-	figure(t, 17, fmt.Sprintf("%d clients with %d requests each, in all dialects, a fifth of which leave, while the size of batches changes between 1 and %d (%d times)", clients, each, most, sizes),
+	figure(t, 17, fmt.Sprintf("%d clients with %d requests each, in all dialects, half of them with temperature 0, a fifth of which leave, while the size of batches changes between 1 and %d (%d times)", clients, each, most, sizes),
 		fmt.Sprintf("%s; %d tokens seen, each one its own client's", b.summary(), tokens))
 }

@@ -71,7 +71,7 @@ func (b *bench) judgeRow(r *record) {
 		return
 	}
 	left := !r.Left.IsZero()
-	if want := r.fits(row); !want {
+	if !r.fits(row, b.Faults) {
 		b.say("%s has the outcome %s, and its client saw %d good ends and %d errors (%s) and left: %v", r.ID, row.Outcome, r.Marks, r.Errors, r.Error, left)
 	}
 	switch {
@@ -92,14 +92,16 @@ func (b *bench) judgeRow(r *record) {
 
 // fits reports whether an outcome may stand for what the client saw. Of one that left
 // it is not known what was on its way to it.
-func (r *record) fits(row Row) bool {
+func (r *record) fits(row Row, faults bool) bool {
 	left := !r.Left.IsZero()
 	switch row.Outcome {
 	case "ok":
 		return r.Errors == 0 && (r.Marks == 1 || left)
 	case "cancelled":
 		return left && r.Marks == 0
-	case "error", "rejected", "interrupted":
+	case "error": // only an engine's failure can come before a client that leaves
+		return r.Marks == 0 && (r.Errors == 1 || left && faults)
+	case "rejected", "interrupted":
 		return r.Marks == 0 && (r.Errors == 1 || left)
 	}
 	return false

@@ -208,6 +208,7 @@ func TestEachLawIsSeenToBeBroken(t *testing.T) {
 			h.fails(1, 502)
 			h.Rows[1].Outcome, h.Rows[1].Status = "cancelled", 499
 		}, "r1 has the outcome cancelled"},
+		"AnErrorThoughItLeft":    {func(h *History) { h.leaves(2); h.Rows[2].Outcome = "error" }, "r2 has the outcome error, and its client saw 0 good ends and 0 errors () and left: true"},
 		"AnotherStatus":          {func(h *History) { h.fails(1, 502); h.Rows[1].Status = 503 }, "r1 has the status 503 in the history, and its client saw 502"},
 		"CancelledWithAStatus":   {func(h *History) { h.leaves(2); h.Rows[2].Status = 200 }, "r2 was cancelled and has the status 200"},
 		"RejectedAtTheEngine":    {func(h *History) { h.fails(1, 503); h.Rows[1].Outcome = "rejected" }, "r1 was rejected and came to ollama"},
