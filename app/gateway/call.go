@@ -40,6 +40,7 @@ type call struct {
 	about    string // X-Carpool-Supersede; "" = none
 	target   backends.Target
 	tried    []string            // engines that went away
+	moves    int                 // from one engine to another one
 	first    string              // the engine that it was first for
 	next     *backends.Target    // where the call goes on; nil = nowhere else
 	asked    *translate.Exchange // what the engine will be asked; nil = the client's own words, or not prepared
@@ -205,7 +206,7 @@ func (c *call) admit() *fault {
 // queuedSince is when the call was first queued, if that was for another engine: it
 // keeps its place by age. Zero = it is queued for the first time.
 func (c *call) queuedSince() time.Time {
-	if len(c.tried) == 0 {
+	if c.moves == 0 {
 		return time.Time{}
 	}
 	return c.arrived

@@ -12,7 +12,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -213,6 +215,45 @@ func (c *carpool) health(v any) error {
 		return fmt.Errorf("health: %s: %s", resp.Status, body)
 	}
 	return json.Unmarshal(body, v)
+}
+
+// counted are the requests that have ended, by outcome, as GET /metrics tells.
+func (c *carpool) counted() map[string]int {
+	c.t.Helper()
+	resp, err := http.Get(c.url + "/metrics")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer http.DefaultClient.CloseIdleConnections()
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	counts := map[string]int{}
+	for _, m := range regexp.MustCompile(`(?m)^carpool_requests_total\{.*outcome="(\w+)".*\} (\d+)$`).FindAllStringSubmatch(string(text), -1) {
+		n, _ := strconv.Atoi(m[2])
+		counts[m[1]] += n
+	}
+	return counts
+}
+
+// connections is how many clients' connections it has open; 0 where the system does
+// not tell.
+func (c *carpool) connections() (n int) {
+	_, port, _ := strings.Cut(c.addr, ":")
+	number, _ := strconv.Atoi(port)
+	const established, closeWait = "01", "08"
+	for _, name := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		text, _ := os.ReadFile(name)
+		for line := range strings.Lines(string(text)) {
+			f := strings.Fields(line)
+			if len(f) > 3 && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", number)) && (f[3] == established || f[3] == closeWait) {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // rows are the requests in its history, the oldest first. It must have ended.

@@ -38,6 +38,8 @@ type Engine struct {
 	loaded   []string
 	scripts  []Script
 	choose   func(Request) Script
+	watcher  func(Event)
+	watched  uint64
 	probe    Script
 	pages    map[string]string
 	hits     map[string]int
