@@ -31,6 +31,7 @@ type carpool struct {
 	url  string // "http://" + addr
 	vars []string
 	wrap []string // runs it, as in {"unshare", "-rn"}; nil = nothing
+	out  *os.File // where it writes; nil = notes
 
 	cmd    *exec.Cmd
 	notes  *bytes.Buffer // what it wrote to stdout and stderr; read after it has ended
@@ -44,6 +45,13 @@ func begin(t testing.TB, engine *backendstest.Engine, settings ...string) *carpo
 	t.Helper()
 	c := prepare(t, append([]string{"engine.url=" + engine.URL}, settings...)...)
 	c.start()
+	c.awaitEngine()
+	return c
+}
+
+// awaitEngine waits until it serves and knows an engine.
+func (c *carpool) awaitEngine() {
+	c.t.Helper()
 	c.await("the engine is up", func() error {
 		var h struct {
 			Engine *struct {
@@ -58,7 +66,6 @@ func begin(t testing.TB, engine *backendstest.Engine, settings ...string) *carpo
 		}
 		return nil
 	})
-	return c
 }
 
 // prepare makes the folders and settings of a Carpool that is not started yet.
@@ -104,6 +111,9 @@ func (c *carpool) start() {
 	c.t.Helper()
 	c.cmd, c.notes = c.command("serve", "--listen", c.addr), &bytes.Buffer{}
 	c.cmd.Stdout, c.cmd.Stderr = c.notes, c.notes
+	if c.out != nil {
+		c.cmd.Stdout, c.cmd.Stderr = c.out, c.out
+	}
 	if err := c.cmd.Start(); err != nil {
 		c.t.Fatal(err)
 	}
