@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"carpool/app/config"
+	"carpool/app/control"
 	"carpool/backends/backendstest"
 	"carpool/storage"
 )
@@ -71,7 +72,16 @@ func (c *carpool) awaitEngine() {
 // prepare makes the folders and settings of a Carpool that is not started yet.
 func prepare(t testing.TB, settings ...string) *carpool {
 	t.Helper()
-	home := t.TempDir()
+	// Not t.TempDir, which has the test's name in it: a socket's path must be short.
+	home, err := os.MkdirTemp("", "carpool-trust-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(home); err != nil {
+			t.Error(err)
+		}
+	})
 	c := &carpool{t: t, home: home, addr: freeAddress(t)}
 	c.url = "http://" + c.addr
 	c.vars = []string{program + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + filepath.Join(home, "tmp")}
@@ -101,10 +111,11 @@ func (c *carpool) configure(settings ...string) {
 	}
 }
 
-func (c *carpool) configFile() string { return filepath.Join(c.home, "carpool.toml") }
-func (c *carpool) stateDir() string   { return filepath.Join(c.home, "state") }
-func (c *carpool) logFile() string    { return filepath.Join(c.stateDir(), "carpool.log") }
-func (c *carpool) pid() int           { return c.cmd.Process.Pid }
+func (c *carpool) configFile() string  { return filepath.Join(c.home, "config", "carpool.toml") }
+func (c *carpool) stateDir() string    { return filepath.Join(c.home, "state") }
+func (c *carpool) logFile() string     { return filepath.Join(c.stateDir(), "carpool.log") }
+func (c *carpool) historyFile() string { return filepath.Join(c.stateDir(), "history.db") }
+func (c *carpool) pid() int            { return c.cmd.Process.Pid }
 
 // start starts it without waiting; also again, after its end.
 func (c *carpool) start() {
@@ -219,11 +230,33 @@ func (c *carpool) health(v any) error {
 	return json.Unmarshal(body, v)
 }
 
+// snapshot reads what `carpool status` shows into v, a pointer.
+func (c *carpool) snapshot(v any) error {
+	return control.Dial(c.stateDir()).Snapshot(c.t.Context(), v)
+}
+
+// committed are the requests on file while it runs, the newest first, at most 10,000.
+func (c *carpool) committed() ([]storage.Request, error) {
+	return control.Dial(c.stateDir()).Requests(c.t.Context(), storage.Query{Limit: 10_000})
+}
+
+// awaitRows waits until so many requests are on file, or more.
+func (c *carpool) awaitRows(n int) {
+	c.t.Helper()
+	c.await(fmt.Sprintf("%d requests on file", n), func() error {
+		rows, err := c.committed()
+		if err == nil && len(rows) < n {
+			err = fmt.Errorf("%d rows", len(rows))
+		}
+		return err
+	})
+}
+
 // rows are the requests in its history, the oldest first. It must have ended.
 func (c *carpool) rows() []storage.Request {
 	c.t.Helper()
 	ctx := context.Background()
-	s, err := storage.Open(ctx, storage.Options{Path: filepath.Join(c.stateDir(), "history.db")})
+	s, err := storage.Open(ctx, storage.Options{Path: c.historyFile()})
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"carpool/app/control"
 	"carpool/backends/backendstest"
 )
 
@@ -201,7 +200,7 @@ func Test19_Shutdown(t *testing.T) {
 		c := prepare(t, "engine.url="+engine.URL)
 		c.start()
 		c.await("the command line may ask", func() error {
-			return control.Dial(c.stateDir()).Snapshot(t.Context(), &struct{}{})
+			return c.snapshot(&struct{}{})
 		})
 		c.stop()
 	})
