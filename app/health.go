@@ -103,6 +103,9 @@ func (a *App) Health() Health {
 	if !s.History.OK && s.Config.History.Enabled {
 		h.Problems = append(h.Problems, "history is not written")
 	}
+	if len(a.lacks) > 0 {
+		h.Problems = append(h.Problems, "the state folder has an error")
+	}
 	if a.fileProblem.Load() != nil {
 		h.Problems = append(h.Problems, "the settings file has an error")
 	}

@@ -100,6 +100,7 @@ func (a *App) problems(s Snapshot, serves bool) []string {
 	if s.History.Problem != "" && s.Config.History.Enabled {
 		problems = append(problems, s.History.Problem)
 	}
+	problems = append(problems, a.lacks...)
 	if problem := a.fileProblem.Load(); problem != nil {
 		problems = append(problems, "settings not taken: "+*problem)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
@@ -82,6 +83,11 @@ func createPrivate(path string) (created bool, err error) {
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if os.IsExist(err) {
+		for _, suffix := range []string{"-wal", "-shm"} { // left by a kill
+			if err := os.Chmod(path+suffix, 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return false, err
+			}
+		}
 		return false, os.Chmod(path, 0o600)
 	}
 	if err != nil {
