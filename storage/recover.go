@@ -31,7 +31,9 @@ func inspect(ctx context.Context, path string) (finding, error) {
 	if info.Size() == 0 {
 		return finding{unusable: "empty"}, nil
 	}
-	db, err := openPool(path, readerPragmas)
+	// Read-only also when it is closed: the last one to close a file folds the log
+	// into it, which a damaged file would not survive as it was.
+	db, err := openPool(path, "mode=ro&"+readerPragmas)
 	if err != nil {
 		return finding{}, err
 	}

@@ -49,9 +49,10 @@ func edit(t *testing.T, path string, change func([]byte) []byte) {
 	}
 }
 
+// movedAside are the files, without what SQLite keeps beside them.
 func movedAside(t *testing.T, path string) []string {
 	t.Helper()
-	found, err := filepath.Glob(path + ".corrupt-*")
+	found, err := filepath.Glob(path + ".corrupt-*Z")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,13 +145,12 @@ func TestOpen(t *testing.T) {
 		}
 		openStore(t, Options{Path: path})
 		aside := movedAside(t, path)
-		if len(aside) != 3 {
+		if len(aside) != 1 {
 			t.Fatalf("moved aside: %v", aside)
 		}
-		for i, suffix := range []string{"-shm", "-wal"} {
-			b, err := os.ReadFile(aside[0] + suffix)
-			if err != nil || string(b) != "left"+suffix || aside[i+1] != aside[0]+suffix {
-				t.Errorf("%s: %q %v", aside[i+1], b, err)
+		for _, suffix := range []string{"-shm", "-wal"} {
+			if b, err := os.ReadFile(aside[0] + suffix); err != nil || string(b) != "left"+suffix {
+				t.Errorf("%s: %q %v", suffix, b, err)
 			}
 		}
 	})
