@@ -128,6 +128,50 @@ func Test21_DamagedHistory(t *testing.T) {
 			figure(t, 21, "start with a damaged history: "+strings.ToLower(d.name), fmt.Sprintf("served after %d ms, every request 200", took.Milliseconds()))
 		})
 	}
+
+	t.Run("A large one that is found damaged later", func(t *testing.T) {
+		c := begin(t, backendstest.New(t))
+		if r := <-c.ask(1); r.status != http.StatusOK {
+			t.Errorf("%d %q, %v", r.status, r.text, r.err)
+		}
+		c.awaitRows(1)
+		c.stop()
+		if err := execute(c.historyFile(), `INSERT INTO trial (at, engine, model, figures) SELECT 0, '', '', hex(zeroblob(17000000))`); err != nil {
+			t.Fatal(err)
+		}
+		root, size := rootOf(t, c.historyFile(), "request")
+		if err := edit(c.historyFile(), func(b []byte) []byte { clear(b[(root-1)*size : root*size]); return b }); err != nil {
+			t.Fatal(err)
+		}
+		c.start()
+		c.awaitEngine()
+		for range 3 {
+			if r := <-c.ask(1); r.status != http.StatusOK || r.err != nil {
+				t.Errorf("%d %q, %v", r.status, r.text, r.err)
+			}
+		}
+		c.awaitProblem("history was begun anew: the old file was damaged", true)
+		c.awaitRows(3)
+		c.stop()
+		if verdict := integrity(t, c.historyFile()); verdict != "ok" {
+			t.Error(verdict)
+		}
+		figure(t, 21, "a history of 33 MiB whose damage is met with the first row", "set aside, begun anew with that row, every request 200")
+	})
+}
+
+// rootOf is the page that a table begins with, from 1, and the size of a page.
+func rootOf(t *testing.T, path, table string) (page, size int) {
+	t.Helper()
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path}).String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.QueryRow("SELECT rootpage, page_size FROM sqlite_schema, pragma_page_size WHERE name = ?", table).Scan(&page, &size)
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return page, size
 }
 
 // contents are the bytes of a history and its log; its index may change at each look.
