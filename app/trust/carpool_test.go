@@ -28,6 +28,7 @@ import (
 type carpool struct {
 	t    testing.TB
 	home string // all its folders are in here
+	root string // where its file system is seen from here; "" = it is ours
 	addr string // "127.0.0.1:port", the same after a restart
 	url  string // "http://" + addr
 	vars []string
@@ -111,8 +112,8 @@ func (c *carpool) configure(settings ...string) {
 	}
 }
 
-func (c *carpool) configFile() string  { return filepath.Join(c.home, "config", "carpool.toml") }
-func (c *carpool) stateDir() string    { return filepath.Join(c.home, "state") }
+func (c *carpool) configFile() string  { return filepath.Join(c.root, c.home, "config", "carpool.toml") }
+func (c *carpool) stateDir() string    { return filepath.Join(c.root, c.home, "state") }
 func (c *carpool) logFile() string     { return filepath.Join(c.stateDir(), "carpool.log") }
 func (c *carpool) historyFile() string { return filepath.Join(c.stateDir(), "history.db") }
 func (c *carpool) pid() int            { return c.cmd.Process.Pid }
@@ -151,7 +152,7 @@ func (c *carpool) command(args ...string) *exec.Cmd {
 		c.t.Fatal(err)
 	}
 	line := append(append(slices.Clone(c.wrap), self), args...)
-	cmd := exec.Command(line[0], append(line[1:], "--state", c.stateDir(), "--config", c.configFile())...)
+	cmd := exec.Command(line[0], append(line[1:], "--state", strings.TrimPrefix(c.stateDir(), c.root), "--config", strings.TrimPrefix(c.configFile(), c.root))...)
 	cmd.Env = c.vars
 	return cmd
 }
