@@ -104,6 +104,7 @@ type App struct {
 
 	store        *storage.Store // nil: off, or it cannot be opened
 	storeProblem string
+	lacks        []string // what could not be had at the start, for people; fixed after Open
 	sampler      *gpu.Sampler
 	owned        *owned // what the sampler reads
 	engines      *backends.Registry
@@ -171,7 +172,7 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	// starts for one that does not run.
 	var err error
 	if a.control, err = control.Listen(ctx, o.StateDir); err != nil {
-		a.log.Error("control", "error", err)
+		a.lack("the command line cannot steer Carpool: " + err.Error())
 	}
 	a.saved = a.readSettings()
 	c := a.effective(a.saved)
@@ -188,20 +189,29 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	return a, nil
 }
 
+// takeLock fails only if another Carpool has the lock. Where the folder cannot be
+// written nothing is kept in it that could be spoilt: the gateway serves, and the
+// port lets no second one listen beside it.
 func (a *App) takeLock() error {
-	const ownerOnly = 0o700
-	if err := os.MkdirAll(a.options.StateDir, ownerOnly); err != nil {
-		return fmt.Errorf("state folder: %w", err)
+	if err := makePrivate(a.options.StateDir); err != nil {
+		a.log.Warn("state folder", "error", err)
 	}
-	a.lock = flock.New(filepath.Join(a.options.StateDir, "carpool.lock"), flock.SetPermissions(0o600))
+	a.lock = flock.New(filepath.Join(a.options.StateDir, "carpool.lock"), flock.SetPermissions(fileMode))
 	got, err := a.lock.TryLock()
 	if err != nil {
-		return fmt.Errorf("lock: %w", err)
+		a.lack("the state folder cannot be written, so nothing is kept: " + err.Error())
+		return nil
 	}
 	if !got {
 		return fmt.Errorf("%w with the state folder %s", ErrRunning, a.options.StateDir)
 	}
 	return nil
+}
+
+// lack notes what could not be had at the start.
+func (a *App) lack(problem string) {
+	a.lacks = append(a.lacks, problem)
+	a.log.Warn("start", "problem", problem)
 }
 
 // openHistory opens the store and returns the id of this run's first batch.

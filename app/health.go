@@ -116,6 +116,9 @@ func (a *App) Health() Health {
 	if s.LAN.Problem != "" {
 		h.Problems = append(h.Problems, "the network cannot reach Carpool")
 	}
+	if len(a.lacks) > 0 {
+		h.Problems = append(h.Problems, "the state folder has an error")
+	}
 	if a.fileProblem.Load() != nil {
 		h.Problems = append(h.Problems, "the settings file has an error")
 	}

@@ -106,6 +106,7 @@ func (a *App) problems(s Snapshot, serves bool) []string {
 	if s.LAN.Problem != "" {
 		problems = append(problems, s.LAN.Problem)
 	}
+	problems = append(problems, a.lacks...)
 	if problem := a.fileProblem.Load(); problem != nil {
 		problems = append(problems, "settings not taken: "+*problem)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
@@ -49,6 +50,22 @@ func openPool(path, pragmas string) (*sql.DB, error) {
 	return sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: pragmas}).String())
 }
 
+// openWriter opens the one connection that writes to a file that is ours or empty,
+// and brings its schema up to date.
+func openWriter(ctx context.Context, path string) (*sql.DB, error) {
+	db, err := openPool(path, writerPragmas)
+	if err != nil {
+		return nil, err
+	}
+	// One connection: SQLite has one writer at a time, and waiting for it in a
+	// pool is fairer and cheaper than waiting for its lock.
+	db.SetMaxOpenConns(1)
+	if err := migrate(ctx, db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
 // migrate marks the file as ours and brings its schema up to date.
 func migrate(ctx context.Context, db *sql.DB) error {
 	var id int64
@@ -82,6 +99,11 @@ func createPrivate(path string) (created bool, err error) {
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if os.IsExist(err) {
+		for _, suffix := range []string{"-wal", "-shm"} { // left by a kill
+			if err := os.Chmod(path+suffix, 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return false, err
+			}
+		}
 		return false, os.Chmod(path, 0o600)
 	}
 	if err != nil {

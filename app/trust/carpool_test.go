@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"carpool/app/config"
+	"carpool/app/control"
 	"carpool/backends/backendstest"
 	"carpool/storage"
 )
@@ -29,10 +30,12 @@ import (
 type carpool struct {
 	t    testing.TB
 	home string // all its folders are in here
+	root string // where its file system is seen from here; "" = it is ours
 	addr string // "127.0.0.1:port", the same after a restart
 	url  string // "http://" + addr
 	vars []string
 	wrap []string // runs it, as in {"unshare", "-rn"}; nil = nothing
+	out  *os.File // where it writes; nil = notes
 
 	cmd    *exec.Cmd
 	notes  *bytes.Buffer // what it wrote to stdout and stderr; read after it has ended
@@ -50,7 +53,7 @@ func begin(t testing.TB, engine *backendstest.Engine, settings ...string) *carpo
 	return c
 }
 
-// awaitEngine waits until its engine is up.
+// awaitEngine waits until it serves and knows an engine.
 func (c *carpool) awaitEngine() {
 	c.t.Helper()
 	c.await("the engine is up", func() error {
@@ -72,7 +75,16 @@ func (c *carpool) awaitEngine() {
 // prepare makes the folders and settings of a Carpool that is not started yet.
 func prepare(t testing.TB, settings ...string) *carpool {
 	t.Helper()
-	home := t.TempDir()
+	// Not t.TempDir, which has the test's name in it: a socket's path must be short.
+	home, err := os.MkdirTemp("", "carpool-trust-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(home); err != nil {
+			t.Error(err)
+		}
+	})
 	c := &carpool{t: t, home: home, addr: freeAddress(t)}
 	c.url = "http://" + c.addr
 	c.vars = []string{program + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + filepath.Join(home, "tmp")}
@@ -102,16 +114,20 @@ func (c *carpool) configure(settings ...string) {
 	}
 }
 
-func (c *carpool) configFile() string { return filepath.Join(c.home, "carpool.toml") }
-func (c *carpool) stateDir() string   { return filepath.Join(c.home, "state") }
-func (c *carpool) logFile() string    { return filepath.Join(c.stateDir(), "carpool.log") }
-func (c *carpool) pid() int           { return c.cmd.Process.Pid }
+func (c *carpool) configFile() string  { return filepath.Join(c.root, c.home, "config", "carpool.toml") }
+func (c *carpool) stateDir() string    { return filepath.Join(c.root, c.home, "state") }
+func (c *carpool) logFile() string     { return filepath.Join(c.stateDir(), "carpool.log") }
+func (c *carpool) historyFile() string { return filepath.Join(c.stateDir(), "history.db") }
+func (c *carpool) pid() int            { return c.cmd.Process.Pid }
 
 // start starts it without waiting; also again, after its end.
 func (c *carpool) start() {
 	c.t.Helper()
 	c.cmd, c.notes = c.command("serve", "--listen", c.addr), &bytes.Buffer{}
 	c.cmd.Stdout, c.cmd.Stderr = c.notes, c.notes
+	if c.out != nil {
+		c.cmd.Stdout, c.cmd.Stderr = c.out, c.out
+	}
 	if err := c.cmd.Start(); err != nil {
 		c.t.Fatal(err)
 	}
@@ -138,7 +154,7 @@ func (c *carpool) command(args ...string) *exec.Cmd {
 		c.t.Fatal(err)
 	}
 	line := append(append(slices.Clone(c.wrap), self), args...)
-	cmd := exec.Command(line[0], append(line[1:], "--state", c.stateDir(), "--config", c.configFile())...)
+	cmd := exec.Command(line[0], append(line[1:], "--state", strings.TrimPrefix(c.stateDir(), c.root), "--config", strings.TrimPrefix(c.configFile(), c.root))...)
 	cmd.Env = c.vars
 	return cmd
 }
@@ -256,11 +272,33 @@ func (c *carpool) connections() (n int) {
 	return n
 }
 
+// snapshot reads what `carpool status` shows into v, a pointer.
+func (c *carpool) snapshot(v any) error {
+	return control.Dial(c.stateDir()).Snapshot(c.t.Context(), v)
+}
+
+// committed are the requests on file while it runs, the newest first, at most 10,000.
+func (c *carpool) committed() ([]storage.Request, error) {
+	return control.Dial(c.stateDir()).Requests(c.t.Context(), storage.Query{Limit: 10_000})
+}
+
+// awaitRows waits until so many requests are on file, or more.
+func (c *carpool) awaitRows(n int) {
+	c.t.Helper()
+	c.await(fmt.Sprintf("%d requests on file", n), func() error {
+		rows, err := c.committed()
+		if err == nil && len(rows) < n {
+			err = fmt.Errorf("%d rows", len(rows))
+		}
+		return err
+	})
+}
+
 // rows are the requests in its history, the oldest first. It must have ended.
 func (c *carpool) rows() []storage.Request {
 	c.t.Helper()
 	ctx := context.Background()
-	s, err := storage.Open(ctx, storage.Options{Path: filepath.Join(c.stateDir(), "history.db")})
+	s, err := storage.Open(ctx, storage.Options{Path: c.historyFile()})
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -61,8 +61,8 @@ func (c *carpool) warm(engine *backendstest.Engine) {
 	})
 }
 
-// problems are those of GET /health.
-func (c *carpool) problems() []string {
+// healthProblems are those of GET /health.
+func (c *carpool) healthProblems() []string {
 	var h struct{ Problems []string }
 	_ = c.health(&h) // none, then
 	return h.Problems
@@ -72,7 +72,7 @@ func (c *carpool) problems() []string {
 func (c *carpool) said(words string) {
 	c.t.Helper()
 	c.await("said: "+words, func() error {
-		if all := c.problems(); !slices.ContainsFunc(all, func(p string) bool { return strings.Contains(p, words) }) {
+		if all := c.healthProblems(); !slices.ContainsFunc(all, func(p string) bool { return strings.Contains(p, words) }) {
 			return fmt.Errorf("problems %q", all)
 		}
 		return nil
@@ -114,7 +114,7 @@ func TestWedged(t *testing.T) {
 			t.Errorf("the engine was asked %d times", hits)
 		}
 		c.await("it is over", func() error {
-			if all := c.problems(); len(all) != 0 {
+			if all := c.healthProblems(); len(all) != 0 {
 				return fmt.Errorf("%q", all)
 			}
 			return nil
@@ -203,7 +203,7 @@ func TestWedged(t *testing.T) {
 			return nil
 		})
 		c.await("it is over", func() error {
-			if all := c.problems(); len(all) != 0 {
+			if all := c.healthProblems(); len(all) != 0 {
 				return fmt.Errorf("%q", all)
 			}
 			return nil
