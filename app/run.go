@@ -32,11 +32,13 @@ func (a *App) Run(ctx context.Context) error {
 	parts.Go(func() error { return a.tuner.Run(work, a.scheduler) })
 	parts.Go(func() error { a.yielder.run(work); return nil })
 	parts.Go(func() error { a.unloader.run(work); return nil })
+	parts.Go(func() error { a.healer.run(work); return nil })
 	parts.Go(func() error { a.trials.run(work); return nil })
 	parts.Go(func() error { a.processes.Run(work); return nil })
 	parts.Go(func() error { a.tick(work); return nil })
 	parts.Go(func() error { a.watchFile(work); return nil })
 	parts.Go(func() error { a.serveControl(work); return nil })
+	parts.Go(func() error { a.serveNetwork(work, server); return nil })
 	a.serve(failed, parts, server)
 
 	select {
@@ -68,6 +70,15 @@ func (a *App) serve(ctx context.Context, parts *errgroup.Group, server *http.Ser
 	}
 }
 
+// serveNetwork accepts connections of other computers, as serve does those of this one.
+func (a *App) serveNetwork(ctx context.Context, server *http.Server) {
+	select {
+	case <-a.engines.Ready():
+		a.network.run(ctx, server)
+	case <-ctx.Done():
+	}
+}
+
 // tick samples once a second and hands out snapshots.
 func (a *App) tick(ctx context.Context) {
 	second := time.NewTicker(time.Second)
@@ -79,6 +90,7 @@ func (a *App) tick(ctx context.Context) {
 			a.keep(time.Now()) // what was written since the last second
 			return
 		case now := <-second.C:
+			a.wake(now)
 			a.meter.read(now, time.Duration(a.config.Load().GPU.SampleMS)*time.Millisecond, a.sampler.Last())
 			a.keep(now)
 			a.notice(now)

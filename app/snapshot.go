@@ -28,6 +28,7 @@ type Snapshot struct {
 	Basis    string                `json:"basis"`    // "Ollama 0.17.4 · fixed at 8 · 127.0.0.1:11435"
 	Listen   []string              `json:"listen"`   // addresses bound
 	Endpoint string                `json:"endpoint"` // "http://127.0.0.1:11435", to copy
+	LAN      LAN                   `json:"lan"`
 	Config   config.Config         `json:"config"`   // in force, overrides included, secrets masked
 	Limits   batching.Limits       `json:"limits"`   // of the model used last, else of one never used
 	Tuning   []tuner.State         `json:"tuning"`   // each engine and model used since the start

@@ -15,6 +15,7 @@ func (a *App) Snapshot() Snapshot {
 	s := Snapshot{
 		At: time.Now(), Started: a.started, Version: a.options.Version, PID: os.Getpid(),
 		Endpoint: "http://" + a.address(),
+		LAN:      a.network.now(),
 		Config:   c.Masked(),
 		Limits:   a.tuner.Limits(),
 		Tuning:   a.tuner.States(),
@@ -42,6 +43,7 @@ func (a *App) Snapshot() Snapshot {
 		ConfigAt: a.options.ConfigFile,
 		Draining: a.draining.Load(),
 	}
+	a.healer.mark(s.Engines)
 	for _, l := range a.listeners {
 		s.Listen = append(s.Listen, l.Addr().String())
 	}
@@ -97,9 +99,14 @@ func (a *App) problems(s Snapshot, serves bool) []string {
 		problems = append(problems, noEngine(s.Engines))
 	}
 	problems = append(problems, a.launchProblems(s.Launch)...)
+	problems = append(problems, a.healer.Problems()...)
 	if s.History.Problem != "" && s.Config.History.Enabled {
 		problems = append(problems, s.History.Problem)
 	}
+	if s.LAN.Problem != "" {
+		problems = append(problems, s.LAN.Problem)
+	}
+	problems = append(problems, a.lacks...)
 	if problem := a.fileProblem.Load(); problem != nil {
 		problems = append(problems, "settings not taken: "+*problem)
 	}

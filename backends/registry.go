@@ -143,6 +143,17 @@ func (r *Registry) Trouble(name string, _ error) {
 	}
 }
 
+// Renew forgets the connections that nobody uses and has every engine probed as soon
+// as is decent: the computer slept, and what was true before may not be now.
+func (r *Registry) Renew() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range r.engines {
+		e.transport.CloseIdleConnections()
+		r.hurry(e)
+	}
+}
+
 // TellSlots says how many requests the engine at a URL runs at once, as whoever
 // started it knows, for one that does not say so itself; 0 = not known any more.
 // Its word is also a reason to look at an engine that was not up.

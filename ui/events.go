@@ -84,6 +84,8 @@ func eventTitle(e app.Event) string {
 			return tr("Engine %s", e.Engine)
 		}
 		return tr("Engine")
+	case "wedged":
+		return tr("Engine does not answer")
 	case "batching":
 		return tr("Batching")
 	case "yield":
@@ -97,7 +99,7 @@ func eventTitle(e app.Event) string {
 // eventColor is that of the thing which an event is about.
 func eventColor(kind string) fyne.ThemeColorName {
 	switch kind {
-	case "engine", "history", "memory":
+	case "engine", "history", "memory", "wedged":
 		return colorVermilion
 	case "batching":
 		return colorAccent

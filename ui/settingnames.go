@@ -26,7 +26,7 @@ var settingGroups = []settingGroup{
 	{name: "Notifications", keys: []string{"notify"},
 		intro: "Rare, and only of what you may want to act on. The tray's icon tells the rest."},
 	{name: "Access", keys: []string{"gateway", "apps.keys", "engines.keys"},
-		intro: "Carpool answers programs of this computer alone. Others in your network reach it through a reverse proxy or an SSH tunnel that ends here; name it below."},
+		intro: "Programs of this computer reach Carpool without a key. Others in your network, and containers, come in by an address of their own, which is closed until you name one, and with the token of carpool lan token."},
 	{name: groupHistory, keys: []string{"history"},
 		intro: "Times, counts and names, in a file of this computer. Prompts and answers are never kept."},
 	{name: "Batching", keys: []string{"batching", "adaptive"}},
@@ -65,6 +65,7 @@ func matches(s app.Setting, query string) bool {
 // settingNames are what the settings are called, in English.
 var settingNames = map[string]string{
 	"gateway.listen":                "Address",
+	"gateway.lan":                   "Address for the network",
 	"gateway.allowed_hosts":         "Names of this computer",
 	"gateway.allowed_origins":       "Web pages",
 	"gateway.max_body_mib":          "Largest request",

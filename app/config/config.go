@@ -39,6 +39,7 @@ type Config struct {
 // Gateway is the address and the limits of the HTTP surface.
 type Gateway struct {
 	Listen             string   `toml:"listen" json:"listen"`
+	LAN                string   `toml:"lan" json:"lan"` // "" = closed to the network
 	AllowedHosts       []string `toml:"allowed_hosts" json:"allowed_hosts"`
 	AllowedOrigins     []string `toml:"allowed_origins" json:"allowed_origins"`
 	MaxBodyMiB         int      `toml:"max_body_mib" json:"max_body_mib"`
@@ -206,8 +207,10 @@ func (c Config) Validate() error {
 			bad = append(bad, err)
 		}
 	}
-	if err := checkLoop(c); err != nil {
-		bad = append(bad, err)
+	for _, check := range []func(Config) error{checkLoop, checkApart} {
+		if err := check(c); err != nil {
+			bad = append(bad, err)
+		}
 	}
 	return errors.Join(bad...)
 }

@@ -78,9 +78,14 @@ func (a *answer) early(err error) *fault {
 }
 
 // mayOverflow reports whether the engine may answer with nothing, and no error, to
-// a prompt that its context cannot hold, as LM Studio does.
+// a prompt that its context cannot hold, as LM Studio does. Ollama cuts prompts. Of
+// others it is only looked for where the prompt is long enough: it has no more tokens
+// than bytes.
 func (a *answer) mayOverflow() bool {
-	return a.target.Kind == backends.KindLMStudio && !a.route.embedding && a.context() > 0
+	if a.route.embedding || a.context() == 0 || a.target.Kind == backends.KindOllama {
+		return false
+	}
+	return a.target.Kind == backends.KindLMStudio || int(a.sketch.prompt) >= a.context()
 }
 
 // context is how many tokens one request of the model may hold; 0 = not known.

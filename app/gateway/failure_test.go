@@ -83,7 +83,8 @@ func (c *oneWrite) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-func TestRetry(t *testing.T) {
+// Test09_Retry: an engine is asked once more where it cannot have heard, and never else.
+func Test09_Retry(t *testing.T) {
 	refused := &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
 	slow := &net.OpError{Op: "dial", Err: context.DeadlineExceeded}
 	reset := &net.OpError{Op: "read", Err: syscall.ECONNRESET}
@@ -356,6 +357,7 @@ func TestShutdown(t *testing.T) {
 type panics struct{}
 
 func (panics) Acquire(context.Context, batching.Request) (*batching.Lease, error) { panic("a bug") }
+func (panics) Pause(string, time.Time, string)                                    {}
 
 func TestPanic(t *testing.T) {
 	r, _ := scripted(t, Limits{}, batching.Settings{})
@@ -474,7 +476,7 @@ func TestReleaseTellsHowTheEngineIsLeft(t *testing.T) {
 		{"too busy", 503, newFault(backendUnavailable, ""), batching.Overload},
 		{"too many", 429, newFault(rateLimited, ""), batching.Overload},
 		{"its own error", 500, newFault(backendError, ""), batching.Served},
-		{"out of memory", 500, newFault(insufficientMemory, ""), batching.Failed},
+		{"out of memory", 500, newFault(insufficientMemory, ""), batching.Exhausted},
 		{"not there", 0, newFault(backendUnavailable, ""), batching.Failed},
 		{"not there in time", 0, newFault(backendTimeout, ""), batching.Failed},
 		{"gone", 0, newFault(backendDisconnected, ""), batching.Failed},

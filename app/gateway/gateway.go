@@ -16,9 +16,11 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -42,6 +44,7 @@ type Engines interface {
 // Scheduler is what the gateway needs of batching.Scheduler.
 type Scheduler interface {
 	Acquire(ctx context.Context, r batching.Request) (*batching.Lease, error)
+	Pause(engine string, until time.Time, reason string)
 }
 
 // Limits may change at any time through Configure; each request keeps those it
@@ -104,6 +107,7 @@ type Gateway struct {
 	log       *slog.Logger
 
 	policy   atomic.Pointer[policy]
+	gate     atomic.Pointer[gate] // nil = no token was set
 	draining atomic.Bool
 	life     context.Context // ends with Interrupt
 	end      context.CancelCauseFunc
@@ -115,6 +119,7 @@ type Gateway struct {
 	runs     runs
 	reloads  detective
 	away     away
+	wedged   wedged
 
 	shared, superseded, moved, again atomic.Uint64
 
@@ -202,13 +207,22 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	p := g.policy.Load()
 	dialect := dialectOf(r.URL.Path)
-	if f := p.admit(c, r); f != nil {
+	gate, remote := g.gate.Load(), fromNetwork(r.Context())
+	held := gate.take(r.Header)
+	if f := p.admit(c, r, remote); f != nil {
 		c.refuse(dialect, f)
 		return
 	}
 	if isPreflight(r) {
 		c.answerPreflight(r)
 		return
+	}
+	if remote {
+		if f := gate.check(held); f != nil {
+			c.head.Set("WWW-Authenticate", "Bearer")
+			c.refuse(dialect, f)
+			return
+		}
 	}
 	if f := checkPath(r.URL); f != nil {
 		c.refuse(dialect, f)
@@ -225,7 +239,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer cancel(nil)
 	defer context.AfterFunc(g.life, func() { cancel(errShutdown) })()
 	call := &call{Gateway: g, policy: p, client: c, in: r, ctx: ctx, cancel: cancel,
-		id: id, dialect: dialect, arrived: time.Now()}
+		id: id, dialect: dialect, remote: remote, arrived: time.Now()}
 	call.serve()
 }
 
@@ -237,10 +251,19 @@ func (g *Gateway) recoverPanic(c *client, r *http.Request) {
 	case http.ErrAbortHandler:
 		panic(p)
 	default:
-		g.log.Error("handler panicked", "id", c.id, "route", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+		g.log.Error("handler panicked", "id", c.id, "route", r.URL.Path, "panic", panicText(p), "stack", string(debug.Stack()))
 		if c.status != 0 {
 			panic(http.ErrAbortHandler)
 		}
 		c.refuse(dialectOf(r.URL.Path), newFault(internalError, "internal error"))
 	}
+}
+
+// panicText is what the log may hold of a panic. The runtime's own words quote no
+// values; those of others may quote a prompt.
+func panicText(p any) string {
+	if err, ok := p.(runtime.Error); ok {
+		return err.Error()
+	}
+	return fmt.Sprintf("%T", p)
 }

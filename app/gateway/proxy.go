@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -242,6 +243,7 @@ func (c *call) judge(res *http.Response) error {
 	c.rec.EngineStatus = res.StatusCode
 	cleanHeaders(res.Header)
 	c.mark(res.Header)
+	c.heed(res.StatusCode, res.Header)
 	if res.StatusCode >= 400 {
 		return c.passRefusal(res)
 	}
@@ -285,8 +287,20 @@ func cleanHeaders(h http.Header) {
 		}
 	}
 	if h.Get("Retry-After") != "" {
-		h.Set("Retry-After", strconv.Itoa(retryAfter(h.Get("Retry-After"), func() int64 { return time.Now().Unix() })))
+		h.Set("Retry-After", strconv.Itoa(retryAfter(h.Get("Retry-After"), time.Now)))
 	}
+}
+
+// heed keeps others from an engine that asks to be left alone for a while.
+func (c *call) heed(status int, h http.Header) {
+	after := h.Get("Retry-After")
+	if after == "" || status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable {
+		return
+	}
+	pause := time.Duration(retryAfter(after, time.Now)) * time.Second
+	reason := fmt.Sprintf("%s answered %d and asked to wait %v", c.target.Label, status, pause)
+	c.log.Warn("engine pauses", "engine", c.target.Name, "reason", reason)
+	c.scheduler.Pause(c.target.Name, time.Now().Add(pause), reason)
 }
 
 // tokensCame hears of each piece of generated text.

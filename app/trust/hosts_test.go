@@ -23,7 +23,7 @@ func refuseAll(t *testing.T, c *carpool, tap *wiretap, all []hostile) (sent int)
 	_, port, _ := net.SplitHostPort(c.addr)
 	for _, addr := range []string{c.addr, net.JoinHostPort("::1", port)} {
 		for _, h := range all {
-			status, head := ask(t, addr, h.raw)
+			status, head := askRaw(t, addr, h.raw)
 			sent++
 			if status != http.StatusForbidden && status != http.StatusBadRequest && status != http.StatusUnsupportedMediaType {
 				t.Errorf("%s at %s: %d", h.name, addr, status)
@@ -45,8 +45,8 @@ func refuseAll(t *testing.T, c *carpool, tap *wiretap, all []hostile) (sent int)
 	return sent
 }
 
-// ask sends raw on a connection of its own and reads the head of the answer.
-func ask(t *testing.T, addr, raw string) (status int, head http.Header) {
+// askRaw sends raw on a connection of its own and reads the head of the answer.
+func askRaw(t *testing.T, addr, raw string) (status int, head http.Header) {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -82,7 +82,7 @@ func Test01_Hosts(t *testing.T) {
 	_, port, _ := net.SplitHostPort(c.addr)
 	good := []string{"127.0.0.1:" + port, "localhost:" + port, "[::1]:" + port}
 	for _, host := range good {
-		if status, _ := ask(t, c.addr, "GET /api/tags?friendly HTTP/1.1\r\nHost: "+host+"\r\n\r\n"); status != http.StatusOK {
+		if status, _ := askRaw(t, c.addr, "GET /api/tags?friendly HTTP/1.1\r\nHost: "+host+"\r\n\r\n"); status != http.StatusOK {
 			t.Fatalf("Host %q: %d", host, status)
 		}
 	}
@@ -109,7 +109,7 @@ func Test02_Origins(t *testing.T) {
 		return line + " HTTP/1.1\r\nHost: " + c.addr + "\r\n" + strings.Join(headers, "\r\n") + "\r\n"
 	}
 	for _, origin := range []string{"http://localhost:3000", "app://obsidian.md", "vscode-webview://1a"} {
-		status, got := ask(t, c.addr, head("GET /api/tags?friendly", "Origin: "+origin)+"\r\n")
+		status, got := askRaw(t, c.addr, head("GET /api/tags?friendly", "Origin: "+origin)+"\r\n")
 		if status != http.StatusOK || got.Get("Access-Control-Allow-Origin") != origin {
 			t.Fatalf("Origin %q: %d %v", origin, status, got)
 		}
