@@ -129,7 +129,7 @@ func (a *answer) Read(p []byte) (int, error) {
 		switch {
 		case err != nil && a.complete:
 			a.end, a.ending = io.EOF, proper
-		case errors.Is(err, io.EOF):
+		case errors.Is(err, io.EOF), err != nil && a.tap.failure != nil: // at the engine's words of failure, too
 			a.tap.close()
 			a.finish()
 		case err != nil:
