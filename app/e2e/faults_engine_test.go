@@ -121,9 +121,9 @@ func (f *faulty) serves(t *testing.T) {
 
 // caught is a moment in which every place is taken by a long answer, all streams
 // have begun, and as many more calls wait.
-func (f *faulty) caught(t *testing.T, asking, waiting []witness) (running, queued *hearing) {
+func (f *faulty) caught(t *testing.T, asking []witness, tokens int, waiting []witness) (running, queued *hearing) {
 	t.Helper()
-	running = f.hear(t, asking, long)
+	running = f.hear(t, asking, tokens)
 	running.underWay(t)
 	if err := poll(t.Context(), time.Minute, f.holds(t, len(asking), 0)); err != nil {
 		t.Fatal(err)
@@ -175,7 +175,7 @@ func (f *faulty) comesBack(t *testing.T) {
 }
 
 func (f *faulty) killedServer(t *testing.T) {
-	running, queued := f.caught(t, f.all, f.all)
+	running, queued := f.caught(t, f.all, long, f.all)
 	kill(t, f.engine)
 	running.verdict(t, func(w witness, got fate) error {
 		if w.streamed {
@@ -268,7 +268,7 @@ func (f *faulty) killedRunnerOfMany(t *testing.T) {
 	}
 	f.do(t, "set", "batching.max_batch_size="+strconv.Itoa(len(telling)))
 	defer f.do(t, "set", "batching.max_batch_size="+strconv.Itoa(len(f.all)))
-	running, queued := f.caught(t, telling, f.all)
+	running, queued := f.caught(t, telling, long, f.all)
 	killed := time.Now()
 	if err := syscall.Kill(f.runner(t), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -290,12 +290,13 @@ func (f *faulty) killedRunnerOfMany(t *testing.T) {
 // Carpool's own 60 s within a stream. Its 300 s for a first token outlast the 90 s, so
 // that there whoever waits for one is served after all.
 func (f *faulty) frozen(t *testing.T) {
-	short := !isFull()
+	short, tokens := !isFull(), 600
 	if short {
+		tokens = long
 		f.do(t, "set", "gateway.first_token_timeout_s=3")
 		f.do(t, "set", "gateway.stall_timeout_s=2")
 	}
-	running, queued := f.caught(t, f.all, f.all)
+	running, queued := f.caught(t, f.all, tokens, f.all)
 	server, err := f.engine.pid()
 	if err != nil {
 		t.Fatal(err)
@@ -356,7 +357,7 @@ func (f *faulty) frozenUnderLoad(t *testing.T) {
 	served := func(n int) {
 		t.Helper()
 		until := crowd.served() + n
-		err := poll(t.Context(), time.Minute, func() error {
+		err := poll(t.Context(), patience, func() error {
 			if now := crowd.served(); now < until {
 				return fmt.Errorf("%d of %d have ended", now, until)
 			}
@@ -374,7 +375,7 @@ func (f *faulty) frozenUnderLoad(t *testing.T) {
 		}
 		return now.Limit
 	}
-	served(8 * clients)
+	served(5 * clients)
 	before := limit()
 	server, err := f.engine.pid()
 	if err != nil {

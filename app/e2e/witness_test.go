@@ -102,7 +102,7 @@ func (w witness) served(f fate) error {
 // judge is the fate of a call whose library raised err.
 func judge(pieces int, err error) fate {
 	f := fate{pieces: pieces, ended: err == nil}
-	if err == nil || err == errNoMark { // the library found nothing wrong
+	if err == nil || errors.Is(err, errNoMark) { // the library found nothing wrong
 		return f
 	}
 	f.words = err.Error()
@@ -159,7 +159,7 @@ func goWitnesses(base string, via http.RoundTripper) []witness {
 	}
 	message := func(q question) anthropic.MessageNewParams {
 		return anthropic.MessageNewParams{
-			Model: anthropic.Model(q.model), MaxTokens: int64(q.tokens), Temperature: anthropic.Float(various),
+			Model: q.model, MaxTokens: int64(q.tokens), Temperature: anthropic.Float(various),
 			Messages: []anthropic.MessageParam{anthropic.NewUserMessage(anthropic.NewTextBlock(q.prompt))},
 		}
 	}

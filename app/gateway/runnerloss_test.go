@@ -103,14 +103,14 @@ func TestLostRunner(t *testing.T) {
 			time.Sleep(lossGrace / 2)
 			after := asks() // in the place of the one that broke off
 			time.Sleep(lossGrace / 4)
-			if again := r.breaks(key, lossGrace); again != first {
+			if again := r.breaks(key, lossGrace); !again.Equal(first) {
 				t.Errorf("the second is a loss of its own, %v later", again.Sub(first))
 			}
 			if n := r.lose(key, first); n != 1 || before.ctx.Err() == nil || after.ctx.Err() != nil {
 				t.Errorf("%d lost: %v, %v", n, context.Cause(before.ctx), context.Cause(after.ctx))
 			}
 			time.Sleep(lossGrace)
-			if next := r.breaks(key, lossGrace); next == first {
+			if next := r.breaks(key, lossGrace); next.Equal(first) {
 				t.Error("a loss has no end")
 			}
 			after.cancel(nil)
