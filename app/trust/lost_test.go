@@ -2,6 +2,7 @@ package trust
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -219,11 +220,11 @@ func Test10_EngineKilled(t *testing.T) {
 			native := strings.HasPrefix(s.path, "/api/")
 			switch {
 			// At once it may have been an idle connection that was closed: that is asked again, and refused.
-			case k == 0 && (e.status != http.StatusBadGateway && e.status != http.StatusServiceUnavailable || !strings.Contains(e.text, `"error"`) || e.err != io.EOF):
+			case k == 0 && (e.status != http.StatusBadGateway && e.status != http.StatusServiceUnavailable || !strings.Contains(e.text, `"error"`) || !errors.Is(e.err, io.EOF)):
 				t.Errorf("%s: %d %q %v", name, e.status, e.text, e.err)
 			case k > 0 && (e.status != http.StatusOK || !strings.Contains(e.text, s.error)):
 				t.Errorf("%s: %d %q", name, e.status, e.text)
-			case k > 0 && native != (e.err == io.EOF):
+			case k > 0 && native != errors.Is(e.err, io.EOF):
 				t.Errorf("%s: it ends with %v", name, e.err)
 			}
 		}
