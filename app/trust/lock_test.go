@@ -16,7 +16,7 @@ func Test23_LockedHistory(t *testing.T) {
 	t.Run("RequestsAreAnsweredAndTheirRowsComeLater", func(t *testing.T) {
 		held, during := 2*time.Second, 40
 		if isFull() {
-			held, during = 30*time.Second, 1000
+			held, during = 30*time.Second, 300 // with their batches fewer rows than wait in memory at most
 		}
 		c := begin(t, backendstest.New(t))
 		usual := c.answered(during)
