@@ -8,16 +8,13 @@ import (
 	"github.com/google/uuid"
 )
 
-// slowWrite is how long one write to a client may take before it counts as gone.
-const slowWrite = 30 * time.Second
-
 // client is the way back to who asked. It adds the headers that every answer
 // carries, bounds each write, and remembers what was sent.
 type client struct {
 	http.ResponseWriter
 	control *http.ResponseController
 	id      string
-	slow    time.Duration // longest time for one write
+	slow    time.Duration // longest time for one write, or to send a body
 	head    http.Header   // put on the answer, over the engine's
 	status  int           // sent; 0 = nothing yet
 	written int64         // bytes of body

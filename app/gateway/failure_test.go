@@ -382,8 +382,7 @@ func TestSlowReader(t *testing.T) {
 				return
 			}
 		}
-	}), Limits{}, batching.Settings{})
-	r.gateway.slowWrite = 50 * time.Millisecond
+	}), Limits{SlowClient: 50 * time.Millisecond}, batching.Settings{})
 	conn, err := net.Dial("tcp", strings.TrimPrefix(r.url, "http://"))
 	if err != nil {
 		t.Fatal(err)
@@ -419,9 +418,10 @@ func (b *bounded) Write(p []byte) (int, error) {
 
 func TestWriteDeadlineIsForOneWrite(t *testing.T) {
 	const pieces = 30
+	usual := Limits{}.withDefaults().SlowClient
 	synctest.Test(t, func(t *testing.T) {
 		target := targetOf(t, "http://engine")
-		target.Transport = paced{contentType: typeNDJSON, pause: slowWrite * 3 / 4, ends: true,
+		target.Transport = paced{contentType: typeNDJSON, pause: usual * 3 / 4, ends: true,
 			pieces: append(slices.Repeat(chatStream[:1], pieces), chatStream[2])}
 		w := &bounded{ResponseRecorder: httptest.NewRecorder()}
 		rec, _ := virtually(t, &engines{target: target}, w, "/api/chat", `{"model":"m","messages":[1]}`)

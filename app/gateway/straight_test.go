@@ -308,8 +308,7 @@ func TestBody(t *testing.T) {
 		}
 	})
 	t.Run("AllTogetherHaveOne", func(t *testing.T) {
-		r, _ := scripted(t, Limits{MaxBody: most}, batching.Settings{})
-		r.gateway.memory.most = 3 * most
+		r, _ := scripted(t, Limits{MaxBody: most, MaxBodies: 3 * most}, batching.Settings{})
 		var wait sync.WaitGroup
 		for range 50 {
 			wait.Go(func() {
@@ -326,10 +325,16 @@ func TestBody(t *testing.T) {
 		r.allGivenBack()
 	})
 	t.Run("MustComeInTime", func(t *testing.T) {
-		r, _ := scripted(t, Limits{}, batching.Settings{})
-		r.gateway.slowBody = 20 * time.Millisecond
+		r, _ := scripted(t, Limits{SlowClient: 20 * time.Millisecond}, batching.Settings{})
 		res := r.raw("POST /api/chat HTTP/1.1\r\nHost: " + strings.TrimPrefix(r.url, "http://") + "\r\nContent-Length: 100\r\n\r\n{")
 		if got := text(t, res); res.StatusCode != 408 || !strings.Contains(got, "too long") {
+			t.Errorf("%d %s", res.StatusCode, got)
+		}
+	})
+	t.Run("AnUploadMustNotStandStill", func(t *testing.T) {
+		r, _ := scripted(t, Limits{SlowClient: 20 * time.Millisecond}, batching.Settings{})
+		res := r.raw("POST /api/blobs/sha256:00 HTTP/1.1\r\nHost: " + strings.TrimPrefix(r.url, "http://") + "\r\nContent-Length: 3000000000\r\n\r\nabc")
+		if got := text(t, res); res.StatusCode != 408 || !strings.Contains(got, "too long") || !res.Close {
 			t.Errorf("%d %s", res.StatusCode, got)
 		}
 	})
