@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
 	"carpool/app/config"
@@ -59,8 +58,7 @@ func (a *App) serve(ctx context.Context, parts *errgroup.Group, server *http.Ser
 			case <-a.engines.Ready():
 			case <-ctx.Done():
 			}
-			limited := netutil.LimitListener(l, a.config.Load().Gateway.MaxConnections)
-			if err := server.Serve(limited); !errors.Is(err, http.ErrServerClosed) {
+			if err := server.Serve(a.connections.on(l)); !errors.Is(err, http.ErrServerClosed) {
 				return err
 			}
 			return nil
@@ -105,6 +103,10 @@ func (a *App) keep(now time.Time) {
 func (a *App) notice(now time.Time) {
 	for _, e := range a.lookout.engines(now, a.engines.Snapshot()) {
 		a.log.Info("engine", "engine", e.Engine, "event", e.Reason)
+		a.recorder.event(e)
+	}
+	if e, ok := a.lookout.connections(now, a.connections.state(), a.connections.waited.Load()); ok {
+		a.log.Warn("connections", "event", e.Reason)
 		a.recorder.event(e)
 	}
 	if a.store == nil {

@@ -15,6 +15,9 @@ func (a *App) Snapshot() Snapshot {
 	s := Snapshot{
 		At: time.Now(), Started: a.started, Version: a.options.Version, PID: os.Getpid(),
 		Endpoint: "http://" + a.address(),
+
+		Connections: a.connections.state(),
+
 		Config:   c.Masked(),
 		Limits:   a.tuner.Limits(),
 		Tuning:   a.tuner.States(),
@@ -96,12 +99,18 @@ func (a *App) problems(s Snapshot, serves bool) []string {
 	if !serves && a.looked() {
 		problems = append(problems, noEngine(s.Engines))
 	}
+	if problem := s.Connections.problem(); problem != "" {
+		problems = append(problems, problem)
+	}
 	problems = append(problems, a.launchProblems(s.Launch)...)
 	if s.History.Problem != "" && s.Config.History.Enabled {
 		problems = append(problems, s.History.Problem)
 	}
 	if problem := a.fileProblem.Load(); problem != nil {
 		problems = append(problems, "settings not taken: "+*problem)
+	}
+	if a.connections.short != "" {
+		problems = append(problems, a.connections.short)
 	}
 	return problems
 }
