@@ -115,6 +115,15 @@ type visit struct {
 	once        sync.Once
 }
 
+// CloseWrite tells the client of the end before the connection is closed, as net/http
+// does where a body was not read.
+func (c *visit) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
 // Close implements net.Conn.
 func (c *visit) Close() error {
 	err := c.Conn.Close()

@@ -90,7 +90,7 @@ func (u *upload) Read(p []byte) (int, error) {
 		u.due.Store(0)
 	}
 	if err == io.EOF {
-		u.client.bodyCame()
+		_ = u.client.control.SetReadDeadline(time.Time{})
 	}
 	return n, err
 }
@@ -104,7 +104,10 @@ func (u *upload) late() bool {
 
 // bodyCame lifts the deadline of a body. One that failed keeps it: net/http may want to
 // read the rest once we have answered, and would wait for that without end.
-func (c *client) bodyCame() { _ = c.control.SetReadDeadline(time.Time{}) }
+func (c *client) bodyCame() {
+	c.unread = false
+	_ = c.control.SetReadDeadline(time.Time{})
+}
 
 func faultOfBody(err error) *fault {
 	switch {

@@ -198,6 +198,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p := g.policy.Load()
 	c := newClient(w, id, p.SlowClient)
 	defer c.finish()
+	c.unread = r.Close && r.ContentLength != 0
 	if len(r.TransferEncoding) > 0 {
 		// Its Content-Length, if it had one too, is gone by now. A front that
 		// went by that would see another request in the bytes that follow.
