@@ -23,9 +23,12 @@ type connections struct {
 	places chan struct{}
 	short  string // why there are fewer than set; "" = there are not
 
-	open    atomic.Int64
-	waiting atomic.Int64  // listeners that wait for a place
-	waited  atomic.Uint64 // times that one had to
+	open   atomic.Int64
+	waited atomic.Uint64 // times that a listener had to wait for a place
+
+	mu      sync.Mutex
+	waiting int               // listeners that do
+	keep    func(unused bool) // hears whether connections without a request may stay open; nil = nobody asks
 }
 
 // spareFiles are kept for engines, the history and whatever else Carpool opens, or
@@ -45,7 +48,9 @@ func newConnections(g config.Gateway, files uint64) *connections {
 }
 
 func (c *connections) state() Connections {
-	return Connections{Open: int(c.open.Load()), Most: cap(c.places), Full: c.waiting.Load() > 0}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return Connections{Open: int(c.open.Load()), Most: cap(c.places), Full: c.waiting > 0}
 }
 
 // problem is what people should know; "" = nothing.
@@ -64,13 +69,25 @@ func (c *connections) take(closed <-chan struct{}) bool {
 	default:
 	}
 	c.waited.Add(1)
-	c.waiting.Add(1)
-	defer c.waiting.Add(-1)
+	c.wait(1)
+	defer c.wait(-1)
 	select {
 	case c.places <- struct{}{}:
 		return true
 	case <-closed:
 		return false
+	}
+}
+
+// wait counts the listeners that wait. While one does, no connection stays open that
+// is of no use: apps keep theirs for minutes, and others would wait as long.
+func (c *connections) wait(more int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	was := c.waiting > 0
+	c.waiting += more
+	if is := c.waiting > 0; is != was && c.keep != nil {
+		c.keep(!is)
 	}
 }
 

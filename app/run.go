@@ -22,6 +22,7 @@ func (a *App) Run(ctx context.Context) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	server := a.newServer()
+	a.connections.keep = server.SetKeepAlivesEnabled
 
 	parts, failed := errgroup.WithContext(work)
 	parts.Go(func() error { return a.engines.Run(work) })
