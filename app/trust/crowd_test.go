@@ -3,6 +3,7 @@
 package trust
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -202,4 +203,96 @@ func TestFileLimit(t *testing.T) {
 		return err
 	})
 	c.stop()
+}
+
+func Test16_QueueOfThreePriorities(t *testing.T) {
+	arrivals := 700
+	if isFull() {
+		arrivals = 2000
+	}
+	const waiting, places, tokens = 512, 4, 20
+	engine := backendstest.New(t)
+	engine.SetSlots(places)
+	c := begin(t, engine, fmt.Sprint("queue.max_waiting=", waiting), "queue.reserved_others=64", "queue.guard_s=3600", "batching.mode=fixed", fmt.Sprint("batching.max_batch_size=", places))
+	engine.Hold()
+	transport := &http.Transport{MaxIdleConnsPerHost: arrivals}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport}
+	priorities := []string{"urgent", "normal", "background"}
+	replies := make([]reply, arrivals)
+	var told atomic.Int64
+	var all sync.WaitGroup
+	for i := range replies {
+		all.Go(func() {
+			replies[i] = ask(t.Context(), client, c.url, fmt.Sprint("n", i), tokens,
+				"X-Carpool-App", fmt.Sprint("app", i%4), "X-Carpool-Priority", priorities[i%len(priorities)])
+			told.Add(1)
+		})
+	}
+	deepest := 0
+	look := func() error {
+		var h struct {
+			Batching struct {
+				Depth int `json:"queue_depth"`
+			}
+		}
+		err := c.health(&h)
+		deepest = max(deepest, h.Batching.Depth)
+		return err
+	}
+	c.await("what has no place is refused", func() error {
+		if n := told.Load(); n < int64(arrivals-waiting-places) {
+			return errors.Join(look(), fmt.Errorf("%d of %d", n, arrivals-waiting-places))
+		}
+		return look()
+	})
+	engine.Release()
+	ended := make(chan struct{})
+	go func() { all.Wait(); close(ended) }()
+	for running := true; running; {
+		select {
+		case <-ended:
+			running = false
+		case <-time.After(time.Millisecond):
+			if err := look(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if deepest != waiting {
+		t.Errorf("%d waited at most, %d may", deepest, waiting)
+	}
+	if engine.Peak() > places {
+		t.Errorf("%d at once in the engine", engine.Peak())
+	}
+	served := 0
+	for i, r := range replies {
+		if !r.clean() {
+			t.Errorf("client %d: %v", i, r)
+		}
+		if r.status == http.StatusOK {
+			served++
+		}
+	}
+	if served != waiting+places {
+		t.Errorf("%d served, %d had a place", served, waiting+places)
+	}
+	c.stop()
+	longest, last := map[string]time.Duration{}, map[string]time.Time{}
+	for _, r := range c.rows() {
+		if r.Outcome == "ok" {
+			waited := time.Duration(r.QueueMS * float64(time.Millisecond))
+			longest[r.Priority] = max(longest[r.Priority], waited)
+			if at := r.Started.Add(waited); at.After(last[r.Priority]) {
+				last[r.Priority] = at
+			}
+		}
+	}
+	// All came before the first was served, so a class waits for those above it.
+	if !last["urgent"].Before(last["normal"]) || !last["normal"].Before(last["background"]) {
+		t.Errorf("the last of each class had their turns at %v", last)
+	}
+	figure(t, 16, fmt.Sprintf("%d requests of three priorities at once, %d places in the queue and %d in the engine", arrivals, waiting, places),
+		fmt.Sprintf("%d waited at most, %d served, the others refused with 503 or 429; longest wait %.1f s urgent, %.1f s normal, %.1f s background",
+			deepest, served, longest["urgent"].Seconds(), longest["normal"].Seconds(), longest["background"].Seconds()))
 }
