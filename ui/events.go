@@ -90,6 +90,8 @@ func eventTitle(e app.Event) string {
 		return tr("GPU for others")
 	case "history":
 		return tr("History")
+	case "full":
+		return tr("Connections")
 	}
 	return e.Kind
 }
@@ -97,7 +99,7 @@ func eventTitle(e app.Event) string {
 // eventColor is that of the thing which an event is about.
 func eventColor(kind string) fyne.ThemeColorName {
 	switch kind {
-	case "engine", "history", "memory":
+	case "engine", "history", "memory", "full":
 		return colorVermilion
 	case "batching":
 		return colorAccent

@@ -373,7 +373,7 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-func TestSlowReader(t *testing.T) {
+func Test08_SlowReader(t *testing.T) {
 	big := strings.Repeat("x", 1<<20)
 	r := newRig(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", typeNDJSON)

@@ -272,7 +272,7 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-func TestBody(t *testing.T) {
+func Test07_Body(t *testing.T) {
 	const most = 100 << 10
 	body := func(size int) string {
 		const head = `{"model":"tiny","prompt":"`
@@ -303,6 +303,7 @@ func TestBody(t *testing.T) {
 			}
 		}
 		r.allGivenBack()
+		r.ended()
 		if engine.Hits() != 2 {
 			t.Errorf("%d requests reached the engine", engine.Hits())
 		}
@@ -330,6 +331,7 @@ func TestBody(t *testing.T) {
 		if got := text(t, res); res.StatusCode != 408 || !strings.Contains(got, "too long") {
 			t.Errorf("%d %s", res.StatusCode, got)
 		}
+		r.ended()
 	})
 	t.Run("AnUploadMustNotStandStill", func(t *testing.T) {
 		r, _ := scripted(t, Limits{SlowClient: 20 * time.Millisecond}, batching.Settings{})
@@ -337,6 +339,7 @@ func TestBody(t *testing.T) {
 		if got := text(t, res); res.StatusCode != 408 || !strings.Contains(got, "too long") || !res.Close {
 			t.Errorf("%d %s", res.StatusCode, got)
 		}
+		r.ended()
 	})
 	t.Run("ACompressedOneIsTheEnginesToRead", func(t *testing.T) {
 		var got []byte

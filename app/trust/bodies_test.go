@@ -96,6 +96,18 @@ func Test07_Bodies(t *testing.T) {
 		if status != http.StatusRequestEntityTooLarge || err != nil || !strings.Contains(text, "gateway.max_body_mib") {
 			t.Errorf("one byte over the limit: %d %s %v", status, text, err)
 		}
+		// A client that is still sending has to get the refusal, not a reset. One that is
+		// itself held up for half a second may get one.
+		half := fmt.Sprintf("POST /api/generate HTTP/1.1\r\nHost: %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s",
+			c.addr, 2*largest*mib, strings.Repeat("x", 64<<10))
+		refused := false
+		for tries := 0; tries < 5 && !refused; tries++ {
+			status, _, err = c.raw(half, false)
+			refused = status == http.StatusRequestEntityTooLarge && err == nil
+		}
+		if !refused {
+			t.Errorf("in the middle of it: %d %v", status, err)
+		}
 		c.forgetPeak()
 		start := c.memory("VmRSS")
 		var sent atomic.Int64
