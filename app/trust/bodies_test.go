@@ -129,7 +129,7 @@ func Test07_Bodies(t *testing.T) {
 	t.Run("LyingLength", func(t *testing.T) {
 		const body = `{"model":"tiny","prompt":"nonce:a"}`
 		before := engine.Hits()
-		c := begin(t, engine, "gateway.slow_client_s=1", "gateway.header_timeout_s=1")
+		c := begin(t, engine, "gateway.slow_client_s=1", "gateway.header_timeout_s=1", "gateway.max_header_kib=8")
 		head := "POST /api/generate HTTP/1.1\r\nHost: " + c.addr + "\r\nContent-Type: application/json\r\n"
 		for name, tt := range map[string]struct {
 			request string
@@ -140,6 +140,7 @@ func Test07_Bodies(t *testing.T) {
 			"too long, and held open": {head + "Content-Length: 1000\r\n\r\n" + body, false, http.StatusRequestTimeout},
 			"too short":               {head + "Content-Length: 20\r\n\r\n" + body, false, http.StatusBadRequest},
 			"far too long":            {head + "Content-Length: 9000000000000000\r\n\r\n" + body, false, http.StatusRequestEntityTooLarge},
+			"under a long header":     {head + "X-Long: " + strings.Repeat("x", 16<<10) + "\r\nContent-Length: 2\r\n\r\n{}", false, http.StatusRequestHeaderFieldsTooLarge},
 			"negative":                {head + "Content-Length: -1\r\n\r\n" + body, false, http.StatusBadRequest},
 		} {
 			status, rest, err := c.raw(tt.request, tt.half)
