@@ -102,6 +102,8 @@ type App struct {
 	lock      *flock.Flock
 	listeners []net.Listener
 
+	connections *connections
+
 	store        *storage.Store // nil: off, or it cannot be opened
 	storeProblem string
 	lacks        []string // what could not be had at the start, for people; fixed after Open
@@ -183,6 +185,7 @@ func Open(ctx context.Context, o Options) (*App, error) {
 		}
 		return nil, errors.Join(err, a.lock.Unlock())
 	}
+	a.connections = newConnections(c.Gateway, openFiles())
 	first := a.openHistory(ctx, c)
 	a.openParts(c, first)
 	a.commit()
@@ -360,12 +363,13 @@ func (a *App) Show() {
 // are local, but a browser page may be one of them. No WriteTimeout, since a
 // stream may last for hours; the gateway bounds each write.
 func (a *App) newServer() *http.Server {
+	g := a.config.Load().Gateway
 	return &http.Server{
 		Handler:           a.gateway,
 		ConnContext:       a.gateway.ConnContext,
-		ReadHeaderTimeout: 5 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
+		ReadHeaderTimeout: time.Duration(g.HeaderTimeoutS) * time.Second,
+		IdleTimeout:       time.Duration(g.IdleTimeoutS) * time.Second,
+		MaxHeaderBytes:    g.MaxHeaderKiB << 10,
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 
 		DisableGeneralOptionsHandler: true, // it would answer "OPTIONS *" to any Host

@@ -25,6 +25,7 @@ const (
 	EventBatching = "batching" // batching was turned on or off, or its mode changed
 	EventYield    = "yield"    // Carpool makes way for other programs, or comes back
 	EventHistory  = "history"  // rows could not be written for a while, or the file was begun anew
+	EventFull     = "full"     // all connections are taken, or not any more
 )
 
 // lookout notices what happens to engines and to the history. It is the tick's
@@ -34,6 +35,8 @@ type lookout struct {
 	lost   map[string]time.Time // since when those are not that are not
 	paused bool                 // the history
 	anew   string               // what was said of its being begun anew
+	waited uint64               // times that connections had to wait, at the last look
+	full   bool                 // all connections are taken
 }
 
 // engines returns an event for each engine that was lost, or is back.
@@ -90,6 +93,23 @@ func (l *lookout) history(now time.Time, s storage.State) (Event, bool) {
 		return e, s.Problem != ""
 	}
 	return Event{}, false
+}
+
+// connections returns an event if none is accepted any more, or some are again.
+// waited is how often one had to wait since the start: that may be short.
+func (l *lookout) connections(now time.Time, c Connections, waited uint64) (Event, bool) {
+	full := c.Full || waited > l.waited
+	l.waited = waited
+	if full == l.full {
+		return Event{}, false
+	}
+	l.full = full
+	e := Event{At: now, Kind: EventFull, Reason: "new connections are accepted again"}
+	if full {
+		c.Full = true
+		e.Reason = c.problem()
+	}
+	return e, true
 }
 
 // batchingChange says how batching was turned or set otherwise; "" = it was not.

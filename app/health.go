@@ -23,8 +23,11 @@ type Health struct {
 	Engines  []healthEngine `json:"engines"`
 	GPU      gpu.Reading    `json:"gpu"`
 	Yield    healthYield    `json:"yield"`
-	History  healthHistory  `json:"history"`
-	Problems []string       `json:"problems"` // without paths; the window and the command line tell more
+
+	Connections Connections `json:"connections"`
+
+	History  healthHistory `json:"history"`
+	Problems []string      `json:"problems"` // without paths; the window and the command line tell more
 }
 
 type healthBatching struct {
@@ -94,7 +97,10 @@ func (a *App) Health() Health {
 			Enabled: s.Config.Batching.Enabled, Mode: s.Config.Batching.Mode,
 			Limit: s.Limits.InFlight(), Why: s.Limits.Reason, Totals: s.Batching,
 		},
-		GPU:      s.GPU.Reading,
+		GPU: s.GPU.Reading,
+
+		Connections: s.Connections,
+
 		Yield:    yieldHealth(s.Yield),
 		History:  healthHistory{OK: s.History.OK, Dropped: s.History.Dropped},
 		Problems: append([]string{}, a.healer.Problems()...),
@@ -121,6 +127,12 @@ func (a *App) Health() Health {
 	}
 	if a.fileProblem.Load() != nil {
 		h.Problems = append(h.Problems, "the settings file has an error")
+	}
+	if problem := s.Connections.problem(); problem != "" {
+		h.Problems = append(h.Problems, problem)
+	}
+	if a.connections.short != "" {
+		h.Problems = append(h.Problems, a.connections.short)
 	}
 	if s.Draining {
 		h.Status = "shutting down"

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
 	"carpool/app/config"
@@ -23,6 +22,7 @@ func (a *App) Run(ctx context.Context) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	server := a.newServer()
+	a.connections.keep = server.SetKeepAlivesEnabled
 
 	parts, failed := errgroup.WithContext(work)
 	parts.Go(func() error { return a.engines.Run(work) })
@@ -61,8 +61,7 @@ func (a *App) serve(ctx context.Context, parts *errgroup.Group, server *http.Ser
 			case <-a.engines.Ready():
 			case <-ctx.Done():
 			}
-			limited := netutil.LimitListener(l, a.config.Load().Gateway.MaxConnections)
-			if err := server.Serve(limited); !errors.Is(err, http.ErrServerClosed) {
+			if err := server.Serve(a.connections.on(l)); !errors.Is(err, http.ErrServerClosed) {
 				return err
 			}
 			return nil
@@ -117,6 +116,10 @@ func (a *App) keep(now time.Time) {
 func (a *App) notice(now time.Time) {
 	for _, e := range a.lookout.engines(now, a.engines.Snapshot()) {
 		a.log.Info("engine", "engine", e.Engine, "event", e.Reason)
+		a.recorder.event(e)
+	}
+	if e, ok := a.lookout.connections(now, a.connections.state(), a.connections.waited.Load()); ok {
+		a.log.Warn("connections", "event", e.Reason)
 		a.recorder.event(e)
 	}
 	if a.store == nil {

@@ -15,7 +15,10 @@ func (a *App) Snapshot() Snapshot {
 	s := Snapshot{
 		At: time.Now(), Started: a.started, Version: a.options.Version, PID: os.Getpid(),
 		Endpoint: "http://" + a.address(),
-		LAN:      a.network.now(),
+
+		LAN:         a.network.now(),
+		Connections: a.connections.state(),
+
 		Config:   c.Masked(),
 		Limits:   a.tuner.Limits(),
 		Tuning:   a.tuner.States(),
@@ -98,6 +101,9 @@ func (a *App) problems(s Snapshot, serves bool) []string {
 	if !serves && a.looked() {
 		problems = append(problems, noEngine(s.Engines))
 	}
+	if problem := s.Connections.problem(); problem != "" {
+		problems = append(problems, problem)
+	}
 	problems = append(problems, a.launchProblems(s.Launch)...)
 	problems = append(problems, a.healer.Problems()...)
 	if s.History.Problem != "" && s.Config.History.Enabled {
@@ -109,6 +115,9 @@ func (a *App) problems(s Snapshot, serves bool) []string {
 	problems = append(problems, a.lacks...)
 	if problem := a.fileProblem.Load(); problem != nil {
 		problems = append(problems, "settings not taken: "+*problem)
+	}
+	if a.connections.short != "" {
+		problems = append(problems, a.connections.short)
 	}
 	return problems
 }

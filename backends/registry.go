@@ -64,9 +64,8 @@ type Registry struct {
 
 // NewRegistry returns a registry that knows no engine before Run.
 func NewRegistry(o Options) *Registry {
-	return &Registry{
+	r := &Registry{
 		options:  o,
-		dial:     dialEngine,
 		makers:   makers,
 		kick:     make(chan struct{}, 1),
 		ready:    make(chan struct{}),
@@ -74,6 +73,8 @@ func NewRegistry(o Options) *Registry {
 		seen:     o.RealSeen,
 		told:     o.RealSeen,
 	}
+	r.dial = r.dialEngine
+	return r
 }
 
 // Run probes the engines until ctx ends: at once, then every 5 s while one is
@@ -294,7 +295,7 @@ func (r *Registry) engine(c candidate, kept []*engine) *engine {
 			return e
 		}
 	}
-	e := newEngine(c, c.isSelf(r.options.Self), newTransport(r.dial, r.settings.Authorities))
+	e := newEngine(c, c.isSelf(r.options.Self), newTransport(r.dial, r.settings.Authorities, r.settings.connectTimeout()))
 	e.trusted = r.settings.Authorities
 	e.info.Name, e.info.Epoch = c.name, r.epoch
 	if c.name == "" {

@@ -289,7 +289,7 @@ func TestCoreReserveLeavesAnAppHalfOfASmallQueue(t *testing.T) {
 	}
 }
 
-func TestCoreQueueBounds(t *testing.T) {
+func Test16_QueueBounds(t *testing.T) {
 	s := fixed(1)
 	s.MaxWaiting, s.ReservedOthers, s.MaxWait = 4, 1, time.Second
 	c := batching.NewCore(s, batching.Options{})

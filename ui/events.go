@@ -92,6 +92,8 @@ func eventTitle(e app.Event) string {
 		return tr("GPU for others")
 	case "history":
 		return tr("History")
+	case "full":
+		return tr("Connections")
 	}
 	return e.Kind
 }
@@ -99,7 +101,7 @@ func eventTitle(e app.Event) string {
 // eventColor is that of the thing which an event is about.
 func eventColor(kind string) fyne.ThemeColorName {
 	switch kind {
-	case "engine", "history", "memory", "wedged":
+	case "engine", "history", "memory", "wedged", "full":
 		return colorVermilion
 	case "batching":
 		return colorAccent

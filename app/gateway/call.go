@@ -63,7 +63,7 @@ type call struct {
 
 // schedule serves a request that has to wait for its turn.
 func (c *call) schedule() {
-	body, held, f := readBody(c.client, c.in, &c.memory, c.policy.MaxBody, c.slowBody)
+	body, held, f := readBody(c.client, c.in, &c.memory, c.policy.MaxBody)
 	defer c.memory.give(held)
 	if f != nil {
 		c.client.refuse(c.dialect, f)

@@ -126,7 +126,8 @@ func (c *client) refuse(d Dialect, f *fault) {
 	if rule.hopeless {
 		h.Set("X-Should-Retry", "false")
 	}
-	if rule.hangUp {
+	if rule.hangUp || c.unread {
+		c.linger()
 		h.Set("Connection", "close")
 	}
 	body := d.body(f, c.id)

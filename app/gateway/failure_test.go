@@ -375,7 +375,7 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-func TestSlowReader(t *testing.T) {
+func Test08_SlowReader(t *testing.T) {
 	big := strings.Repeat("x", 1<<20)
 	r := newRig(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", typeNDJSON)
@@ -384,8 +384,7 @@ func TestSlowReader(t *testing.T) {
 				return
 			}
 		}
-	}), Limits{}, batching.Settings{})
-	r.gateway.slowWrite = 50 * time.Millisecond
+	}), Limits{SlowClient: 50 * time.Millisecond}, batching.Settings{})
 	conn, err := net.Dial("tcp", strings.TrimPrefix(r.url, "http://"))
 	if err != nil {
 		t.Fatal(err)
@@ -421,9 +420,10 @@ func (b *bounded) Write(p []byte) (int, error) {
 
 func TestWriteDeadlineIsForOneWrite(t *testing.T) {
 	const pieces = 30
+	usual := Limits{}.withDefaults().SlowClient
 	synctest.Test(t, func(t *testing.T) {
 		target := targetOf(t, "http://engine")
-		target.Transport = paced{contentType: typeNDJSON, pause: slowWrite * 3 / 4, ends: true,
+		target.Transport = paced{contentType: typeNDJSON, pause: usual * 3 / 4, ends: true,
 			pieces: append(slices.Repeat(chatStream[:1], pieces), chatStream[2])}
 		w := &bounded{ResponseRecorder: httptest.NewRecorder()}
 		rec, _ := virtually(t, &engines{target: target}, w, "/api/chat", `{"model":"m","messages":[1]}`)

@@ -53,8 +53,10 @@ type Limits struct {
 	AllowedHosts   []string      // accepted in Host beside our own; "name" (our port or none) or "name:port"
 	AllowedOrigins []string      // accepted in Origin beside this machine's; exact, or ending in "*" after "scheme://"
 	MaxBody        int64         // bytes of a scheduled request's body; 0 = 64 MiB
+	MaxBodies      int64         // bytes of all bodies and shared answers that are held at one time; 0 = 512 MiB
 	FirstToken     time.Duration // engine silent before the first token; 0 = 300 s
 	Stall          time.Duration // engine silent between bytes; 0 = 60 s
+	SlowClient     time.Duration // a client may take for its body, or for one piece of what streams through, either way; 0 = 30 s
 	Merge          bool          // calls for vectors may go to the engine together
 	Share          bool          // identical deterministic requests share a run
 	EmbedCache     int64         // bytes for embeddings computed before; 0 = none are kept
@@ -68,6 +70,12 @@ type Limits struct {
 func (l Limits) withDefaults() Limits {
 	if l.MaxBody <= 0 {
 		l.MaxBody = 64 << 20
+	}
+	if l.MaxBodies <= 0 {
+		l.MaxBodies = 512 << 20
+	}
+	if l.SlowClient <= 0 {
+		l.SlowClient = 30 * time.Second
 	}
 	if l.FirstToken <= 0 {
 		l.FirstToken = 300 * time.Second
@@ -124,7 +132,7 @@ type Gateway struct {
 
 	shared, superseded, moved, again atomic.Uint64
 
-	slowWrite, slowBody, slowList, lossGrace time.Duration // fixed, but for tests
+	slowList, lossGrace time.Duration // fixed, but for tests
 }
 
 // policy is what Configure changes, prepared once for all requests.
@@ -147,11 +155,8 @@ func New(o Options, l Limits) *Gateway {
 		peer:      o.Peer,
 		port:      portOf(o.Listen),
 		log:       o.Log,
-		memory:    budget{most: maxBodies},
 		cache:     newEmbedCache(),
 		merger:    newMerger(o.Unmerged),
-		slowWrite: slowWrite,
-		slowBody:  slowBody,
 		slowList:  slowList,
 		lossGrace: lossGrace,
 	}
@@ -176,6 +181,7 @@ func (g *Gateway) Configure(l Limits) {
 		p.supersede[app] = true
 	}
 	g.policy.Store(p)
+	g.memory.most.Store(p.MaxBodies)
 	g.cache.configure(l.EmbedCache)
 }
 
@@ -196,8 +202,10 @@ func (g *Gateway) Interrupt() {
 // ServeHTTP implements http.Handler.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := requestID(r)
-	c := newClient(w, id, g.slowWrite)
+	p := g.policy.Load()
+	c := newClient(w, id, p.SlowClient)
 	defer c.finish()
+	c.unread = r.Close && r.ContentLength != 0
 	bodiless := r.ContentLength != 0 && !hasBody(r.Method)
 	if len(r.TransferEncoding) > 0 || bodiless {
 		// Its Content-Length, if it had one too, is gone by now. A front that
@@ -207,7 +215,6 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer g.recoverPanic(c, r)
 
-	p := g.policy.Load()
 	dialect := dialectOf(r.URL.Path)
 	gate, remote := g.gate.Load(), fromNetwork(r.Context())
 	held := gate.take(r.Header)

@@ -333,25 +333,8 @@ func raced() bool {
 // above what it had before: garbage counts, too.
 func (c *carpool) kept(t *testing.T, f func()) int64 {
 	t.Helper()
-	before := c.memory(t, "VmRSS:")
-	const resetPeak, mode = "5", 0o200 // proc(5), clear_refs
-	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", c.pid()), []byte(resetPeak), mode); err != nil {
-		t.Fatal(err)
-	}
+	before := c.memory("VmRSS")
+	c.forgetPeak()
 	f()
-	return c.memory(t, "VmHWM:") - before
-}
-
-func (c *carpool) memory(t *testing.T, name string) int64 {
-	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.pid()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(text), name)
-	n, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n << 10
+	return c.memory("VmHWM") - before
 }

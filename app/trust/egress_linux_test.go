@@ -143,7 +143,7 @@ func Test29_Egress(t *testing.T) {
 	}
 	for range rounds {
 		for _, q := range calls {
-			status, body, err := ask(q.method, c.url+q.path, q.body)
+			status, body, err := send(q.method, c.url+q.path, q.body)
 			if err != nil || status == 0 {
 				t.Fatalf("%s %s: %v", q.method, q.path, err)
 			}
@@ -170,7 +170,7 @@ func Test29_Egress(t *testing.T) {
 		}
 		return nil
 	})
-	if status, _, err := ask("POST", alone.url+"/api/generate", `{"model":"carpool-demo","prompt":"hi"}`); status != http.StatusOK || err != nil {
+	if status, _, err := send("POST", alone.url+"/api/generate", `{"model":"carpool-demo","prompt":"hi"}`); status != http.StatusOK || err != nil {
 		t.Errorf("the demo engine: %d, %v", status, err)
 	}
 	alone.stop()
@@ -208,7 +208,7 @@ func checkTrap(t *testing.T, trap *trap, bait *bait) {
 	if _, err := os.ReadFile(bait.file); err != nil || !bait.opened() || bait.opened() {
 		t.Fatalf("a look at the file went unseen: %v", err)
 	}
-	if status, _, err := ask("GET", bait.url, ""); status != http.StatusOK || bait.hits.Swap(0) != 1 {
+	if status, _, err := send("GET", bait.url, ""); status != http.StatusOK || bait.hits.Swap(0) != 1 {
 		t.Fatalf("a request went uncounted: %d, %v", status, err)
 	}
 	trap.forget()
@@ -242,7 +242,7 @@ func checkListeners(t *testing.T, c *carpool) {
 	}
 	token := strings.TrimSpace(c.do("lan", "token"))
 	for want, headers := range map[int][]string{http.StatusUnauthorized: nil, http.StatusOK: {"Authorization", "Bearer " + token}} {
-		if status, body, err := ask("GET", "http://"+outer+"/health", "", headers...); status != want {
+		if status, body, err := send("GET", "http://"+outer+"/health", "", headers...); status != want {
 			t.Errorf("by the network with %d headers: %d %s, %v", len(headers)/2, status, body, err)
 		}
 	}

@@ -34,9 +34,9 @@ func asNetwork(t testing.TB, c *carpool) string {
 	return address
 }
 
-// ask sends one request on a connection of its own, with headers as name and value
+// send sends one request on a connection of its own, with headers as name and value
 // in turn; status 0 = there was no answer.
-func ask(method, url, body string, headers ...string) (status int, answer string, err error) {
+func send(method, url, body string, headers ...string) (status int, answer string, err error) {
 	req, err := http.NewRequest(method, url, strings.NewReader(body))
 	if err != nil {
 		return 0, "", err
@@ -65,7 +65,7 @@ func Test03_LAN(t *testing.T) {
 	expect := func(t *testing.T, want int, method, path, body string, headers ...string) string {
 		t.Helper()
 		calls++
-		status, text, err := ask(method, network+path, body, headers...)
+		status, text, err := send(method, network+path, body, headers...)
 		if err != nil || status != want {
 			t.Errorf("%s %s: %d %s, %v; want %d", method, path, status, text, err, want)
 		}
@@ -73,7 +73,7 @@ func Test03_LAN(t *testing.T) {
 	}
 	closed := func(t *testing.T) {
 		t.Helper()
-		if _, _, err := ask("GET", network+"/health", ""); !errors.Is(err, syscall.ECONNREFUSED) {
+		if _, _, err := send("GET", network+"/health", ""); !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Errorf("a connection from the network: %v", err)
 		}
 	}
@@ -160,14 +160,14 @@ func Test03_LAN(t *testing.T) {
 		}
 		for _, route := range routes[:3] {
 			method, path, _ := strings.Cut(route, " ")
-			_, _, err := ask(method, c.url+path, `{"model":"tiny"}`)
+			_, _, err := send(method, c.url+path, `{"model":"tiny"}`)
 			if n := engine.Hits(path); err != nil || n != 1 {
 				t.Errorf("%s of a program of this computer: %d times at the engine, %v", route, n, err)
 			}
 		}
 	})
 	t.Run("NeedsNoTokenOnThisComputer", func(t *testing.T) {
-		if status, text, err := ask("POST", c.url+"/api/generate", generate); status != 200 || err != nil {
+		if status, text, err := send("POST", c.url+"/api/generate", generate); status != 200 || err != nil {
 			t.Errorf("%d %s, %v", status, text, err)
 		}
 	})
@@ -201,7 +201,7 @@ func Test03_LAN(t *testing.T) {
 		if got := c.do("status"); !strings.Contains(got, "! the network cannot reach Carpool") {
 			t.Errorf("carpool status: %s", got)
 		}
-		if status, text, err := ask("POST", c.url+"/api/generate", generate); status != 200 || err != nil {
+		if status, text, err := send("POST", c.url+"/api/generate", generate); status != 200 || err != nil {
 			t.Errorf("a program of this computer: %d %s, %v", status, text, err)
 		}
 		if err := squatter.Close(); err != nil {

@@ -93,7 +93,7 @@ func Test31_Secrets(t *testing.T) {
 	c.configure("gateway.lan=" + asNetwork(t, c))
 	c.start()
 	c.await("it is open", func() error {
-		status, body, err := ask("GET", c.url+"/health", "")
+		status, body, err := send("GET", c.url+"/health", "")
 		if !strings.Contains(body, `"listening":true`) || !strings.Contains(body, `"health":"up"`) {
 			return fmt.Errorf("%d %s, %w", status, body, err)
 		}
@@ -126,7 +126,7 @@ func Test31_Secrets(t *testing.T) {
 					// A good answer between keeps the engine from being rested.
 					for _, s := range []backendstest.Script{script, {}} {
 						engine.Script(s)
-						_, body, _ := ask("POST", c.url+route+"?key="+secrets["query"], calls[route]+`,"stream":`+stream+"}", keys[n%len(keys)]...) // it may break off
+						_, body, _ := send("POST", c.url+route+"?key="+secrets["query"], calls[route]+`,"stream":`+stream+"}", keys[n%len(keys)]...) // it may break off
 						answered.WriteString(body)
 						n++
 					}
@@ -142,7 +142,7 @@ func Test31_Secrets(t *testing.T) {
 	oddCalls(t, c, token, &n)
 	shown := map[string][]byte{}
 	for _, path := range []string{"/health", "/metrics"} {
-		_, body, err := ask("GET", c.url+path, "")
+		_, body, err := send("GET", c.url+path, "")
 		if err != nil {
 			t.Error(err)
 		}
@@ -155,7 +155,7 @@ func Test31_Secrets(t *testing.T) {
 	// The crash: with calls in the engine and in the queue, once it is asked again
 	// after all that.
 	c.await("the engine is asked again", func() error {
-		if status, body, err := ask("POST", c.url+"/api/chat", calls["/api/chat"]+"}"); status != http.StatusOK {
+		if status, body, err := send("POST", c.url+"/api/chat", calls["/api/chat"]+"}"); status != http.StatusOK {
 			return fmt.Errorf("%d %s, %w", status, body, err)
 		}
 		return nil
@@ -163,7 +163,7 @@ func Test31_Secrets(t *testing.T) {
 	engine.Hold()
 	var flying sync.WaitGroup
 	for i, route := range []string{"/api/chat", "/v1/messages", "/v1/responses", "/v1/chat/completions"} {
-		flying.Go(func() { _, _, _ = ask("POST", c.url+route, calls[route]+"}", keys[i]...) }) // the crash ends it
+		flying.Go(func() { _, _, _ = send("POST", c.url+route, calls[route]+"}", keys[i]...) }) // the crash ends it
 		n++
 	}
 	engine.Next()
@@ -202,7 +202,7 @@ func oddCalls(t testing.TB, c *carpool, token string, n *int) {
 	t.Helper()
 	post := func(url, body string, headers ...string) {
 		t.Helper()
-		if _, _, err := ask("POST", url, body, headers...); err != nil {
+		if _, _, err := send("POST", url, body, headers...); err != nil {
 			t.Error(err)
 		}
 		*n++
