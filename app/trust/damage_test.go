@@ -129,7 +129,7 @@ func Test21_DamagedHistory(t *testing.T) {
 	}
 
 	figure(t, 21, fmt.Sprintf("start with a history damaged in %d ways", tried),
-		fmt.Sprintf("served after %d ms at most, every request 200, each file set aside byte for byte", slowest.Milliseconds()))
+		fmt.Sprintf("served after %d ms at most, every request 200; what could not be used was set aside byte for byte", slowest.Milliseconds()))
 
 	t.Run("A large one that is found damaged later", func(t *testing.T) {
 		c := begin(t, backendstest.New(t))
