@@ -17,19 +17,22 @@ const catchUp = 30
 type calendar struct {
 	reached time.Time // by the wall clock; it never goes back
 	read    time.Time // of the reading before, with the monotonic clock
+	kept    time.Time // what is on file of reached
 }
 
 // openCalendar goes on where the one of the run before stopped. The first of all
 // believes the clock.
-func openCalendar(ctx context.Context, db reader, now time.Time) (calendar, error) {
+func openCalendar(ctx context.Context, db *sql.DB, now time.Time) (calendar, error) {
 	var at sql.NullInt64
 	if err := db.QueryRowContext(ctx, `SELECT aged_to FROM ledger`).Scan(&at); err != nil {
 		return calendar{}, err
 	}
-	if !at.Valid {
-		return calendar{now.Round(0), now}, nil
+	if at.Valid {
+		reached := time.UnixMilli(at.Int64)
+		return calendar{reached: reached, read: now, kept: reached}, nil
 	}
-	return calendar{time.UnixMilli(at.Int64), now}, nil
+	c := calendar{reached: now.Round(0), read: now}
+	return c, c.keep(ctx, db)
 }
 
 // at is the time by which rows are old at a reading of the clock.
@@ -46,8 +49,15 @@ func (c *calendar) at(now time.Time) time.Time {
 	return wall
 }
 
-// keep puts on file how far it has come.
+// keep puts on file how far it has come, once an hour: a crash makes rows younger by
+// that much, and a file that another program has locked is not waited for each time.
 func (c *calendar) keep(ctx context.Context, db *sql.DB) error {
-	_, err := db.ExecContext(ctx, `UPDATE ledger SET aged_to = ?1 WHERE aged_to IS NOT ?1`, c.reached.UnixMilli())
+	if c.reached.Sub(c.kept) < time.Hour {
+		return nil
+	}
+	_, err := db.ExecContext(ctx, `UPDATE ledger SET aged_to = ?`, c.reached.UnixMilli())
+	if err == nil {
+		c.kept = c.reached
+	}
 	return err
 }

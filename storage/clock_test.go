@@ -19,7 +19,7 @@ func Test28_Clock(t *testing.T) {
 	t.Run("CalendarIsSlowerThanAJump", func(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
 			begun := time.Now()
-			c := calendar{begun.Round(0), begun}
+			c := calendar{reached: begun.Round(0), read: begun}
 			now, last := begun, begun
 			for range rapid.IntRange(1, 40).Draw(t, "steps") {
 				took := time.Duration(rapid.IntRange(0, 600).Draw(t, "seconds")) * time.Second

@@ -68,8 +68,10 @@ func (a *answer) early(err error) *fault {
 	case a.tap.garbled:
 		return newFault(backendBadResponse, "the engine answered with something that is not an answer")
 	case a.tap.failure != nil:
+		a.hearEnd(a.tap.failure.reason)
 		return faultOfEvent(a.tap.failure)
 	case errors.Is(err, io.EOF) && (!a.tap.ended || len(a.held) == 0):
+		a.hearEnd("")
 		return newFault(backendTruncated, "the engine ended its answer early")
 	case errors.Is(err, io.EOF) && a.tap.tokens == 0 && a.mayOverflow() && a.prompt() >= a.context():
 		return newFault(contextLength, "the prompt does not fit into the context of the model, of "+strconv.Itoa(a.context())+" tokens")
@@ -132,7 +134,7 @@ func (a *answer) Read(p []byte) (int, error) {
 		switch {
 		case err != nil && a.complete:
 			a.end, a.ending = io.EOF, proper
-		case errors.Is(err, io.EOF):
+		case errors.Is(err, io.EOF), err != nil && a.tap.failure != nil: // at the engine's words of failure, too
 			a.tap.close()
 			a.finish()
 		case err != nil:
@@ -170,9 +172,11 @@ func (a *answer) finish() {
 	case a.tap.garbled && a.tap.form != plain:
 		a.breakOff(newFault(backendBadResponse, "the engine answered with something that is not an answer"))
 	case a.tap.failure != nil: // the client has the engine's own words
+		a.hearEnd(a.tap.failure.reason)
 		a.fault = faultOfEvent(a.tap.failure)
 		a.end, a.ending = io.EOF, proper
 	case !a.tap.ended:
+		a.hearEnd("")
 		a.breakOff(newFault(backendTruncated, "the engine ended its answer early"))
 	default:
 		a.end, a.ending = io.EOF, proper

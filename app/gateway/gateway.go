@@ -120,10 +120,11 @@ type Gateway struct {
 	reloads  detective
 	away     away
 	wedged   wedged
+	runners  runners
 
 	shared, superseded, moved, again atomic.Uint64
 
-	slowWrite, slowBody, slowList time.Duration // fixed, but for tests
+	slowWrite, slowBody, slowList, lossGrace time.Duration // fixed, but for tests
 }
 
 // policy is what Configure changes, prepared once for all requests.
@@ -152,6 +153,7 @@ func New(o Options, l Limits) *Gateway {
 		slowWrite: slowWrite,
 		slowBody:  slowBody,
 		slowList:  slowList,
+		lossGrace: lossGrace,
 	}
 	if g.record == nil {
 		g.record = func(Record) {}

@@ -42,6 +42,7 @@ var copyBuffers buffers
 func (c *call) exchange() {
 	c.watch = newWatchdog(c.firstTokenLimit(), func(cause error) { c.cancel(cause) })
 	defer c.watch.stop()
+	defer c.runners.enter(c)()
 	proxy := httputil.ReverseProxy{
 		Rewrite: func(p *httputil.ProxyRequest) {
 			rewrite(p, c.target)
@@ -323,6 +324,7 @@ func (c *call) passRefusal(res *http.Response) error {
 		return err
 	}
 	c.fault = newFault(kindOfEngine(res.StatusCode, string(head[:n])), "the engine's own error")
+	c.hearEnd(string(head[:n]))
 	if rules[c.fault.kind].hopeless {
 		res.Header.Set("X-Should-Retry", "false")
 	}

@@ -41,7 +41,7 @@ func (c *carpool) load(clients int) (stop func()) {
 	var all sync.WaitGroup
 	for i := range clients {
 		all.Go(func() {
-			d := dialects[i%len(dialects)]
+			d := streamedIn[i%len(streamedIn)]
 			for ctx.Err() == nil {
 				req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+d.path, strings.NewReader(d.body))
 				if err != nil {
