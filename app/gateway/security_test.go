@@ -110,7 +110,9 @@ func everyPath(t *testing.T) (paths []string) {
 		ast.Inspect(tree, func(n ast.Node) bool {
 			if l, ok := n.(*ast.BasicLit); ok && l.Kind == token.STRING {
 				if path, _ := strconv.Unquote(l.Value); word.MatchString(path) {
-					paths = append(paths, path, path+"x", "/engine/ollama"+path)
+					if paths = append(paths, path, "/engine/ollama"+path); strings.HasSuffix(path, "/") {
+						paths = append(paths, path+"x")
+					}
 				}
 			}
 			return true
