@@ -90,7 +90,7 @@ func serves(s app.Snapshot) bool {
 // until waits for a snapshot of which ok is true.
 func until(t *testing.T, a *app.App, what string, ok func(app.Snapshot) bool) app.Snapshot {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var last app.Snapshot
 	for s := range a.Watch(ctx) {
@@ -413,7 +413,7 @@ func run(t *testing.T, o app.Options) (*app.App, <-chan error) {
 // history waits for n request rows.
 func history(t *testing.T, a *app.App, n int) []storage.Request {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for range a.Watch(ctx) {
 		rows, err := a.Requests(t.Context(), storage.Query{})
