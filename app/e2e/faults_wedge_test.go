@@ -11,10 +11,6 @@ import (
 	"github.com/ollama/ollama/api"
 )
 
-// healsSlots says that Carpool notices an engine that has lost its slots, and has it
-// load the model anew.
-const healsSlots = false
-
 // TestFaultsOfALostSlot has clients leave an Ollama until it has lost its only slot:
 // its scheduler then waits for ever for a reader who has gone, and whoever asks next
 // waits with it.
@@ -31,9 +27,6 @@ func TestFaultsOfALostSlot(t *testing.T) {
 		t.Logf("served again after %v", time.Since(begun).Round(time.Millisecond))
 	})
 	t.Run("CarpoolNoticesAndHeals", func(t *testing.T) {
-		if !healsSlots {
-			t.Skip("Carpool does not heal an engine that has lost its slots yet")
-		}
 		p := facing(t, "healed", 1)
 		p.closeAfter(t)
 		wedge(t, p.engine)
