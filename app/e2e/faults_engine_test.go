@@ -181,7 +181,8 @@ func (f *faulty) killedServer(t *testing.T) {
 		if w.streamed {
 			return w.broken(got, "the engine closed the connection")
 		}
-		return w.refused(got, http.StatusBadGateway)
+		// One that was sent a moment ago on an idle connection is sent once more.
+		return w.refused(got, http.StatusBadGateway, http.StatusServiceUnavailable)
 	})
 	// One may get through to the last moment of the engine's socket.
 	queued.verdict(t, func(w witness, got fate) error {

@@ -5,6 +5,8 @@ package e2e
 import (
 	"context"
 	"errors"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,11 +31,15 @@ func TestFaultsOfALostSlot(t *testing.T) {
 	t.Run("CarpoolNoticesAndHeals", func(t *testing.T) {
 		p := facing(t, "healed", 1)
 		p.closeAfter(t)
+		p.do(t, "set", "gateway.first_token_timeout_s=10")
+		p.do(t, "set", "gateway.stall_timeout_s=2")
+		if _, err := ask(t.Context(), p.ollama(), fast, "load it", 4); err != nil { // so that a load's time is known
+			t.Fatal(err)
+		}
 		wedge(t, p.engine)
-		p.do(t, "set", "gateway.first_token_timeout_s=3")
 		begun := time.Now()
 		var told api.StatusError // to whoever asks before it is noticed
-		err := poll(t.Context(), time.Minute, func() error {
+		err := poll(t.Context(), patience, func() error {
 			_, err := ask(t.Context(), p.ollama(), fast, "are you there", 4)
 			if err != nil && !errors.As(err, &told) {
 				return giveUp{err}
@@ -42,6 +48,13 @@ func TestFaultsOfALostSlot(t *testing.T) {
 		})
 		if err != nil {
 			t.Fatalf("Carpool did not heal it: %v", err)
+		}
+		if told.StatusCode != http.StatusGatewayTimeout {
+			t.Errorf("whoever asked before was told %+v", told)
+		}
+		out, err := p.command(t.Context(), "history", "--decisions", "--json")
+		if err != nil || !strings.Contains(string(out), "healed: the model was unloaded") {
+			t.Errorf("it is not told: %.2000s, %v", out, err)
 		}
 		t.Logf("served again after %v; whoever came before was told %q", time.Since(begun).Round(time.Millisecond), told.ErrorMessage)
 	})

@@ -309,6 +309,7 @@ func (c *call) tokensCame(n int) {
 	if c.rec.FirstToken == 0 {
 		c.rec.FirstToken = time.Since(c.arrived)
 		c.lease.FirstToken()
+		c.runners.lives(c)
 		c.watch.tokens(c.stallLimit())
 	}
 	c.lease.Tokens(n)

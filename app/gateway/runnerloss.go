@@ -42,6 +42,9 @@ func (r *runners) enter(c *call) (leave func()) {
 	}
 	r.calls[c] = answering{c.lease.Batch().Key, time.Now()}
 	return func() {
+		if c.complete {
+			r.lives(c)
+		}
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		delete(r.calls, c)
@@ -63,6 +66,17 @@ func (r *runners) breaks(key batching.Key, within time.Duration) time.Time {
 	}
 	r.broke[key] = now
 	return now
+}
+
+// lives tells that the engine answers c, so that what breaks off from now on is not of
+// the process that ended before c was asked for.
+func (r *runners) lives(c *call) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	a := r.calls[c]
+	if first, ok := r.broke[a.key]; ok && a.since.After(first) {
+		delete(r.broke, a.key)
+	}
 }
 
 // lose ends the calls that were asked for under key before a moment.

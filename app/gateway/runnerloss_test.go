@@ -109,11 +109,14 @@ func TestLostRunner(t *testing.T) {
 			if n := r.lose(key, first); n != 1 || before.ctx.Err() == nil || after.ctx.Err() != nil {
 				t.Errorf("%d lost: %v, %v", n, context.Cause(before.ctx), context.Cause(after.ctx))
 			}
+			r.lives(after) // on a process that may end as soon
+			if next := r.breaks(key, lossGrace); !next.After(first) || r.lose(key, next) != 2 || after.ctx.Err() == nil {
+				t.Errorf("the next process ended %v later: %v", next.Sub(first), context.Cause(after.ctx))
+			}
 			time.Sleep(lossGrace)
 			if next := r.breaks(key, lossGrace); next.Equal(first) {
 				t.Error("a loss has no end")
 			}
-			after.cancel(nil)
 		})
 	})
 	t.Run("NotByOtherErrors", func(t *testing.T) {
