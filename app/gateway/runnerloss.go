@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -64,6 +65,8 @@ func (r *runners) breaks(key batching.Key, within time.Duration) time.Time {
 	if r.broke == nil {
 		r.broke = map[batching.Key]time.Time{}
 	}
+	// Models' names come from clients: those of a second ago are of no use.
+	maps.DeleteFunc(r.broke, func(_ batching.Key, first time.Time) bool { return now.Sub(first) >= within })
 	r.broke[key] = now
 	return now
 }
