@@ -17,6 +17,7 @@ import (
 
 const (
 	healGrace  = 5 * time.Second        // for requests to leave the engine
+	healDrain  = 30 * time.Second       // for other models' answers, before their engine is replaced
 	healEffect = 15 * time.Second       // until the model is seen to be gone
 	healLook   = 100 * time.Millisecond // between two looks
 )
@@ -66,8 +67,8 @@ func (h *healer) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case now := <-second.C:
-			h.step(ctx, now)
+		case <-second.C:
+			h.step(ctx, time.Now()) // healing takes longer than a tick waits
 		}
 	}
 }
@@ -170,6 +171,7 @@ func (h *healer) heal(ctx context.Context, now time.Time, k batching.Key) {
 		if ctx.Err() != nil {
 			return
 		}
+		h.empty(ctx, k.Engine)
 		done = "the engine is started again"
 		if again := h.restart(e, "it had stopped answering"); again != nil {
 			h.say(k, "it could not be unloaded: "+err.Error())
@@ -184,6 +186,23 @@ func (h *healer) heal(ctx context.Context, now time.Time, k batching.Key) {
 	h.mu.Unlock()
 	h.changed(k, fmt.Sprintf("healed: %s, after %v", done, time.Since(now).Round(100*time.Millisecond)))
 	h.tell()
+}
+
+// empty lets the engine's other models end what they answer, then ends the rest.
+func (h *healer) empty(ctx context.Context, engine string) {
+	busy := func() (models []string) {
+		for _, l := range h.loads() {
+			if l.Engine == engine && l.InFlight > 0 {
+				models = append(models, l.Model)
+			}
+		}
+		return models
+	}
+	h.await(ctx, healDrain, func() bool { return len(busy()) == 0 })
+	for _, model := range busy() {
+		h.evict(engine, model)
+	}
+	h.await(ctx, healGrace, func() bool { return len(busy()) == 0 })
 }
 
 // tell has the gateway know which models are wedged now.

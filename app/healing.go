@@ -12,7 +12,7 @@ import (
 func (a *App) openHealing() {
 	a.healer = newHealer(healParts{
 		pulses:  a.pulses,
-		stall:   func() time.Duration { return time.Duration(a.config.Load().Gateway.StallTimeoutS) * time.Second },
+		stall:   a.longestSilence,
 		engines: a.engines.Snapshot,
 		loads:   a.scheduler.Loads,
 		wedged:  a.gateway.SetWedged,
@@ -23,6 +23,13 @@ func (a *App) openHealing() {
 		healed:  func(k batching.Key) { a.gateway.Unloaded(k.Engine, k.Model) }, // a load after it is no app's doing
 		changed: a.wedged,
 	})
+}
+
+// longestSilence is that of a stream that is well: its engine's, or that of a client
+// who does not read.
+func (a *App) longestSilence() time.Duration {
+	c := a.config.Load().Gateway
+	return time.Duration(max(c.StallTimeoutS, c.SlowClientS)) * time.Second
 }
 
 // replaceEngine has the process of an engine replaced that Carpool runs.

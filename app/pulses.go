@@ -2,6 +2,7 @@ package app
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"carpool/app/gateway"
@@ -25,10 +26,13 @@ func newPulses(o batching.Observer) *pulses {
 // Released implements batching.Observer.
 func (p *pulses) Released(now time.Time, r batching.Request) batching.Stream {
 	s := &pulseStream{Stream: p.Observer.Released(now, r), pulses: p, key: r.Key,
-		witness: r.Streams && !r.Embedding && !r.Withheld}
+		witness: isWitness(r), prompt: r.PromptTokens}
 	p.of(r.Key, func(w *wedge.Pulse) { w.Released(now, r.PromptTokens, s.witness) })
 	return s
 }
+
+// isWitness reports whether a request's tokens come as they are generated.
+func isWitness(r batching.Request) bool { return r.Streams && !r.Embedding && !r.Withheld }
 
 // of has what is seen of a model at hand.
 func (p *pulses) of(k batching.Key, f func(*wedge.Pulse)) {
@@ -61,7 +65,7 @@ func (p *pulses) each(f func(batching.Key, *wedge.Pulse)) {
 // recorded takes note of a request that had no first token in time.
 func (p *pulses) recorded(r gateway.Record) {
 	if r.Silent {
-		p.of(r.Line, func(w *wedge.Pulse) { w.Missed(time.Now()) })
+		p.of(r.Line, func(w *wedge.Pulse) { w.Missed(time.Now(), r.Stream) })
 	}
 }
 
@@ -70,19 +74,32 @@ type pulseStream struct {
 	pulses  *pulses
 	key     batching.Key
 	witness bool
+	prompt  int         // tokens
+	began   atomic.Bool // its prompt is read
 }
 
 // Tokens implements batching.Stream.
 func (s *pulseStream) Tokens(now time.Time, n int) {
 	s.Stream.Tokens(now, n)
-	s.pulses.of(s.key, func(w *wedge.Pulse) { w.Alive(now) })
+	first := s.began.CompareAndSwap(false, true)
+	s.pulses.of(s.key, func(w *wedge.Pulse) {
+		if first {
+			w.Began(now, s.prompt)
+		} else {
+			w.Alive(now)
+		}
+	})
 }
 
 // Ended implements batching.Stream.
 func (s *pulseStream) Ended(now time.Time, o batching.Outcome, r batching.Report) {
 	s.Stream.Ended(now, o, r)
 	s.pulses.of(s.key, func(w *wedge.Pulse) {
-		w.Ended(now, s.witness)
+		unread := 0
+		if s.began.CompareAndSwap(false, true) {
+			unread = s.prompt
+		}
+		w.Ended(now, unread, s.witness)
 		if o != batching.Canceled {
 			w.Alive(now)
 		}

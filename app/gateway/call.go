@@ -410,8 +410,12 @@ func (c *call) release() batching.Outcome {
 	case c.ctx.Err() != nil, c.lost() != nil, c.fault.kind == backendBadResponse:
 		return batching.Canceled
 	}
+	refused := c.rec.EngineStatus >= 400 && c.rec.EngineStatus < 500 // and may quote the client
 	switch c.fault.kind {
 	case insufficientMemory:
+		if refused {
+			return batching.Served
+		}
 		return batching.Exhausted
 	case backendUnavailable, backendDisconnected, backendTruncated, backendTimeout:
 		return batching.Failed

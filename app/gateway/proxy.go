@@ -325,7 +325,9 @@ func (c *call) passRefusal(res *http.Response) error {
 		return err
 	}
 	c.fault = newFault(kindOfEngine(res.StatusCode, string(head[:n])), "the engine's own error")
-	c.hearEnd(string(head[:n]))
+	if res.StatusCode >= http.StatusInternalServerError { // a refusal may quote the client
+		c.hearEnd(string(head[:n]))
+	}
 	if rules[c.fault.kind].hopeless {
 		res.Header.Set("X-Should-Retry", "false")
 	}

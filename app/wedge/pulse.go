@@ -3,11 +3,11 @@
 // when clients leave in mid-stream. It has no clock, goroutine or I/O: what happens to
 // requests comes in with its time, a verdict with its reason comes out.
 //
-// A false alarm costs a reload of the model, so silence alone is no proof. What may
-// take time is allowed for: loading the model, and reading every prompt that came since
-// the last sign of life. Requests that may be silent to their end (unstreamed ones,
-// embeddings, those with tools or images) prove nothing by their silence, only by the
-// limit of the first token.
+// A false alarm ends answers and costs a reload of the model, so silence alone is no
+// proof. What may take time is allowed for: loading the model, and reading every prompt
+// that is not read yet. Requests that may be silent to their end (unstreamed ones,
+// embeddings, those with tools or images) prove nothing by their silence, and while one
+// is in flight nobody's does: it may have the place that the others wait for.
 package wedge
 
 import (
@@ -28,14 +28,16 @@ const (
 )
 
 // Pulse is what is seen of one model on its engine since its last sign of life. The
-// zero value has seen nothing. Times must not go back.
+// zero value has seen nothing.
 type Pulse struct {
 	at        time.Time     // accounted for until then
-	quiet     time.Duration // with a witness in flight and no sign of life
-	witnesses int
-	asked     int // requests let in since the last sign of life
-	owed      int // tokens of their prompts
-	missed    int // first-token limits passed since then
+	quiet     time.Duration // with none but witnesses in flight and no sign of life
+	witnesses int           // in flight
+	silent    int           // in flight, that may be silent to their end
+	asked     int           // requests let in since the last sign of life
+	owed      int           // tokens of prompts in flight that are not read yet
+	left      int           // tokens of those whose clients left since the last sign of life
+	missed    int           // first-token limits passed since then, with no silent one in flight
 
 	rate   float64       // the least of prompt tokens read per second; 0 = not measured
 	load   time.Duration // the longest; 0 = none was measured
@@ -57,7 +59,15 @@ func (p *Pulse) Released(now time.Time, promptTokens int, witness bool) {
 	p.owed += max(promptTokens, 0)
 	if witness {
 		p.witnesses++
+	} else {
+		p.silent++
 	}
+}
+
+// Began tells of the first token of a request: its prompt is read.
+func (p *Pulse) Began(now time.Time, promptTokens int) {
+	p.owed -= max(promptTokens, 0)
+	p.Alive(now)
 }
 
 // Alive tells of a sign of life: a token, or any end that was the engine's doing.
@@ -66,21 +76,28 @@ func (p *Pulse) Alive(now time.Time) {
 	if p.missed >= missesProve {
 		p.losses = nil // they were the wedge's
 	}
-	p.quiet, p.asked, p.owed, p.missed = 0, 0, 0, 0
+	p.quiet, p.asked, p.left, p.missed = 0, 0, 0, 0
 }
 
-// Ended tells that a request that was let in is over.
-func (p *Pulse) Ended(now time.Time, witness bool) {
+// Ended tells that a request that was let in is over. unread are the tokens of its
+// prompt if it never began: the engine may go on reading them.
+func (p *Pulse) Ended(now time.Time, unread int, witness bool) {
 	p.pass(now)
+	p.owed -= max(unread, 0)
+	p.left += max(unread, 0)
 	if witness {
 		p.witnesses--
+	} else {
+		p.silent--
 	}
 }
 
-// Missed tells that a request got no first token within its limit.
-func (p *Pulse) Missed(now time.Time) {
+// Missed tells that a request got no first token within its limit, before it ends.
+func (p *Pulse) Missed(now time.Time, witness bool) {
 	p.pass(now)
-	p.missed++
+	if p.silent == 0 || p.silent == 1 && !witness {
+		p.missed++
+	}
 	p.losses = append(p.losses, now)
 }
 
@@ -105,7 +122,9 @@ func (p *Pulse) Excuse(now time.Time) {
 }
 
 // Idle reports whether nothing of the model is in flight that could prove anything.
-func (p *Pulse) Idle() bool { return p.asked == 0 && p.witnesses == 0 && len(p.losses) == 0 }
+func (p *Pulse) Idle() bool {
+	return p.asked == 0 && p.witnesses == 0 && p.silent == 0 && len(p.losses) == 0
+}
 
 // Judge says how the model is. stall is the longest silence of a stream that is well.
 func (p *Pulse) Judge(now time.Time, stall time.Duration) Verdict {
@@ -134,13 +153,16 @@ func (p *Pulse) patience(stall time.Duration) time.Duration {
 	if rate == 0 {
 		rate = unknownRate
 	}
-	return stall + load + time.Duration(promptMargin*float64(p.owed)/rate*float64(time.Second))
+	return stall + load + time.Duration(promptMargin*float64(p.owed+p.left)/rate*float64(time.Second))
 }
 
 // pass accounts for the time until now.
 func (p *Pulse) pass(now time.Time) {
-	if p.witnesses > 0 && !p.at.IsZero() {
-		p.quiet += min(max(now.Sub(p.at), 0), longestStep)
+	if !now.After(p.at) {
+		return
+	}
+	if p.witnesses > 0 && p.silent == 0 && !p.at.IsZero() {
+		p.quiet += min(now.Sub(p.at), longestStep)
 	}
 	p.at = now
 }

@@ -80,6 +80,53 @@ func TestPulse(t *testing.T) {
 		p.Released(at(0), 100, false)
 		expect(t, p, 10_000, -1)
 	})
+	t.Run("APromptIsAllowedForUntilItIsRead", func(t *testing.T) {
+		p := warm()
+		p.Released(at(0), 100_000, true) // 100 s
+		p.Released(at(0), 10, true)
+		p.Began(at(1), 10)
+		p.Alive(at(20)) // the short one goes on, and ends
+		p.Ended(at(20), 0, true)
+		expect(t, p, 1000, 20+60+2*5+4*100)
+	})
+	t.Run("NorDoesSilenceBesideIt", func(t *testing.T) {
+		p := warm()
+		p.Released(at(0), 100, false) // has the only place for 500 s
+		p.Released(at(1), 100, true)
+		p.Released(at(1), 100, true)
+		if s, v := watch(p, 2, 300); s >= 0 {
+			t.Errorf("wedged at %d s: %+v", s, v)
+		}
+		p.Missed(at(300), true)
+		p.Missed(at(300), true)
+		if v := p.Judge(at(301), stall); v.Wedged {
+			t.Error(v)
+		}
+		p.Ended(at(500), 100, false)
+		p.Alive(at(500))
+		expect(t, p, 2000, 500+60+2*5+1)
+	})
+	t.Run("AnAnswerInOnePieceThatMissesItsLimitAloneCounts", func(t *testing.T) {
+		p := warm()
+		for _, s := range []float64{300, 600} {
+			p.Released(at(s-299), 10, false)
+			p.Missed(at(s), false)
+			p.Ended(at(s), 10, false)
+		}
+		if v := p.Judge(at(601), stall); !v.Wedged {
+			t.Error(v)
+		}
+	})
+	t.Run("AReadingOfTheClockThatIsLateChangesNothing", func(t *testing.T) {
+		p := warm()
+		p.Released(at(0), 1000, true)
+		for s := 1; s < 60+2*5+4; s++ {
+			p.Judge(at(float64(s)), stall)
+			if v := p.Judge(at(float64(s-1)), stall); v.Wedged {
+				t.Fatalf("%d s: %+v", s, v)
+			}
+		}
+	})
 	t.Run("ClientsThatGiveUpProveItTogether", func(t *testing.T) {
 		p := warm()
 		for s := range 1000 {
@@ -87,7 +134,7 @@ func TestPulse(t *testing.T) {
 			case 0:
 				p.Released(at(float64(s)), 10, true)
 			case 10: // it leaves
-				p.Ended(at(float64(s)), true)
+				p.Ended(at(float64(s)), 10, true)
 			}
 			if v := p.Judge(at(float64(s)), stall); v.Wedged {
 				if s < 100 || s > 120 {
@@ -101,7 +148,7 @@ func TestPulse(t *testing.T) {
 	t.Run("TimeInWhichNothingIsAskedProvesNothing", func(t *testing.T) {
 		p := warm()
 		p.Released(at(0), 10, true)
-		p.Ended(at(5), true)
+		p.Ended(at(5), 10, true)
 		expect(t, p, 10_000, -1)
 	})
 	t.Run("WhatIsNotLoadedIsNotWedged", func(t *testing.T) {
@@ -124,12 +171,11 @@ func TestPulse(t *testing.T) {
 	})
 	t.Run("TwoThatMissTheirLimitInARowProveIt", func(t *testing.T) {
 		p := warm()
-		p.Released(at(0), 10, false)
-		p.Missed(at(300))
+		p.Missed(at(300), true)
 		if v := p.Judge(at(301), stall); v.Wedged || v.Partial {
 			t.Error(v)
 		}
-		p.Missed(at(600))
+		p.Missed(at(600), true)
 		if v := p.Judge(at(601), stall); !v.Wedged {
 			t.Error(v)
 		}
@@ -140,9 +186,9 @@ func TestPulse(t *testing.T) {
 	})
 	t.Run("SomeThatMissItWhileOthersFlowAreSaid", func(t *testing.T) {
 		p := warm()
-		p.Missed(at(300))
+		p.Missed(at(300), true)
 		p.Alive(at(301))
-		p.Missed(at(302))
+		p.Missed(at(302), true)
 		p.Alive(at(303))
 		if v := p.Judge(at(304), stall); v.Wedged || !v.Partial {
 			t.Error(v)
