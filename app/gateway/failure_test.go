@@ -477,6 +477,7 @@ func TestReleaseTellsHowTheEngineIsLeft(t *testing.T) {
 		{"too many", 429, newFault(rateLimited, ""), batching.Overload},
 		{"its own error", 500, newFault(backendError, ""), batching.Served},
 		{"out of memory", 500, newFault(insufficientMemory, ""), batching.Exhausted},
+		{"out of memory, in a refusal that quotes the client", 400, newFault(insufficientMemory, ""), batching.Served},
 		{"not there", 0, newFault(backendUnavailable, ""), batching.Failed},
 		{"not there in time", 0, newFault(backendTimeout, ""), batching.Failed},
 		{"gone", 0, newFault(backendDisconnected, ""), batching.Failed},

@@ -87,6 +87,23 @@ func TestLostRunner(t *testing.T) {
 			}
 		})
 	}
+	t.Run("NotByWordsThatARefusalQuotes", func(t *testing.T) {
+		engine := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", typeJSON)
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = fmt.Fprintf(w, `{"error":"time: invalid duration %q"}`, words)
+		})
+		r := newRig(t, engine, Limits{}, batching.Settings{})
+		res := <-r.asks("/api/generate", fmt.Sprintf(`{"model":"m","prompt":"p","keep_alive":%q}`, words))
+		if got := text(t, res); res.StatusCode != http.StatusBadRequest || !strings.Contains(got, words) {
+			t.Fatalf("%d %q", res.StatusCode, got)
+		}
+		r.gateway.runners.mu.Lock()
+		defer r.gateway.runners.mu.Unlock()
+		if n := len(r.gateway.runners.broke); n != 0 {
+			t.Errorf("%d models' processes are said to have ended", n)
+		}
+	})
 	t.Run("NotWhoWasAskedForLater", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			key := batching.Key{Engine: "ollama", Model: "m"}
