@@ -30,7 +30,7 @@ type yielder struct {
 	stepping sync.Mutex
 	decider  yield.Decider
 	manual   manual
-	paused   map[string]string // engines whose line stands still, and why
+	paused   []*standstill
 	held     map[string]batching.Hold
 	capped   tuner.Cap
 	away     gateway.Away
@@ -51,6 +51,11 @@ type yieldParts struct {
 	changed func(was, is yield.State) // hears of each change of more than figures
 }
 
+// standstill is an engine's whose waiting requests do not go, until its owner ends it.
+type standstill struct {
+	engine, why string
+}
+
 // manual is the user's own order.
 type manual struct {
 	on    bool
@@ -60,7 +65,7 @@ type manual struct {
 }
 
 func newYielder(p yieldParts) *yielder {
-	return &yielder{yieldParts: p, paused: map[string]string{}}
+	return &yielder{yieldParts: p}
 }
 
 // YieldOrder says how the user gives the GPU away.
@@ -139,16 +144,18 @@ func (y *yielder) State() yield.State {
 	return y.state
 }
 
-// pause keeps an engine's waiting requests from going until resume is called.
+// pause keeps an engine's waiting requests from going until resume is called, and that
+// of every other pause of it.
 func (y *yielder) pause(engine, why string) (resume func()) {
 	y.stepping.Lock()
 	defer y.stepping.Unlock()
-	y.paused[engine] = why
+	own := &standstill{engine, why}
+	y.paused = append(y.paused, own)
 	y.apply(y.State())
 	return func() {
 		y.stepping.Lock()
 		defer y.stepping.Unlock()
-		delete(y.paused, engine)
+		y.paused = slices.DeleteFunc(y.paused, func(other *standstill) bool { return other == own })
 		y.apply(y.State())
 	}
 }
@@ -261,7 +268,7 @@ func sameCap(a, b tuner.Cap) bool {
 }
 
 // holds are those of a state, by engine.
-func holds(s yield.State, paused map[string]string) map[string]batching.Hold {
+func holds(s yield.State, paused []*standstill) map[string]batching.Hold {
 	all := map[string]batching.Hold{}
 	for _, e := range s.Engines {
 		if s.Manual {
@@ -270,9 +277,9 @@ func holds(s yield.State, paused map[string]string) map[string]batching.Hold {
 			all[e] = batching.Hold{Reason: "makes way for " + s.For}
 		}
 	}
-	for e, why := range paused {
-		if !all[e].All {
-			all[e] = batching.Hold{All: true, Reason: why}
+	for _, p := range paused {
+		if !all[p.engine].All {
+			all[p.engine] = batching.Hold{All: true, Reason: p.why}
 		}
 	}
 	return all

@@ -264,6 +264,17 @@ func TestYielder(t *testing.T) {
 				"cap [ollama] at 1: makes way: "+holding, "on true, manual false, "+holding)
 		})
 	})
+	t.Run("HoldsAnEngineWhileAnyPauseOfItIsLeft", func(t *testing.T) {
+		inLane(t, func(t *testing.T, l *lane) {
+			one, two := l.pause("ollama", "one"), l.pause("ollama", "two")
+			l.wants(t, "hold ollama, all true: one")
+			one()
+			one()
+			l.wants(t, "hold ollama, all true: two")
+			two()
+			l.wants(t, "let go")
+		})
+	})
 	t.Run("HoldsAnEngineThatComesUpLater", func(t *testing.T) {
 		inLane(t, func(t *testing.T, l *lane) {
 			l.order(time.Now(), YieldOrder{})

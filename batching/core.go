@@ -252,7 +252,7 @@ func (c *Core) FirstToken(now time.Time, t *Ticket) {
 	if t.firstToken.CompareAndSwap(0, int64(max(now.Sub(t.Queued), 1))) && t.state == running {
 		t.queue.model.speaks(t, now)
 		t.app.answered(t)
-		c.resume(now, t)
+		c.resume(now, t.Request.Engine, now)
 	}
 }
 
@@ -270,7 +270,7 @@ func (c *Core) End(now time.Time, t *Ticket, o Outcome, r Report) {
 		t.app.answered(t)
 	}
 	if o == Served {
-		c.resume(now, t)
+		c.resume(now, t.Request.Engine, t.Released)
 	}
 	c.ledger.done(t.app)
 	g := t.group

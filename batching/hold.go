@@ -60,11 +60,16 @@ func (c *Core) rehold(now time.Time) {
 // holdOf is the hold of the engine of that name; nil if there is none. A pause holds
 // every class; what the user holds goes before it.
 func (c *Core) holdOf(engine string) *Hold {
-	h, held := c.holds[engine]
-	if p := c.pauses[engine]; p != nil && !h.All {
+	h := c.heldBy(engine)
+	if p := c.pauses[engine]; p != nil && (h == nil || !h.All) {
 		return &Hold{All: true, Reason: p.reason}
 	}
-	if held {
+	return h
+}
+
+// heldBy is what Hold was told of an engine; nil = nothing.
+func (c *Core) heldBy(engine string) *Hold {
+	if h, held := c.holds[engine]; held {
 		return &h
 	}
 	return nil

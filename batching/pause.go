@@ -11,10 +11,12 @@ type pause struct {
 }
 
 // Pause keeps an engine's waiting requests from going until then, as it asked for
-// itself: they are held, as by a Hold of every class. After that one goes, the first
-// of the highest class, or the next to arrive. Its first token, or a good end, ends
-// the pause; while it is on its way, or if it gets nothing, the others wait. A pause
-// that is asked for again lasts until the later of both times.
+// itself: they are held, as by a Hold of every class. After that one goes, or the next
+// to arrive: one that shows its first token as it comes rather than one that does not,
+// then the first of the highest class. Its first token, or a good end, ends the pause;
+// while it is on its way, or if it gets nothing, the others wait. So does the first
+// token of an older request, if it comes after that time. A pause that is asked for
+// again lasts until the later of both times.
 func (c *Core) Pause(now time.Time, engine string, until time.Time, reason string) {
 	p := &pause{until: until, reason: reason}
 	if old := c.pauses[engine]; old != nil && old.until.After(until) {
@@ -24,23 +26,23 @@ func (c *Core) Pause(now time.Time, engine string, until time.Time, reason strin
 	c.rehold(now)
 }
 
-// resume ends the pause of t's engine if t went to see whether it takes work again.
-func (c *Core) resume(now time.Time, t *Ticket) {
-	name := t.Request.Engine
-	if p := c.pauses[name]; p != nil && p.scout == t {
-		delete(c.pauses, name)
+// resume ends an engine's pause that was over by the time since which the engine is
+// known to have worked.
+func (c *Core) resume(now time.Time, engine string, since time.Time) {
+	if p := c.pauses[engine]; p != nil && !since.Before(p.until) {
+		delete(c.pauses, engine)
 		c.rehold(now)
 	}
 }
 
-// scouts sends one request to each engine whose pause is over. A hold goes before it.
+// scouts sends one request to each engine whose pause is over, none that a hold keeps.
 func (c *Core) scouts(now time.Time) {
 	for _, q := range c.order {
 		p := c.pauses[q.key.Engine]
-		if p == nil || !p.isDue(now) || c.holds[q.key.Engine].All {
+		if p == nil || !p.isDue(now) {
 			continue
 		}
-		if t := q.engine.firstHeld(); t != nil {
+		if t := q.engine.firstHeld(c.heldBy(q.key.Engine)); t != nil {
 			p.scout = t
 			c.letIn(t, now)
 		}
@@ -53,7 +55,7 @@ func (c *Core) isScout(t *Ticket) bool {
 	if p == nil || p.scout != t {
 		return false
 	}
-	if c.holds[t.Request.Engine].All {
+	if c.heldBy(t.Request.Engine).keeps(t.Request.Priority) {
 		p.scout = nil
 		return false
 	}
@@ -65,15 +67,37 @@ func (p *pause) isDue(now time.Time) bool {
 	return !now.Before(p.until) && (p.scout == nil || p.scout.state == ended)
 }
 
-// firstHeld is the first ticket of the highest class that is held; nil = none is.
-func (e *engine) firstHeld() *Ticket {
+// firstHeld is the ticket that goes to see, of those that are held and that but does
+// not keep; nil = there is none.
+func (e *engine) firstHeld(but *Hold) *Ticket {
 	var first *Ticket
 	for _, q := range e.queues {
-		t := q.pen.first()
-		if t != nil && (first == nil || t.Request.Priority > first.Request.Priority ||
-			t.Request.Priority == first.Request.Priority && t.number < first.number) {
-			first = t
+		for i := range q.pen {
+			t := q.pen[i].first
+			if t == nil || but.keeps(t.Request.Priority) {
+				continue
+			}
+			for ; t != nil; t = t.links[byArrival].next {
+				if first == nil || t.scoutsBefore(first) {
+					first = t
+				}
+			}
 		}
 	}
 	return first
 }
+
+// scoutsBefore tells whether t rather than other goes to see: one that shows its first
+// token ends a pause the soonest.
+func (t *Ticket) scoutsBefore(other *Ticket) bool {
+	if shows := t.Request.showsFirst(); shows != other.Request.showsFirst() {
+		return shows
+	}
+	if t.Request.Priority != other.Request.Priority {
+		return t.Request.Priority > other.Request.Priority
+	}
+	return t.earlier(other)
+}
+
+// showsFirst tells whether the first token is seen as soon as the engine has it.
+func (r *Request) showsFirst() bool { return r.Streams && !r.Withheld && !r.Embedding }

@@ -120,6 +120,60 @@ func Test13_Pause(t *testing.T) {
 		c.Hold(at(1003), nil)
 		step(t, c, 1003, 1)
 	})
+	t.Run("AHoldOfTheBackgroundGoesBeforeIt", func(t *testing.T) {
+		c := batching.NewCore(fixed(4), batching.Options{})
+		c.Hold(at(0), holds{key.Engine: {Reason: "makes way"}})
+		c.Pause(at(0), key.Engine, at(1000), asked)
+		arrive(t, c, at(1), 1, batching.Request{Key: key, Priority: batching.Background, Streams: true})
+		step(t, c, 1000, 0)
+		arrive(t, c, at(1001), 2, batching.Request{Key: key})
+		scout := step(t, c, 1001, 1)[0]
+		if scout.Request.Priority != batching.Normal {
+			t.Fatalf("%v goes to see", scout.Request.Priority)
+		}
+		c.FirstToken(at(1002), scout)
+		step(t, c, 1002, 1)
+		c.Hold(at(1003), nil)
+		step(t, c, 1003, 1)
+	})
+	t.Run("AHoldOfTheBackgroundTakesTheOneBackThatHasNotGone", func(t *testing.T) {
+		c := batching.NewCore(fixed(1), batching.Options{})
+		arrive(t, c, at(0), 1, batching.Request{Key: key})
+		first := step(t, c, 0, 1)[0]
+		c.Pause(at(0), key.Engine, at(1000), asked)
+		arrive(t, c, at(1), 1, batching.Request{Key: key, Priority: batching.Background})
+		step(t, c, 1000, 0)
+		c.Hold(at(1001), holds{key.Engine: {Reason: "makes way"}})
+		c.End(at(1002), first, batching.Served, batching.Untold())
+		step(t, c, 1002, 0)
+		arrive(t, c, at(1003), 1, batching.Request{Key: key})
+		step(t, c, 1003, 1)
+	})
+	t.Run("WhoShowsItsFirstTokenGoesFirst", func(t *testing.T) {
+		c := batching.NewCore(fixed(4), batching.Options{})
+		c.Pause(at(0), key.Engine, at(1000), asked)
+		arrive(t, c, at(1), 1, batching.Request{Key: key, ID: "whole"})
+		arrive(t, c, at(2), 1, batching.Request{Key: key, ID: "tools", Streams: true, Withheld: true})
+		arrive(t, c, at(3), 1, batching.Request{Key: key, ID: "stream", Streams: true})
+		arrive(t, c, at(4), 1, batching.Request{Key: studio, ID: "elsewhere", Streams: true})
+		for _, r := range step(t, c, 1000, 2) {
+			if r.Request.ID != "stream" && r.Request.ID != "elsewhere" {
+				t.Errorf("%s goes to see", r.Request.ID)
+			}
+		}
+	})
+	t.Run("AFirstTokenOfWhatRanBeforeShowsItToo", func(t *testing.T) {
+		c := batching.NewCore(fixed(4), batching.Options{})
+		arrive(t, c, at(0), 3, batching.Request{Key: key})
+		running := step(t, c, 0, 3)
+		c.Pause(at(1), key.Engine, at(1000), asked)
+		arrive(t, c, at(2), 9, batching.Request{Key: key})
+		step(t, c, 1000, 1)
+		c.End(at(1001), running[0], batching.Served, batching.Untold()) // it may be from before
+		step(t, c, 1001, 0)
+		c.FirstToken(at(1002), running[1])
+		step(t, c, 1002, 1)
+	})
 	t.Run("ItIsSaidWhyTheyWait", func(t *testing.T) {
 		c := paused(t, 1)
 		if w := c.Snapshot(at(2999))[0].Waiting; len(w) != 1 || w[0].Why != asked {

@@ -51,6 +51,7 @@ type stay struct {
 	key     batching.Key
 	model   string // as the client wrote it
 	tried   []string
+	moves   int                     // the call's so far
 	until   time.Time               // when it gives up waiting for a wedged one
 	leave   context.CancelCauseFunc // of the queue
 	timer   *time.Timer             // nil = not set
@@ -79,7 +80,7 @@ func (w *wedged) is(k batching.Key) bool {
 
 // queue notes that a call waits; its wait is ended by leave.
 func (c *call) queue(key batching.Key, leave context.CancelCauseFunc) {
-	s := &stay{call: c, key: key, model: c.sketch.model, tried: append([]string{c.target.Name}, c.tried...),
+	s := &stay{call: c, key: key, model: c.sketch.model, tried: append([]string{c.target.Name}, c.tried...), moves: c.moves,
 		until: time.Now().Add(c.policy.FirstToken), leave: leave, waiting: true}
 	w := &c.wedged
 	w.mu.Lock()
@@ -96,7 +97,7 @@ func (c *call) queue(key batching.Key, leave context.CancelCauseFunc) {
 
 // avoid has a waiting call leave the line of a wedged model, now or in time.
 func (g *Gateway) avoid(s *stay) {
-	if s.model != "" && s.call.pinned == "" && len(s.tried) <= maxMoves {
+	if s.model != "" && s.call.pinned == "" && s.moves < maxMoves {
 		if _, err := g.engines.Look(s.call.ctx, s.model, s.tried...); err == nil {
 			s.leave(errEngineGone)
 			return
@@ -108,10 +109,22 @@ func (g *Gateway) avoid(s *stay) {
 		return
 	}
 	s.timer = time.AfterFunc(time.Until(s.until), func() {
-		if g.wedged.is(s.key) {
+		if g.wedged.outlasts(s) {
 			s.leave(errSilent)
 		}
 	})
+}
+
+// outlasts tells whether the model that s waits for is wedged at the end of its time.
+// If it is well, the next wedge sets a timer again.
+func (w *wedged) outlasts(s *stay) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.said[s.key] {
+		s.timer = nil
+		return false
+	}
+	return true
 }
 
 // enter notes that a call that waited has its turn.

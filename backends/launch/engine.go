@@ -90,8 +90,13 @@ func (e *engine) run(ctx context.Context, live life) {
 }
 
 // untilAsked is a context for one run of the engine, which ends when it is to be
-// replaced. asked ends the context and says why that was; "" = it was not.
+// replaced. asked ends the context and says why that was; "" = it was not. What was
+// asked before is done by this run.
 func (e *engine) untilAsked(ctx context.Context) (once context.Context, asked func() (why string)) {
+	select {
+	case <-e.again:
+	default:
+	}
 	once, cancel := context.WithCancel(ctx)
 	ended := make(chan string)
 	go func() {

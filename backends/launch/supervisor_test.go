@@ -199,6 +199,50 @@ func TestKilledCarpoolLeavesNothing(t *testing.T) {
 	b.gone(pids[1]) // it heeds no request to end
 }
 
+// TestRestartWhileItIsDown asks for another process where the next one is to come
+// anyhow: that one is left alone.
+func TestRestartWhileItIsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewSupervisor(Options{})
+		lives := 0
+		s.life = func(*engine) life {
+			return func(ctx context.Context, up func(int)) string {
+				lives++
+				up(lives)
+				if lives == 1 {
+					time.Sleep(time.Second)
+				} else {
+					<-ctx.Done()
+				}
+				return "it ended by itself"
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { s.Run(ctx); close(done) }()
+		if _, err := s.Start(ctx, Plan{Program: Program{Kind: Ollama}}); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Second + 100*time.Millisecond) // it has ended, and is not started yet
+		if err := s.Restart("ollama", "its model hangs"); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Minute)
+		if now := s.States()[0]; lives != 2 || now.Status != Running || now.PID != 2 {
+			t.Errorf("%d lives, %+v", lives, now)
+		}
+		if err := s.Restart("ollama", "its model hangs"); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Minute)
+		if now := s.States()[0]; lives != 3 || now.PID != 3 {
+			t.Errorf("asked while it runs: %d lives, %+v", lives, now)
+		}
+		cancel()
+		<-done
+	})
+}
+
 // TestPauses runs an engine that ends again and again, in a time of its own.
 func TestPauses(t *testing.T) {
 	type run struct {
