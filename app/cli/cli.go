@@ -105,6 +105,7 @@ runs.`,
 		c.historyCommand(),
 		c.connectCommand(),
 		c.benchCommand(),
+		c.benchPartCommand(),
 		c.versionCommand(),
 		c.quitCommand(),
 	)
