@@ -11,6 +11,7 @@ import (
 
 // client is one connection of the load: one request after the other.
 type client struct {
+	address string
 	conn    net.Conn
 	r       *bufio.Reader
 	scratch []byte
@@ -24,7 +25,18 @@ func dial(ctx context.Context, address string) (*client, error) {
 		return nil, err
 	}
 	const buffer = 4 << 10
-	return &client{conn: conn, r: bufio.NewReaderSize(conn, buffer)}, nil
+	return &client{address: address, conn: conn, r: bufio.NewReaderSize(conn, buffer)}, nil
+}
+
+// renew takes a new connection after one that failed.
+func (c *client) renew(ctx context.Context) error {
+	c.close()
+	fresh, err := dial(ctx, c.address)
+	if err == nil {
+		c.conn = fresh.conn
+		c.r.Reset(c.conn)
+	}
+	return err
 }
 
 func (c *client) close() { _ = c.conn.Close() }

@@ -57,19 +57,21 @@ func (all crew) leave() {
 
 // each has every connection work until all have ended, one has failed, or ctx ends.
 func (all crew) each(ctx context.Context, work func(ctx context.Context, c *client) error) error {
-	var working errgroup.Group
+	var working sync.WaitGroup
+	var first error
+	var once sync.Once
 	stop := context.AfterFunc(ctx, all.leave)
 	defer stop()
 	for _, c := range all {
-		working.Go(func() error {
-			err := work(ctx, c)
-			if err != nil {
+		working.Go(func() {
+			if err := work(ctx, c); err != nil {
+				once.Do(func() { first = err })
 				all.leave() // what one cannot do ends it for all
 			}
-			return err
 		})
 	}
-	return working.Wait()
+	working.Wait()
+	return first
 }
 
 // latencies gathers times from many goroutines.

@@ -26,7 +26,11 @@ type figure struct {
 	name, unit string
 	added      bool // over direct
 	digits     int
+	sum        bool // over the rounds, and not compared
 }
+
+// failures are those of all rounds together.
+var failures = figure{name: "failed", unit: "answers", sum: true}
 
 var (
 	everyone = []string{direct, plain, carpool, nginx}
@@ -43,19 +47,19 @@ func scenarios(quickly bool) []scenario {
 		{
 			name: "latency", title: "Added latency, one client", rounds: rounds, targets: everyone,
 			text:    fmt.Sprintf("%d chats of about 100 tokens one after the other, each answered at once and in one piece.", requests),
-			figures: []figure{{"p50", "µs", true, 0}, {"p95", "µs", true, 0}, {"p99", "µs", true, 0}},
+			figures: []figure{{name: "p50", unit: "µs", added: true}, {name: "p95", unit: "µs", added: true}, {name: "p99", unit: "µs", added: true}},
 			run:     func(ctx context.Context, _ *stage, t *target) (sample, error) { return oneByOne(ctx, t, requests) },
 		},
 		{
 			name: "throughput", title: "Requests per second, 64 clients", rounds: rounds, targets: everyone,
 			text:    "The same chats from 64 connections at once: an engine that takes no time.",
-			figures: []figure{{"rate", "requests/s", false, 0}, {"cpu", "CPU s per 10,000 requests", false, 2}},
+			figures: []figure{{name: "rate", unit: "requests/s"}, {name: "cpu", unit: "CPU s per 10,000 requests", digits: 2}, failures},
 			run:     func(ctx context.Context, _ *stage, t *target) (sample, error) { return flood(ctx, t, 64, turn) },
 		},
 		{
 			name: "ndjson", title: "Tokens relayed, Ollama's dialect", rounds: rounds, targets: everyone,
 			text:    "16 streams at once, each token a chunk of some 110 bytes that the engine writes by itself.",
-			figures: []figure{{"rate", "tokens/s", false, 0}, {"cpu", "CPU s per 1,000,000 tokens", false, 2}},
+			figures: []figure{{name: "rate", unit: "tokens/s"}, {name: "cpu", unit: "CPU s per 1,000,000 tokens", digits: 2}, failures},
 			run: func(ctx context.Context, _ *stage, t *target) (sample, error) {
 				return relay(ctx, t, ollamaPath, ollamaChat(quick, streamTokens), turn)
 			},
@@ -63,7 +67,7 @@ func scenarios(quickly bool) []scenario {
 		{
 			name: "sse", title: "Tokens relayed, OpenAI's dialect", rounds: rounds, targets: everyone,
 			text:    "The same with server-sent events of some 150 bytes.",
-			figures: []figure{{"rate", "tokens/s", false, 0}, {"cpu", "CPU s per 1,000,000 tokens", false, 2}},
+			figures: []figure{{name: "rate", unit: "tokens/s"}, {name: "cpu", unit: "CPU s per 1,000,000 tokens", digits: 2}, failures},
 			run: func(ctx context.Context, _ *stage, t *target) (sample, error) {
 				return relay(ctx, t, chatPath, openAIChat(quick, true, streamTokens), turn)
 			},
@@ -73,7 +77,7 @@ func scenarios(quickly bool) []scenario {
 		all = append(all, scenario{
 			name: fmt.Sprintf("streams%d", n), title: fmt.Sprintf("%d open streams", n), rounds: min(rounds, 3), fresh: true, targets: gateways,
 			text:    "All open at once, a token each second. Memory is what the gateway's process grew by; a chunk's delay is from the engine's write to the client's read.",
-			figures: []figure{{"memory", "KiB a stream", false, 1}, {"p50", "µs delay", false, 0}, {"p99", "µs delay", false, 0}},
+			figures: []figure{{name: "memory", unit: "KiB a stream", digits: 1}, {name: "p50", unit: "µs delay"}, {name: "p99", unit: "µs delay"}},
 			run:     func(ctx context.Context, _ *stage, t *target) (sample, error) { return hold(ctx, t, n) },
 		})
 	}
@@ -81,20 +85,20 @@ func scenarios(quickly bool) []scenario {
 		scenario{
 			name: "embeddings", title: "Embedding storm, 256 clients", rounds: min(rounds, 5), targets: []string{direct, carpool},
 			text:    fmt.Sprintf("Single texts before an engine with one slot whose call takes %v and %v for each text.", embedCall, embedText),
-			figures: []figure{{"rate", "texts/s", false, 0}},
+			figures: []figure{{name: "rate", unit: "texts/s"}},
 			run:     func(ctx context.Context, _ *stage, t *target) (sample, error) { return storm(ctx, t, turn) },
 		},
 		scenario{
 			name: "rest", title: "At rest", rounds: min(rounds, 5), fresh: true, targets: []string{plain, carpool},
 			text:    "From the start of the process to its first answer, and its memory two seconds later.",
-			figures: []figure{{"start", "ms to the first answer", false, 0}, {"memory", "MiB", false, 1}},
+			figures: []figure{{name: "start", unit: "ms to the first answer"}, {name: "memory", unit: "MiB", digits: 1}},
 			run:     rest,
 		},
 		scenario{
 			name: "waiting", title: "10,000 requests waiting", rounds: min(rounds, 3), fresh: true, targets: []string{carpool},
 			text: "64 running, 200 a second ending, an engine that takes 320 ms for each: CPU with nobody and with 10,000 waiting.",
-			figures: []figure{{"alone", "% of a core, none waiting", false, 1}, {"waiting", "% of a core, 10,000 waiting", false, 1},
-				{"scheduling", "% of a core for the 10,000", false, 1}},
+			figures: []figure{{name: "alone", unit: "% of a core, none waiting", digits: 1}, {name: "waiting", unit: "% of a core, 10,000 waiting", digits: 1},
+				{name: "scheduling", unit: "% of a core for the 10,000", digits: 1}},
 			run: func(ctx context.Context, s *stage, t *target) (sample, error) {
 				return queued(ctx, s, t, 5*turn, 5*requests)
 			},
@@ -132,49 +136,65 @@ func oneByOne(ctx context.Context, t *target, requests int) (sample, error) {
 // flood has clients ask as fast as they can for a while.
 func flood(ctx context.Context, t *target, clients int, turn time.Duration) (sample, error) {
 	r := request(t.address(), chatPath, openAIChat(quick, false, 8))
-	n, took, cpu, err := drive(ctx, t, clients, turn, func(c *client) (int, error) { return 1, c.send(r, nil) })
+	d, err := drive(ctx, t, clients, turn, func(c *client) (int, error) { return 1, c.send(r, nil) })
 	const requests = 10_000
-	return sample{"rate": n / took, "cpu": cpu / n * requests}, err
+	return d.per(requests), err
 }
 
 // relay has clients read streams as fast as they can for a while.
 func relay(ctx context.Context, t *target, path, body string, turn time.Duration) (sample, error) {
 	const clients, tokens = 16, 1_000_000
 	r := request(t.address(), path, body)
-	n, took, cpu, err := drive(ctx, t, clients, turn, func(c *client) (int, error) { return streamTokens, c.send(r, nil) })
-	return sample{"rate": n / took, "cpu": cpu / n * tokens}, err
+	d, err := drive(ctx, t, clients, turn, func(c *client) (int, error) { return streamTokens, c.send(r, nil) })
+	return d.per(tokens), err
 }
 
-// drive lets clients work for a turn and counts what they did, and what the target's
-// program took for it.
-func drive(ctx context.Context, t *target, clients int, turn time.Duration, once func(*client) (int, error)) (n, seconds, cpu float64, err error) {
+// done is what a load did in a turn.
+type done struct {
+	count   float64 // of what once counts
+	failed  float64 // answers that broke off
+	seconds float64
+	cpu     float64 // seconds, of the target's program
+}
+
+// drive lets clients work for a turn. A plain proxy now and then cuts a fast stream
+// short: net/http closes a request's body at the first byte of the answer, while the
+// transport still looks at it.
+func drive(ctx context.Context, t *target, clients int, turn time.Duration, once func(*client) (int, error)) (d done, err error) {
 	all, err := board(ctx, t.address(), clients)
 	if err != nil {
-		return 0, 0, 0, err
+		return d, err
 	}
 	defer all.leave()
-	if err := all.each(ctx, func(_ context.Context, c *client) error { _, err := once(c); return err }); err != nil {
-		return 0, 0, 0, err
-	}
 	before, err := t.program.cpu(ctx)
 	if err != nil {
-		return 0, 0, 0, err
+		return d, err
 	}
-	var done atomic.Int64
+	var count, failed atomic.Int64
 	begun := time.Now()
-	err = all.each(ctx, func(_ context.Context, c *client) error {
+	err = all.each(ctx, func(ctx context.Context, c *client) error {
 		for time.Since(begun) < turn {
 			n, err := once(c)
 			if err != nil {
-				return err
+				failed.Add(1)
+				if err := c.renew(ctx); err != nil {
+					return err
+				}
+				continue
 			}
-			done.Add(int64(n))
+			count.Add(int64(n))
 		}
 		return nil
 	})
-	took := time.Since(begun).Seconds()
+	d.seconds = time.Since(begun).Seconds()
 	after, cpuErr := t.program.cpu(ctx)
-	return float64(done.Load()), took, after - before, errors.Join(err, cpuErr)
+	d.count, d.failed, d.cpu = float64(count.Load()), float64(failed.Load()), after-before
+	return d, errors.Join(err, cpuErr)
+}
+
+// per is the load's rate, and what so many of what it counts cost.
+func (d done) per(many float64) sample {
+	return sample{"rate": d.count / d.seconds, "cpu": d.cpu / max(1, d.count) * many, "failed": d.failed}
 }
 
 // hold keeps n streams open.
@@ -223,11 +243,11 @@ func hold(ctx context.Context, t *target, n int) (sample, error) {
 func storm(ctx context.Context, t *target, turn time.Duration) (sample, error) {
 	const clients = 256
 	var texts atomic.Int64
-	n, took, _, err := drive(ctx, t, clients, turn, func(c *client) (int, error) {
+	d, err := drive(ctx, t, clients, turn, func(c *client) (int, error) {
 		body := fmt.Sprintf(`{"model":%q,"input":"text number %d-%d"}`, vec, time.Now().UnixNano(), texts.Add(1))
 		return 1, c.send(request(t.address(), embedPath, body), nil)
 	})
-	return sample{"rate": n / took}, err
+	return d.per(1), err
 }
 
 // rest starts the target once more and leaves it alone.

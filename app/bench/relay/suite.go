@@ -36,7 +36,7 @@ type Section struct {
 	Figures []Figure `json:"figures"`
 }
 
-// Figure is a column of a section: a median for each target, and over the rounds the
+// Figure is a column of a section: a median (of failures the sum) for each target, and over the rounds the
 // median of what it was to the plain proxy in the same round.
 type Figure struct {
 	Name    string             `json:"name"`
@@ -121,6 +121,12 @@ func (s *stage) measure(ctx context.Context, sc scenario) (Section, error) {
 func (f figure) of(turns map[string][]sample) Figure {
 	all := Figure{Name: f.name, Unit: f.unit, digits: f.digits, added: f.added, Median: map[string]float64{}, ToPlain: map[string]float64{}}
 	for name, samples := range turns {
+		if f.sum {
+			for _, got := range samples {
+				all.Median[name] += got[f.name]
+			}
+			continue
+		}
 		var values, ratios []float64
 		for round, got := range samples {
 			v := got[f.name]
