@@ -16,7 +16,7 @@ LINT         := $(CACHE)/golangci-lint-$(LINT_VERSION)/golangci-lint
 # the tests on real engines up to three that failed run once more, and it says so.
 GOTESTSUM_VERSION := v1.13.0
 
-.PHONY: help run build build-headless cross test desktop race lint bench suite e2e fuzz mutants screens deps icons clean
+.PHONY: help run build build-headless cross test desktop race lint bench suite e2e fuzz fuzz-short chaos soak reliability vuln mutants screens deps icons clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -41,6 +41,7 @@ cross: ## bin/cross/: the program without the window for other systems, built wi
 
 test: ## install what is missing, then every test but the ones on a real engine
 	.ci/deps test
+	.ci/deps trust
 	LANG=C.UTF-8 $(GO) test -timeout 5m ./...
 	$(MAKE) --no-print-directory desktop
 
@@ -78,11 +79,24 @@ e2e: ## the suite on a real Ollama server (on PATH, or built once from its modul
 	  $(GO) run gotest.tools/gotestsum@$(GOTESTSUM_VERSION) --format standard-verbose --rerun-fails=1 --rerun-fails-max-failures=3 --rerun-fails-run-root-test \
 	  --packages ./app/e2e -- -tags e2e -count=1 -timeout 30m
 
-fuzz: ## every decoder for FUZZTIME each
-	@grep -rHoE --include=*_test.go '^func Fuzz[A-Za-z]+' . | sort | while IFS=: read -r file f; do \
-	  echo "$${f#func } in $${file%/*}"; \
-	  $(GO) test -run '^$$' -fuzz "^$${f#func }$$" -fuzztime $(or $(FUZZTIME),60s) -fuzzminimizetime 20x "$${file%/*}" </dev/null || exit 1; \
-	done
+fuzz: ## every fuzz target for FUZZTIME each
+	GO=$(GO) .ci/fuzz $(or $(FUZZTIME),60s)
+
+fuzz-short: ## every fuzz target for some hundred inputs
+	GO=$(GO) WORKERS=1 .ci/fuzz 300x
+
+chaos: ## engines killed 50 times under load (CARPOOL_SEED=n repeats a run)
+	CARPOOL_TRUST=full $(GO) test -count=1 -timeout 20m -v -run TestChaos ./app/trust
+
+soak: ## half an hour of load with faults in 1 % of it (SOAK=8h for longer)
+	CARPOOL_SOAK=$(or $(SOAK),30m) $(GO) test -count=1 -timeout 24h -v -run TestSoak/FaultsInOneOfAHundred ./app/trust
+
+reliability: ## docs/reliability.md: the suite for a sceptic in its full form, about an hour
+	.ci/deps trust
+	.ci/reliability
+
+vuln: ## known faults in what is used, where their database can be reached
+	.ci/vuln
 
 mutants: ## plants each fault of testdata/mutants and sees the named test fail
 	.ci/mutants $(ONLY)

@@ -102,8 +102,11 @@ type App struct {
 	lock      *flock.Flock
 	listeners []net.Listener
 
+	connections *connections
+
 	store        *storage.Store // nil: off, or it cannot be opened
 	storeProblem string
+	lacks        []string // what could not be had at the start, for people; fixed after Open
 	sampler      *gpu.Sampler
 	owned        *owned // what the sampler reads
 	engines      *backends.Registry
@@ -115,9 +118,12 @@ type App struct {
 	tuner        *tuner.Tuner
 	processes    *process.Finder
 	gateway      *gateway.Gateway
+	network      *network
 	yielder      *yielder
 	trials       *trials
 	unloader     *unloader
+	pulses       *pulses
+	healer       *healer
 	control      *control.Socket // nil: it cannot be opened, and the command line cannot steer
 	metrics      *metrics.Metrics
 	meter        *meter
@@ -126,6 +132,7 @@ type App struct {
 	steady       *steady
 	feed         feed                            // the tick's alone
 	lookout      lookout                         // the tick's alone
+	sleep        sleep                           // the tick's alone
 	adviser      adviser                         // the tick's alone
 	advice       atomic.Pointer[[]advice.Advice] // of the last look; nil = not looked yet
 	fitting      fitting                         // the tick's alone
@@ -163,38 +170,51 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	if err := a.takeLock(); err != nil {
 		return nil, err
 	}
+	// Open before all else, so that the command line never takes a Carpool that
+	// starts for one that does not run.
+	var err error
+	if a.control, err = control.Listen(ctx, o.StateDir); err != nil {
+		a.lack("the command line cannot steer Carpool: " + err.Error())
+	}
 	a.saved = a.readSettings()
 	c := a.effective(a.saved)
 	a.config.Store(&c)
-	var err error
 	if a.listeners, err = listen(ctx, c.Gateway.Listen); err != nil {
+		if a.control != nil {
+			err = errors.Join(err, a.control.Close())
+		}
 		return nil, errors.Join(err, a.lock.Unlock())
 	}
+	a.connections = newConnections(c.Gateway, openFiles())
 	first := a.openHistory(ctx, c)
 	a.openParts(c, first)
 	a.commit()
-	// Open before anyone is told that Carpool runs, so that the command line
-	// never takes it for one that does not.
-	if a.control, err = control.Listen(ctx, o.StateDir); err != nil {
-		a.log.Error("control", "error", err)
-	}
 	return a, nil
 }
 
+// takeLock fails only if another Carpool has the lock. Where the folder cannot be
+// written nothing is kept in it that could be spoilt: the gateway serves, and the
+// port lets no second one listen beside it.
 func (a *App) takeLock() error {
-	const ownerOnly = 0o700
-	if err := os.MkdirAll(a.options.StateDir, ownerOnly); err != nil {
-		return fmt.Errorf("state folder: %w", err)
+	if err := makePrivate(a.options.StateDir); err != nil {
+		a.log.Warn("state folder", "error", err)
 	}
-	a.lock = flock.New(filepath.Join(a.options.StateDir, "carpool.lock"), flock.SetPermissions(0o600))
+	a.lock = flock.New(filepath.Join(a.options.StateDir, "carpool.lock"), flock.SetPermissions(fileMode))
 	got, err := a.lock.TryLock()
 	if err != nil {
-		return fmt.Errorf("lock: %w", err)
+		a.lack("the state folder cannot be written, so nothing is kept: " + err.Error())
+		return nil
 	}
 	if !got {
 		return fmt.Errorf("%w with the state folder %s", ErrRunning, a.options.StateDir)
 	}
 	return nil
+}
+
+// lack notes what could not be had at the start.
+func (a *App) lack(problem string) {
+	a.lacks = append(a.lacks, problem)
+	a.log.Warn("start", "problem", problem)
 }
 
 // openHistory opens the store and returns the id of this run's first batch.
@@ -252,7 +272,8 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 		GPU:     a.gpuOf,
 		Decided: a.decided,
 	})
-	a.steady = newSteady(newLoads(a.tuner, a.loaded))
+	a.pulses = newPulses(a.tuner)
+	a.steady = newSteady(newLoads(a.pulses, a.loaded))
 	a.feed = feed{store: a.store}
 	a.meter = newMeter(a.steady, a.metered, func(k batching.Key, joules float64) { a.metrics.Spent(k.Engine, k.Model, joules) })
 	a.scheduler = batching.New(tuner.Settings(c), batching.Options{
@@ -266,19 +287,24 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 	a.gateway = gateway.New(gateway.Options{
 		Scheduler: a.scheduler,
 		Engines:   a.engines,
-		Record:    a.recorder.request,
-		Unmerged:  a.unmerged,
-		Reloaded:  a.reloaded,
-		Health:    func() any { return a.Health() },
-		Metrics:   a.metrics,
-		Listen:    a.address(),
+		Record: func(r gateway.Record) {
+			a.pulses.recorded(r)
+			a.recorder.request(r)
+		},
+		Unmerged: a.unmerged,
+		Reloaded: a.reloaded,
+		Health:   func() any { return a.Health() },
+		Metrics:  a.metrics,
+		Listen:   a.address(),
 		Peer: func(client, server netip.AddrPort) gateway.Peer {
 			return a.processes.Ask(client, server)
 		},
 		Log: a.log,
 	}, gatewayLimits(c))
+	a.network = newNetwork(a.options.StateDir, a.log, a.gateway.SetToken, a.changed)
 	a.trials = newTrials(a.keepTrial, a.trialEnded)
 	a.openYielding()
+	a.openHealing()
 }
 
 // decided notes a change of a limit, or of what is known of an engine.
@@ -337,12 +363,15 @@ func (a *App) Show() {
 // are local, but a browser page may be one of them. No WriteTimeout, since a
 // stream may last for hours; the gateway bounds each write.
 func (a *App) newServer() *http.Server {
+	g := a.config.Load().Gateway
 	return &http.Server{
 		Handler:           a.gateway,
 		ConnContext:       a.gateway.ConnContext,
-		ReadHeaderTimeout: 5 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
+		ReadHeaderTimeout: time.Duration(g.HeaderTimeoutS) * time.Second,
+		IdleTimeout:       time.Duration(g.IdleTimeoutS) * time.Second,
+		MaxHeaderBytes:    g.MaxHeaderKiB << 10,
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+
+		DisableGeneralOptionsHandler: true, // it would answer "OPTIONS *" to any Host
 	}
 }

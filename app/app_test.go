@@ -48,20 +48,39 @@ func options(t *testing.T) app.Options {
 // start opens and runs an app, and ends it with the test.
 func start(t *testing.T, o app.Options) *app.App {
 	t.Helper()
+	a, _ := startToQuit(t, o)
+	return a
+}
+
+// startToQuit does so, too, and returns what ends it before: it fails the test if that
+// takes longer than so long.
+func startToQuit(t *testing.T, o app.Options) (a *app.App, quit func(within time.Duration)) {
+	t.Helper()
 	a, err := app.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- a.Run(context.Background()) }()
-	t.Cleanup(func() {
-		a.Quit()
-		if err := <-ended; err != nil {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := a.Run(context.Background()); err != nil {
 			t.Error(err)
 		}
+	}()
+	t.Cleanup(func() {
+		a.Quit()
+		<-ended
 	})
 	until(t, a, "an engine is up", serves)
-	return a
+	return a, func(within time.Duration) {
+		t.Helper()
+		a.Quit()
+		select {
+		case <-ended:
+		case <-time.After(within):
+			t.Fatalf("still running %v after it was to quit", within)
+		}
+	}
 }
 
 func serves(s app.Snapshot) bool {
@@ -71,7 +90,7 @@ func serves(s app.Snapshot) bool {
 // until waits for a snapshot of which ok is true.
 func until(t *testing.T, a *app.App, what string, ok func(app.Snapshot) bool) app.Snapshot {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var last app.Snapshot
 	for s := range a.Watch(ctx) {
@@ -394,7 +413,7 @@ func run(t *testing.T, o app.Options) (*app.App, <-chan error) {
 // history waits for n request rows.
 func history(t *testing.T, a *app.App, n int) []storage.Request {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for range a.Watch(ctx) {
 		rows, err := a.Requests(t.Context(), storage.Query{})

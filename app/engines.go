@@ -3,6 +3,7 @@ package app
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"carpool/app/config"
 	"carpool/app/tuner"
@@ -14,7 +15,8 @@ import (
 func (a *App) engineSettings(c config.Config) backends.Settings {
 	s := backends.Settings{
 		URL: c.Engine.URL, Demo: c.Engine.Demo, NoDiscovery: !c.Engines.Discover,
-		Order: c.Engines.Order, Keys: c.Engines.ByName(), Groups: c.Engines.GroupOf(),
+		Connect: time.Duration(c.Gateway.ConnectTimeoutS) * time.Second,
+		Order:   c.Engines.Order, Keys: c.Engines.ByName(), Groups: c.Engines.GroupOf(),
 	}
 	for _, i := range c.Engines.Items() {
 		s.Engines = append(s.Engines, backends.Source{Name: i.Name, Kind: backends.Kind(i.Kind), URL: i.URL})

@@ -21,9 +21,11 @@ const (
 	EventReload   = "reload"   // an engine loaded a model again, and whose doing that was
 	EventMemory   = "memory"   // a model does not fit the GPU
 	EventEngine   = "engine"   // an engine was lost, or is back
+	EventWedged   = "wedged"   // an engine stopped answering for a model, or was healed
 	EventBatching = "batching" // batching was turned on or off, or its mode changed
 	EventYield    = "yield"    // Carpool makes way for other programs, or comes back
-	EventHistory  = "history"  // rows could not be written for a while
+	EventHistory  = "history"  // rows could not be written for a while, or the file was begun anew
+	EventFull     = "full"     // all connections are taken, or not any more
 )
 
 // lookout notices what happens to engines and to the history. It is the tick's
@@ -32,6 +34,9 @@ type lookout struct {
 	up     map[string]bool      // engines that have been up in this run: whether they still are
 	lost   map[string]time.Time // since when those are not that are not
 	paused bool                 // the history
+	anew   string               // what was said of its being begun anew
+	waited uint64               // times that connections had to wait, at the last look
+	full   bool                 // all connections are taken
 }
 
 // engines returns an event for each engine that was lost, or is back.
@@ -71,17 +76,38 @@ func (l *lookout) engines(now time.Time, all []backends.Info) []Event {
 	return events
 }
 
-// history returns an event if the history has paused or goes on. Its row waits in
-// memory with all others until the file can be written.
+// history returns an event if the history has paused, goes on, or was begun anew. Its
+// row waits in memory with all others until the file can be written.
 func (l *lookout) history(now time.Time, s storage.State) (Event, bool) {
+	e := Event{At: now, Kind: EventHistory, Reason: strings.TrimPrefix(s.Problem, "history ")}
 	paused := !s.OK
-	if paused == l.paused {
+	switch {
+	case paused != l.paused:
+		l.paused = paused
+		if !paused {
+			e.Reason = "goes on"
+		}
+		return e, true
+	case !paused && s.Problem != l.anew:
+		l.anew = s.Problem
+		return e, s.Problem != ""
+	}
+	return Event{}, false
+}
+
+// connections returns an event if none is accepted any more, or some are again.
+// waited is how often one had to wait since the start: that may be short.
+func (l *lookout) connections(now time.Time, c Connections, waited uint64) (Event, bool) {
+	full := c.Full || waited > l.waited
+	l.waited = waited
+	if full == l.full {
 		return Event{}, false
 	}
-	l.paused = paused
-	e := Event{At: now, Kind: EventHistory, Reason: "goes on"}
-	if paused {
-		e.Reason = strings.TrimPrefix(s.Problem, "history ")
+	l.full = full
+	e := Event{At: now, Kind: EventFull, Reason: "new connections are accepted again"}
+	if full {
+		c.Full = true
+		e.Reason = c.problem()
 	}
 	return e, true
 }

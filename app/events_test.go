@@ -35,12 +35,13 @@ func TestLookout(t *testing.T) {
 	t.Run("TellsOfTheHistoryItself", func(t *testing.T) {
 		var l lookout
 		var got []string
-		for _, s := range []storage.State{{OK: true}, {Problem: "history paused: disk full"}, {Problem: "history paused: disk full"}, {OK: true}} {
+		for _, s := range []storage.State{{OK: true}, {Problem: "history paused: disk full"}, {Problem: "history paused: disk full"}, {OK: true},
+			{OK: true, Problem: "history was begun anew: damaged"}, {OK: true, Problem: "history was begun anew: damaged"}} {
 			if e, ok := l.history(start, s); ok {
 				got = append(got, e.Kind+" "+e.Reason)
 			}
 		}
-		if want := []string{"history paused: disk full", "history goes on"}; !slices.Equal(got, want) {
+		if want := []string{"history paused: disk full", "history goes on", "history was begun anew: damaged"}; !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	})

@@ -11,8 +11,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"carpool/app"
+	"carpool/backends/backendstest"
 	"carpool/gpu/gputest"
 )
 
@@ -20,9 +22,9 @@ import (
 // only as it starts, so the test runs in a child process where this is set.
 const driverVariable = "CARPOOL_TEST_DRIVER"
 
-// TestServesWhateverTheGPUDoes sends requests while the driver of two GPUs fails
-// in every way: none of them notices.
-func TestServesWhateverTheGPUDoes(t *testing.T) {
+// Test27_ServesWhateverTheGPUDoes sends requests while the driver of six GPUs fails in
+// every way: none of them notices, and Carpool quits while a call hangs.
+func Test27_ServesWhateverTheGPUDoes(t *testing.T) {
 	folder := os.Getenv(driverVariable)
 	if folder == "" {
 		t.Parallel()
@@ -36,16 +38,18 @@ func TestServesWhateverTheGPUDoes(t *testing.T) {
 		return
 	}
 
+	const cards = 6
 	d := gputest.DriverIn(t, folder)
-	d.Set("gpus", 2)
-	a := start(t, options(t))
+	d.Set("gpus", cards)
+	engine := backendstest.New(t)
+	engine.SetModels("carpool-demo")
+	o := options(t)
+	o.Engine = engine.URL
+	a, quit := startToQuit(t, o)
 	if err := a.Set(t.Context(), "gpu.sample_ms", "200"); err != nil {
 		t.Fatal(err)
 	}
-	both := func(s app.Snapshot) bool { return len(s.GPUs) == 2 && s.GPUs[0].Available && s.GPUs[1].Available }
-	until(t, a, "both GPUs are read", both)
-
-	sent := 0
+	sent := uint64(0)
 	send := func() {
 		t.Helper()
 		var clients sync.WaitGroup
@@ -55,35 +59,60 @@ func TestServesWhateverTheGPUDoes(t *testing.T) {
 		}
 		clients.Wait()
 	}
-	for _, fault := range []struct {
-		order  string
-		code   int
-		first  string // reason of GPU 0; "" = it is read on
-		second string
-	}{
-		{"error.1", 15, "", "GPU lost: it stopped answering its driver"},
-		{"error", 999, "GPU driver reports an unknown error", "GPU driver reports an unknown error"},
-		{"error", 9, "NVIDIA driver not loaded", "NVIDIA driver not loaded"},
-		{"hang", 10_000, "GPU driver does not answer", "GPU driver does not answer"},
-		{"error.0", 16, "GPU needs a reset", ""},
-	} {
-		d.Set(fault.order, fault.code)
-		s := until(t, a, fmt.Sprintf("%s %d", fault.order, fault.code), func(s app.Snapshot) bool {
-			return len(s.GPUs) == 2 && s.GPUs[0].Reason == fault.first && s.GPUs[1].Reason == fault.second
+	// see waits until each GPU tells its reason, and none; only the first may be read on.
+	see := func(what string, reasons [cards]string) {
+		t.Helper()
+		s := until(t, a, what, func(s app.Snapshot) bool {
+			for i, reason := range reasons {
+				if len(s.GPUs) != cards || s.GPUs[i].Reason != reason {
+					return false
+				}
+			}
+			return true
 		})
-		for _, g := range s.GPUs {
-			if g.Available == (g.Reason != "") || !strings.HasPrefix(g.Name, "NVIDIA Fake") {
-				t.Errorf("%s %d: %+v", fault.order, fault.code, g.Reading)
+		for i, g := range s.GPUs {
+			if g.Available == (g.Reason != "") || !strings.HasPrefix(g.Name, "NVIDIA Fake") || !g.Available && (g.MemoryUsed != nil || g.Utilization != nil) {
+				t.Errorf("%s: GPU %d: %+v", what, i, g.Reading)
 			}
 		}
-		send()
-		d.Clear(fault.order)
-		until(t, a, fmt.Sprintf("both GPUs after %s %d", fault.order, fault.code), both)
+		if h := a.Health(); h.GPU.Reason != reasons[h.GPU.Index] {
+			t.Errorf("%s: health says %+v", what, h.GPU)
+		}
 		send()
 	}
-	if total := a.Snapshot().Batching; sent != 100 || total.Requests != 100 {
+	all := func(reason string) (reasons [cards]string) {
+		for i := range reasons {
+			reasons[i] = reason
+		}
+		return reasons
+	}
+	see("all GPUs", all(""))
+
+	codes := []int{0, 3, 13, 15, 16, 999} // of a GPU each
+	for i, code := range codes {
+		d.Set(fmt.Sprintf("error.%d", i), code)
+	}
+	see("GPUs in trouble", [cards]string{"", "this GPU cannot be read", "NVIDIA driver too old to be read",
+		"GPU lost: it stopped answering its driver", "GPU needs a reset", "GPU driver reports an unknown error"})
+	for i := range codes {
+		d.Clear(fmt.Sprintf("error.%d", i))
+	}
+	see("all GPUs after trouble", all(""))
+
+	d.Set("error", 9)
+	see("no driver", all("NVIDIA driver not loaded"))
+	d.Set("flips", 1)
+	send()
+	d.Clear("error", "flips")
+
+	until(t, a, "all GPUs in the end", func(s app.Snapshot) bool { return len(s.GPUs) == cards && s.GPUs[cards-1].Available })
+	d.Set("hang", 3_600_000)
+	see("a driver that hangs", all("GPU driver does not answer"))
+	if total := a.Snapshot().Batching; sent < 60 || total.Requests != sent {
 		t.Errorf("%d requests sent: %+v", sent, total)
 	}
+	quit(30 * time.Second) // not in an hour
+	d.Clear("hang")
 }
 
 func ask(t *testing.T, a *app.App) {

@@ -15,14 +15,19 @@ type Health struct {
 	Status   string         `json:"status"`  // ok, no engine, shutting down
 	Carpool  string         `json:"carpool"` // version
 	Uptime   float64        `json:"uptime_s"`
+	Listen   []string       `json:"listen"` // addresses for this computer; [::1] is missing where there is no IPv6
+	LAN      healthLAN      `json:"lan"`
 	Batching healthBatching `json:"batching"`
 	Models   []healthModel  `json:"models"` // used since the start, the last first
 	Engine   *healthEngine  `json:"engine"` // the preferred one; null while none serves
 	Engines  []healthEngine `json:"engines"`
 	GPU      gpu.Reading    `json:"gpu"`
 	Yield    healthYield    `json:"yield"`
-	History  healthHistory  `json:"history"`
-	Problems []string       `json:"problems"` // without paths; the window and the command line tell more
+
+	Connections Connections `json:"connections"`
+
+	History  healthHistory `json:"history"`
+	Problems []string      `json:"problems"` // without paths; the window and the command line tell more
 }
 
 type healthBatching struct {
@@ -63,6 +68,12 @@ type healthEngine struct {
 	Group     string          `json:"gpu_group,omitempty"`
 }
 
+// healthLAN is where other computers may come in, with a token.
+type healthLAN struct {
+	Address   string `json:"address"` // as set; "" = nowhere
+	Listening bool   `json:"listening"`
+}
+
 // healthYield names no program: any page of this machine may ask.
 type healthYield struct {
 	On     bool   `json:"on"`     // Carpool makes way for other programs
@@ -80,14 +91,19 @@ func (a *App) Health() Health {
 	s := a.Snapshot()
 	h := Health{
 		Status: "ok", Carpool: s.Version, Uptime: s.At.Sub(s.Started).Seconds(),
+		Listen: s.Listen,
+		LAN:    healthLAN{s.LAN.Address, s.LAN.Listening},
 		Batching: healthBatching{
 			Enabled: s.Config.Batching.Enabled, Mode: s.Config.Batching.Mode,
 			Limit: s.Limits.InFlight(), Why: s.Limits.Reason, Totals: s.Batching,
 		},
-		GPU:      s.GPU.Reading,
+		GPU: s.GPU.Reading,
+
+		Connections: s.Connections,
+
 		Yield:    yieldHealth(s.Yield),
 		History:  healthHistory{OK: s.History.OK, Dropped: s.History.Dropped},
-		Problems: []string{},
+		Problems: append([]string{}, a.healer.Problems()...),
 	}
 	h.Models = healthModels(s)
 	h.Engines = make([]healthEngine, len(s.Engines))
@@ -103,8 +119,20 @@ func (a *App) Health() Health {
 	if !s.History.OK && s.Config.History.Enabled {
 		h.Problems = append(h.Problems, "history is not written")
 	}
+	if s.LAN.Problem != "" {
+		h.Problems = append(h.Problems, "the network cannot reach Carpool")
+	}
+	if len(a.lacks) > 0 {
+		h.Problems = append(h.Problems, "the state folder has an error")
+	}
 	if a.fileProblem.Load() != nil {
 		h.Problems = append(h.Problems, "the settings file has an error")
+	}
+	if problem := s.Connections.problem(); problem != "" {
+		h.Problems = append(h.Problems, problem)
+	}
+	if a.connections.short != "" {
+		h.Problems = append(h.Problems, a.connections.short)
 	}
 	if s.Draining {
 		h.Status = "shutting down"

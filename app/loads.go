@@ -11,6 +11,10 @@ import (
 // milliseconds even where the model is there already.
 const loadTakes = 250 * time.Millisecond
 
+// mostLoads is how many models' last loads are known. Names come from clients, and
+// what an engine takes for one model may have many.
+const mostLoads = 1000
+
 // loads counts how often engines had to load a model, by what they report of
 // each request, and hands on all that it hears.
 type loads struct {
@@ -51,6 +55,9 @@ func (l *loads) took(k batching.Key, begun, ended time.Time) {
 	defer l.mu.Unlock()
 	if last := l.ended[k]; begun.Before(last) {
 		return
+	}
+	if len(l.ended) >= mostLoads {
+		clear(l.ended) // at worst a load is told twice
 	}
 	l.ended[k] = ended
 	l.loaded(k, ended.Sub(begun))

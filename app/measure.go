@@ -25,6 +25,9 @@ func (a *App) measured() metrics.State {
 	m := stats.Merge
 	s.Embeddings = metrics.Embeddings{Calls: m.Requests, EngineCalls: m.Calls + m.Retried + m.Checks,
 		CacheHits: stats.Cache.Hits, CacheMisses: stats.Cache.Misses, CacheBytes: uint64(stats.Cache.Bytes)}
+	c := a.connections.state()
+	s.Connections = metrics.Connections{Open: c.Open, Most: c.Most, Waits: a.connections.waited.Load()}
+	s.Bodies = stats.Bodies
 	s.Superseded, s.Shared, s.Moved = stats.Superseded, stats.Shared, stats.Moved
 	return s
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
 	"carpool/app/config"
@@ -23,6 +22,7 @@ func (a *App) Run(ctx context.Context) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	server := a.newServer()
+	a.connections.keep = server.SetKeepAlivesEnabled
 
 	parts, failed := errgroup.WithContext(work)
 	parts.Go(func() error { return a.engines.Run(work) })
@@ -32,11 +32,13 @@ func (a *App) Run(ctx context.Context) error {
 	parts.Go(func() error { return a.tuner.Run(work, a.scheduler) })
 	parts.Go(func() error { a.yielder.run(work); return nil })
 	parts.Go(func() error { a.unloader.run(work); return nil })
+	parts.Go(func() error { a.healer.run(work); return nil })
 	parts.Go(func() error { a.trials.run(work); return nil })
 	parts.Go(func() error { a.processes.Run(work); return nil })
 	parts.Go(func() error { a.tick(work); return nil })
 	parts.Go(func() error { a.watchFile(work); return nil })
 	parts.Go(func() error { a.serveControl(work); return nil })
+	parts.Go(func() error { a.serveNetwork(work, server); return nil })
 	a.serve(failed, parts, server)
 
 	select {
@@ -59,12 +61,20 @@ func (a *App) serve(ctx context.Context, parts *errgroup.Group, server *http.Ser
 			case <-a.engines.Ready():
 			case <-ctx.Done():
 			}
-			limited := netutil.LimitListener(l, a.config.Load().Gateway.MaxConnections)
-			if err := server.Serve(limited); !errors.Is(err, http.ErrServerClosed) {
+			if err := server.Serve(a.connections.on(l)); !errors.Is(err, http.ErrServerClosed) {
 				return err
 			}
 			return nil
 		})
+	}
+}
+
+// serveNetwork accepts connections of other computers, as serve does those of this one.
+func (a *App) serveNetwork(ctx context.Context, server *http.Server) {
+	select {
+	case <-a.engines.Ready():
+		a.network.run(ctx, server)
+	case <-ctx.Done():
 	}
 }
 
@@ -79,6 +89,7 @@ func (a *App) tick(ctx context.Context) {
 			a.keep(time.Now()) // what was written since the last second
 			return
 		case now := <-second.C:
+			a.wake(now)
 			a.meter.read(now, time.Duration(a.config.Load().GPU.SampleMS)*time.Millisecond, a.sampler.Last())
 			a.keep(now)
 			a.notice(now)
@@ -105,6 +116,10 @@ func (a *App) keep(now time.Time) {
 func (a *App) notice(now time.Time) {
 	for _, e := range a.lookout.engines(now, a.engines.Snapshot()) {
 		a.log.Info("engine", "engine", e.Engine, "event", e.Reason)
+		a.recorder.event(e)
+	}
+	if e, ok := a.lookout.connections(now, a.connections.state(), a.connections.waited.Load()); ok {
+		a.log.Warn("connections", "event", e.Reason)
 		a.recorder.event(e)
 	}
 	if a.store == nil {

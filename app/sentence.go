@@ -63,7 +63,8 @@ func work(t batching.Totals, tokensPS float64, serves bool) string {
 	return s
 }
 
-// basis says what the state rests on: "Ollama 0.17.4 · 4 slots · adaptive at 4 · 127.0.0.1:11435".
+// basis says what the state rests on: "Ollama 0.17.4 · 4 slots · adaptive at 4 ·
+// 127.0.0.1:11435", and that it is open to the network where it is.
 func basis(s Snapshot, address string) string {
 	var parts []string
 	for _, e := range s.Engines {
@@ -79,7 +80,11 @@ func basis(s Snapshot, address string) string {
 	if b := s.Config.Batching; b.Enabled && b.Mode == "adaptive" {
 		rule = fmt.Sprintf("adaptive at %d", s.Limits.InFlight())
 	}
-	return strings.Join(append(parts, rule, address), " · ")
+	parts = append(parts, rule, address)
+	if s.LAN.Listening {
+		parts = append(parts, "open to the network at "+s.LAN.Address)
+	}
+	return strings.Join(parts, " · ")
 }
 
 // slots is how many requests e runs at once, as it says or as it was seen to do

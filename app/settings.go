@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"time"
@@ -41,7 +42,7 @@ func (a *App) Set(_ context.Context, key, value string) error {
 func (a *App) fileChanged(config.Config, error) {
 	a.settings.Lock()
 	defer a.settings.Unlock()
-	if _, err := os.Stat(a.options.ConfigFile); err != nil {
+	if _, err := os.Stat(a.options.ConfigFile); errors.Is(err, fs.ErrNotExist) {
 		return
 	}
 	next, _, err := config.Load(a.options.ConfigFile)
@@ -75,6 +76,7 @@ func (a *App) commit() {
 	a.scheduler.Configure(rules)
 	a.tuner.Configure(c)
 	a.gateway.Configure(gatewayLimits(c))
+	a.network.configure(c.Gateway.LAN)
 	if a.store != nil {
 		a.store.SetRetention(retention(c.History))
 	}
@@ -105,7 +107,9 @@ func gatewayLimits(c config.Config) gateway.Limits {
 		AllowedOrigins: c.Gateway.AllowedOrigins,
 		MaxBody:        int64(c.Gateway.MaxBodyMiB) << 20,
 		FirstToken:     time.Duration(c.Gateway.FirstTokenTimeoutS) * time.Second,
+		MaxBodies:      int64(c.Gateway.MaxBodiesMiB) << 20,
 		Stall:          time.Duration(c.Gateway.StallTimeoutS) * time.Second,
+		SlowClient:     time.Duration(c.Gateway.SlowClientS) * time.Second,
 		Supersede:      c.Apps.Supersede,
 		Merge:          c.Embed.Merge,
 		Share:          c.Queue.ShareIdentical,

@@ -20,14 +20,18 @@ import (
 
 // Snapshot is the whole state at one moment: an immutable value.
 type Snapshot struct {
-	At       time.Time             `json:"at"`
-	Started  time.Time             `json:"started"`
-	Version  string                `json:"version"`
-	PID      int                   `json:"pid"`
-	Sentence string                `json:"sentence"` // "3 running, 2 waiting, 61 tokens per second"
-	Basis    string                `json:"basis"`    // "Ollama 0.17.4 · fixed at 8 · 127.0.0.1:11435"
-	Listen   []string              `json:"listen"`   // addresses bound
-	Endpoint string                `json:"endpoint"` // "http://127.0.0.1:11435", to copy
+	At       time.Time `json:"at"`
+	Started  time.Time `json:"started"`
+	Version  string    `json:"version"`
+	PID      int       `json:"pid"`
+	Sentence string    `json:"sentence"` // "3 running, 2 waiting, 61 tokens per second"
+	Basis    string    `json:"basis"`    // "Ollama 0.17.4 · fixed at 8 · 127.0.0.1:11435"
+	Listen   []string  `json:"listen"`   // addresses bound
+	Endpoint string    `json:"endpoint"` // "http://127.0.0.1:11435", to copy
+
+	LAN         LAN         `json:"lan"`
+	Connections Connections `json:"connections"`
+
 	Config   config.Config         `json:"config"`   // in force, overrides included, secrets masked
 	Limits   batching.Limits       `json:"limits"`   // of the model used last, else of one never used
 	Tuning   []tuner.State         `json:"tuning"`   // each engine and model used since the start

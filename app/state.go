@@ -15,6 +15,10 @@ func (a *App) Snapshot() Snapshot {
 	s := Snapshot{
 		At: time.Now(), Started: a.started, Version: a.options.Version, PID: os.Getpid(),
 		Endpoint: "http://" + a.address(),
+
+		LAN:         a.network.now(),
+		Connections: a.connections.state(),
+
 		Config:   c.Masked(),
 		Limits:   a.tuner.Limits(),
 		Tuning:   a.tuner.States(),
@@ -42,6 +46,7 @@ func (a *App) Snapshot() Snapshot {
 		ConfigAt: a.options.ConfigFile,
 		Draining: a.draining.Load(),
 	}
+	a.healer.mark(s.Engines)
 	for _, l := range a.listeners {
 		s.Listen = append(s.Listen, l.Addr().String())
 	}
@@ -96,12 +101,23 @@ func (a *App) problems(s Snapshot, serves bool) []string {
 	if !serves && a.looked() {
 		problems = append(problems, noEngine(s.Engines))
 	}
+	if problem := s.Connections.problem(); problem != "" {
+		problems = append(problems, problem)
+	}
 	problems = append(problems, a.launchProblems(s.Launch)...)
+	problems = append(problems, a.healer.Problems()...)
 	if s.History.Problem != "" && s.Config.History.Enabled {
 		problems = append(problems, s.History.Problem)
 	}
+	if s.LAN.Problem != "" {
+		problems = append(problems, s.LAN.Problem)
+	}
+	problems = append(problems, a.lacks...)
 	if problem := a.fileProblem.Load(); problem != nil {
 		problems = append(problems, "settings not taken: "+*problem)
+	}
+	if a.connections.short != "" {
+		problems = append(problems, a.connections.short)
 	}
 	return problems
 }

@@ -86,7 +86,7 @@ func NewDemo(o DemoOptions) *Demo {
 	d.mux = d.routes()
 	pipe := serve.NewPipe()
 	d.server = serve.Start(pipe, d)
-	d.transport = newTransport(pipe.Dial, nil)
+	d.transport = newTransport(pipe.Dial, nil, time.Second)
 	d.done.Go(d.run)
 	return d
 }

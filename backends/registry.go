@@ -64,9 +64,8 @@ type Registry struct {
 
 // NewRegistry returns a registry that knows no engine before Run.
 func NewRegistry(o Options) *Registry {
-	return &Registry{
+	r := &Registry{
 		options:  o,
-		dial:     dialEngine,
 		makers:   makers,
 		kick:     make(chan struct{}, 1),
 		ready:    make(chan struct{}),
@@ -74,6 +73,8 @@ func NewRegistry(o Options) *Registry {
 		seen:     o.RealSeen,
 		told:     o.RealSeen,
 	}
+	r.dial = r.dialEngine
+	return r
 }
 
 // Run probes the engines until ctx ends: at once, then every 5 s while one is
@@ -139,6 +140,17 @@ func (r *Registry) Trouble(name string, _ error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if e := r.named(name); e != nil {
+		r.hurry(e)
+	}
+}
+
+// Renew forgets the connections that nobody uses and has every engine probed as soon
+// as is decent: the computer slept, and what was true before may not be now.
+func (r *Registry) Renew() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range r.engines {
+		e.transport.CloseIdleConnections()
 		r.hurry(e)
 	}
 }
@@ -283,7 +295,7 @@ func (r *Registry) engine(c candidate, kept []*engine) *engine {
 			return e
 		}
 	}
-	e := newEngine(c, c.isSelf(r.options.Self), newTransport(r.dial, r.settings.Authorities))
+	e := newEngine(c, c.isSelf(r.options.Self), newTransport(r.dial, r.settings.Authorities, r.settings.connectTimeout()))
 	e.trusted = r.settings.Authorities
 	e.info.Name, e.info.Epoch = c.name, r.epoch
 	if c.name == "" {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Settings say where engines are and which go first. They may change at any time
@@ -17,6 +18,7 @@ type Settings struct {
 	Order       []string          // names or kinds of engines, the preferred first; all others follow as they are found
 	Keys        map[string]string // bearer tokens by engine name or kind; "$NAME" is read from the environment
 	Groups      map[string]string // by engine name or kind: engines of one group share a GPU
+	Connect     time.Duration     // to reach an engine; 0 = 2 s
 	Authorities *x509.CertPool    // who vouches for https engines; nil = whom the system trusts
 }
 

@@ -1,6 +1,7 @@
 package backends
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -9,34 +10,44 @@ import (
 	"time"
 )
 
-// connectTimeout bounds the time to reach an engine.
-const connectTimeout = 2 * time.Second
+// connectTimeout is how long an engine may take to be reached.
+func (s *Settings) connectTimeout() time.Duration {
+	return cmp.Or(s.Connect, 2*time.Second)
+}
+
+// maxHeaders bounds the headers of one answer, in bytes. Engines send some hundred.
+const maxHeaders = 64 << 10
 
 // dialEngine connects over TCP.
-func dialEngine(ctx context.Context, network, addr string) (net.Conn, error) {
-	d := net.Dialer{Timeout: connectTimeout, KeepAlive: 30 * time.Second}
+func (r *Registry) dialEngine(ctx context.Context, network, addr string) (net.Conn, error) {
+	r.mu.Lock()
+	limit := r.settings.connectTimeout()
+	r.mu.Unlock()
+	d := net.Dialer{Timeout: limit, KeepAlive: 30 * time.Second}
 	return d.DialContext(ctx, network, addr)
 }
 
 // newTransport returns a transport for one engine: it never uses a proxy, asks
 // for no compression so that bytes pass untouched, speaks HTTP/1.1 only, and
-// keeps enough idle connections for a full batch. It waits for the first byte
+// keeps enough idle connections for a full batch. It reads maxHeaders of an answer's
+// headers. It waits for the first byte
 // as long as the request's context allows. It trusts whom the system trusts, and
-// others where trusted is not nil.
-func newTransport(dial func(ctx context.Context, network, addr string) (net.Conn, error), trusted *x509.CertPool) *http.Transport {
+// others where trusted is not nil. hello bounds the handshake of https.
+func newTransport(dial func(ctx context.Context, network, addr string) (net.Conn, error), trusted *x509.CertPool, hello time.Duration) *http.Transport {
 	return &http.Transport{
-		Proxy:                 nil,
-		DialContext:           dial,
-		DisableCompression:    true,
-		MaxIdleConns:          0, // no bound
-		MaxIdleConnsPerHost:   256,
-		IdleConnTimeout:       30 * time.Second,
-		TLSHandshakeTimeout:   connectTimeout,
-		ExpectContinueTimeout: time.Second,
-		TLSClientConfig:       &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12},
-		TLSNextProto:          map[string]func(string, *tls.Conn) http.RoundTripper{},
-		WriteBufferSize:       32 << 10,
-		ReadBufferSize:        32 << 10,
+		Proxy:                  nil,
+		DialContext:            dial,
+		DisableCompression:     true,
+		MaxIdleConns:           0, // no bound
+		MaxIdleConnsPerHost:    256,
+		IdleConnTimeout:        30 * time.Second,
+		TLSHandshakeTimeout:    hello,
+		ExpectContinueTimeout:  time.Second,
+		TLSClientConfig:        &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12},
+		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{},
+		MaxResponseHeaderBytes: maxHeaders,
+		WriteBufferSize:        32 << 10,
+		ReadBufferSize:         32 << 10,
 	}
 }
 

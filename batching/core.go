@@ -21,6 +21,7 @@ type Core struct {
 	ledger   ledger
 	outside  map[string]int     // waiting for company or held, of each app
 	holds    map[string]Hold    // by engine
+	pauses   map[string]*pause  // by engine
 	topics   map[topic]*Ticket  // waiting requests that a newer one may supersede
 	tickets  map[uint64]*Ticket // that have not ended, by number
 	mark     func() any
@@ -83,6 +84,7 @@ func NewCore(s Settings, o Options) *Core {
 		pools:     map[string]*pool{},
 		ledger:    ledger{accounts: map[string]*account{}},
 		outside:   map[string]int{},
+		pauses:    map[string]*pause{},
 		topics:    map[topic]*Ticket{},
 		tickets:   map[uint64]*Ticket{},
 		mark:      o.Mark,
@@ -247,9 +249,10 @@ func (c *Core) LeaveAll() []*Ticket {
 // FirstToken tells that a released ticket has its first token. Only the first
 // call counts.
 func (c *Core) FirstToken(now time.Time, t *Ticket) {
-	if t.firstToken.CompareAndSwap(0, now.UnixNano()) && t.state == running {
+	if t.firstToken.CompareAndSwap(0, int64(max(now.Sub(t.Queued), 1))) && t.state == running {
 		t.queue.model.speaks(t, now)
 		t.app.answered(t)
+		c.resume(now, t)
 	}
 }
 
@@ -265,6 +268,9 @@ func (c *Core) End(now time.Time, t *Ticket, o Outcome, r Report) {
 	t.queue.model.ended(t, o, r, now)
 	if o != Failed {
 		t.app.answered(t)
+	}
+	if o == Served {
+		c.resume(now, t)
 	}
 	c.ledger.done(t.app)
 	g := t.group
@@ -300,6 +306,7 @@ func (c *Core) Step(now time.Time) Effects {
 	}
 	c.moves++
 	if c.waiting > 0 {
+		c.scouts(now)
 		c.meter()
 		if c.settings.Mode == Serial {
 			c.releaseOne(now, &e)
@@ -608,6 +615,9 @@ func (c *Core) wake(now time.Time, e *Effects) {
 					at(t.Queued.Add(c.settings.MaxWait))
 				}
 			}
+		}
+		if p := c.pauses[q.key.Engine]; p != nil && q.held > 0 {
+			at(p.until)
 		}
 		oldest := q.line.oldest()
 		if oldest == nil {

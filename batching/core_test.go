@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"carpool/batching"
 )
 
@@ -38,7 +40,7 @@ func roomy(s batching.Settings) *batching.Core {
 }
 
 // arrive queues n requests like r and fails the test if one is refused.
-func arrive(t *testing.T, c *batching.Core, now time.Time, n int, r batching.Request) []*batching.Ticket {
+func arrive(t rapid.TB, c *batching.Core, now time.Time, n int, r batching.Request) []*batching.Ticket {
 	t.Helper()
 	var all []*batching.Ticket
 	for range n {
@@ -287,7 +289,7 @@ func TestCoreReserveLeavesAnAppHalfOfASmallQueue(t *testing.T) {
 	}
 }
 
-func TestCoreQueueBounds(t *testing.T) {
+func Test16_QueueBounds(t *testing.T) {
 	s := fixed(1)
 	s.MaxWaiting, s.ReservedOthers, s.MaxWait = 4, 1, time.Second
 	c := batching.NewCore(s, batching.Options{})

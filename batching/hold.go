@@ -22,18 +22,18 @@ func (h *Hold) keeps(p Priority) bool { return h != nil && (h.All || p < Normal)
 // only for MaxWait. It keeps its place by arrival.
 func (c *Core) Hold(now time.Time, holds map[string]Hold) {
 	c.holds = maps.Clone(holds)
+	c.rehold(now)
+}
+
+// rehold puts the holds and pauses in force.
+func (c *Core) rehold(now time.Time) {
 	for name, e := range c.engines {
 		e.hold = c.holdOf(name)
 	}
 	for _, q := range c.order {
 		for i := range q.pen {
-			for t := q.pen[i].first; t != nil; t = q.pen[i].first {
-				if q.engine.hold.keeps(t.Request.Priority) {
-					break
-				}
-				c.offPen(t)
-				t.waits = t.waits.Add(now.Sub(t.heldAt))
-				c.enqueue(t, now)
+			for t := q.pen[i].first; t != nil && !q.engine.hold.keeps(t.Request.Priority); t = q.pen[i].first {
+				c.letIn(t, now)
 			}
 		}
 		for _, t := range slices.Clone(q.porch) {
@@ -43,9 +43,11 @@ func (c *Core) Hold(now time.Time, holds map[string]Hold) {
 			}
 		}
 		for i := range q.line.class {
-			for t := q.line.class[i].all.first; t != nil; t = q.line.class[i].all.first {
-				if !q.engine.hold.keeps(t.Request.Priority) {
-					break
+			var next *Ticket
+			for t := q.line.class[i].all.first; t != nil && q.engine.hold.keeps(t.Request.Priority); t = next {
+				next = t.links[byArrival].next
+				if c.isScout(t) {
+					continue
 				}
 				q.line.remove(t)
 				c.ledger.left(t.app)
@@ -55,9 +57,14 @@ func (c *Core) Hold(now time.Time, holds map[string]Hold) {
 	}
 }
 
-// holdOf is the hold of the engine of that name; nil if there is none.
+// holdOf is the hold of the engine of that name; nil if there is none. A pause holds
+// every class; what the user holds goes before it.
 func (c *Core) holdOf(engine string) *Hold {
-	if h, ok := c.holds[engine]; ok {
+	h, held := c.holds[engine]
+	if p := c.pauses[engine]; p != nil && !h.All {
+		return &Hold{All: true, Reason: p.reason}
+	}
+	if held {
 		return &h
 	}
 	return nil
@@ -83,6 +90,13 @@ func (c *Core) toPen(t *Ticket, now time.Time) {
 	t.queue.pen[rank(t.Request.Priority)].push(t)
 	t.queue.held++
 	c.outside[t.Request.App]++
+}
+
+// letIn has t, which is held, stand in line.
+func (c *Core) letIn(t *Ticket, now time.Time) {
+	c.offPen(t)
+	t.waits = t.waits.Add(now.Sub(t.heldAt))
+	c.enqueue(t, now)
 }
 
 // offPen takes t out of the pen.

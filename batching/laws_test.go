@@ -68,10 +68,10 @@ func values(m map[*batching.Ticket]int) (all []int) {
 	return all
 }
 
-// TestNoAppWaitsBeyondTheGuard sets a background app beside floods of all classes
+// Test16_NoAppWaitsBeyondTheGuard sets a background app beside floods of all classes
 // that never end: it has its turn within the guard and one service for each app
 // that is overdue at the same time, or each urgent one between.
-func TestNoAppWaitsBeyondTheGuard(t *testing.T) {
+func Test16_NoAppWaitsBeyondTheGuard(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		set := fixed(rapid.IntRange(1, 3).Draw(t, "places"))
 		set.Guard = time.Duration(rapid.IntRange(10, 60).Draw(t, "guard")) * time.Second

@@ -2,7 +2,9 @@ package batching_test
 
 import (
 	"cmp"
+	"errors"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"carpool/batching"
+	"carpool/internal/clocktest"
 )
 
 // reference is the order of engines whose models fit together, written down as
@@ -374,11 +377,21 @@ func (r *reference) release(now time.Time, j *refJob) {
 // same random work for three apps on two models that fit together, and holds every
 // choice and every account of the one against the other. A second core with the
 // same input must do the same.
-func TestCoreChoosesLikeTheReference(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		s := newSideBySide(t, drawn(t), key, key, other)
-		t.Repeat(s.actions())
-	})
+func TestCoreChoosesLikeTheReference(t *testing.T) { rapid.Check(t, choosesLikeTheReference) }
+
+// FuzzScheduler does the same, led by what it has not reached yet in the core.
+func FuzzScheduler(f *testing.F) {
+	for seed := range byte(8) {
+		work := make([]byte, 2<<10) // some fifty actions
+		_, _ = rand.NewChaCha8([32]byte{seed}).Read(work)
+		f.Add(work)
+	}
+	f.Fuzz(rapid.MakeFuzz(choosesLikeTheReference))
+}
+
+func choosesLikeTheReference(t *rapid.T) {
+	s := newSideBySide(t, drawn(t), key, key, other)
+	t.Repeat(s.actions())
 }
 
 // TestGroupsChooseLikeTheReference does the same with three engines that share
@@ -411,7 +424,7 @@ func TestGroupsChooseLikeTheReference(t *testing.T) {
 		actions["first token"] = func(t *rapid.T) {
 			if j := s.job(t, func(j *refJob) bool { return j.running }); j != nil {
 				s.core.FirstToken(s.now, j.ticket)
-				s.twin.FirstToken(s.now, s.twins[j.ticket])
+				s.twin.FirstToken(s.twinNow(), s.twins[j.ticket])
 				s.ref.answered(j)
 			}
 			s.step(t, false)
@@ -455,6 +468,7 @@ type sideBySide struct {
 	keys       []batching.Key
 	moves      bool // some requests have waited elsewhere
 	now        time.Time
+	set        time.Duration // by how much the twin's wall clock is wrong
 	core, twin *batching.Core
 	ref        *reference
 	twins      map[*batching.Ticket]*batching.Ticket
@@ -462,20 +476,25 @@ type sideBySide struct {
 }
 
 func newSideBySide(t *rapid.T, set batching.Settings, keys ...batching.Key) *sideBySide {
-	s := &sideBySide{keys: keys, now: start, core: roomy(set), twin: roomy(set), ref: newReference(set, set.Tokens),
+	s := &sideBySide{keys: keys, now: time.Now(), ref: newReference(set, set.Tokens),
+		core: batching.NewCore(set, batching.Options{}), twin: batching.NewCore(set, batching.Options{}),
 		twins: map[*batching.Ticket]*batching.Ticket{}, before: map[string]float64{}}
 	both := batching.EngineState{Loaded: []string{key.Model, other.Model}}
 	for _, c := range []*batching.Core{s.core, s.twin} {
-		c.SetEngine(start, studio.Engine, both)
-		c.SetEngine(start, cluster.Engine, both)
+		for _, engine := range []string{key.Engine, studio.Engine, cluster.Engine} {
+			c.SetEngine(s.now, engine, both)
+		}
 	}
 	return s
 }
 
+// twinNow is the same moment by the twin's clock.
+func (s *sideBySide) twinNow() time.Time { return clocktest.Set(s.now, s.set) }
+
 // step lets go whatever may go, and holds it against the reference.
 func (s *sideBySide) step(t *rapid.T, corrected bool) {
 	ref, now := s.ref, s.now
-	e, f := s.core.Step(now), s.twin.Step(now)
+	e, f := s.core.Step(now), s.twin.Step(s.twinNow())
 	ref.jobs = slices.DeleteFunc(ref.jobs, func(j *refJob) bool { return j.leaving && !now.Before(j.freeAt) })
 	if len(ref.of(func(j *refJob) bool { return !j.running && !j.leaving })) > 0 {
 		for _, j := range ref.jobs {
@@ -538,7 +557,10 @@ func (s *sideBySide) actions() map[string]func(*rapid.T) {
 					r.Since = s.now.Add(time.Duration(rapid.IntRange(-90, 5).Draw(t, "since")) * time.Second)
 				}
 				ticket, err := s.core.Arrive(s.now, r)
-				same, _ := s.twin.Arrive(s.now, r)
+				if !r.Since.IsZero() {
+					r.Since = clocktest.Set(r.Since, s.set)
+				}
+				same, _ := s.twin.Arrive(s.twinNow(), r)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -567,7 +589,7 @@ func (s *sideBySide) actions() map[string]func(*rapid.T) {
 				}
 				o := rapid.SampledFrom([]batching.Outcome{batching.Served, batching.Served, batching.Canceled, batching.Overload, batching.Failed}).Draw(t, "outcome")
 				s.core.End(s.now, j.ticket, o, told)
-				s.twin.End(s.now, s.twins[j.ticket], o, told)
+				s.twin.End(s.twinNow(), s.twins[j.ticket], o, told)
 				s.ref.end(s.now, j, o, told)
 			}
 			s.step(t, j != nil)
@@ -594,10 +616,9 @@ func (s *sideBySide) actions() map[string]func(*rapid.T) {
 		},
 		"front": func(t *rapid.T) {
 			if j := s.job(t, func(j *refJob) bool { return !j.running && !j.leaving }); j != nil {
-				for c, ticket := range map[*batching.Core]*batching.Ticket{s.core: j.ticket, s.twin: s.twins[j.ticket]} {
-					if err := c.MoveToFront(s.now, ticket.Number()); err != nil {
-						t.Fatal(err)
-					}
+				if err := errors.Join(s.core.MoveToFront(s.now, j.ticket.Number()),
+					s.twin.MoveToFront(s.twinNow(), s.twins[j.ticket].Number())); err != nil {
+					t.Fatal(err)
 				}
 				s.ref.fronts++
 				j.front = s.ref.fronts

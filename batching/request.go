@@ -60,6 +60,7 @@ type Request struct {
 	PrefixTokens int      // estimate of that prefix's length; 0 = unknown
 	Unlisted     bool     // the engine does not have the model, so nothing makes room for it
 	Streams      bool     // its tokens are reported as they come
+	Withheld     bool     // but the first one, or one after it, may be long in coming: tools, images
 	Embedding    bool     // it reads a prompt and generates nothing
 
 	// Since is when it first arrived, for a request that is queued again because
@@ -117,4 +118,7 @@ const (
 	// Failed means that the engine could not be reached or broke off. The core
 	// counts it as Served.
 	Failed
+	// Exhausted means that the engine ran out of memory. The core counts it as
+	// Served; whoever moves the limits lowers them.
+	Exhausted
 )

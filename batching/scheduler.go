@@ -241,6 +241,16 @@ func (s *Scheduler) Hold(holds map[string]Hold) {
 	s.settle(now)
 }
 
+// Pause keeps an engine's waiting and new requests from going until then, because it
+// asked for that itself. After it one goes, and the others once that one is answered.
+// What runs is never touched.
+func (s *Scheduler) Pause(engine string, until time.Time, reason string) {
+	s.mu.Lock()
+	now := time.Now()
+	s.core.Pause(now, engine, until, reason)
+	s.settle(now)
+}
+
 // Loads returns how busy each key with a waiting or running request is.
 func (s *Scheduler) Loads() []Load {
 	s.mu.Lock()

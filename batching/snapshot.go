@@ -95,8 +95,8 @@ func (t *Ticket) shown() Running {
 	r := Running{Ticket: t.number, ID: t.Request.ID, App: t.Request.App, Priority: t.Request.Priority,
 		Batch: t.group.ID, Queued: t.Queued, Released: t.Released,
 		Tokens: int(t.tokens.Load()), MaxTokens: t.Request.MaxTokens, Leaving: t.state == leaving}
-	if at := t.firstToken.Load(); at != 0 {
-		r.FirstToken = time.Unix(0, at)
+	if after := t.firstToken.Load(); after != 0 {
+		r.FirstToken = t.Queued.Add(time.Duration(after))
 	}
 	return r
 }

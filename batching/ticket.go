@@ -42,7 +42,7 @@ type Ticket struct {
 
 	// The stream reports these without the scheduler's lock: once per token is
 	// too often to take it.
-	firstToken atomic.Int64 // Unix nanoseconds; 0 = none yet
+	firstToken atomic.Int64 // nanoseconds after Queued; 0 = none yet
 	tokens     atomic.Int64
 
 	// The shell's half of the hand-over.

@@ -179,7 +179,7 @@ func requireReading(t *testing.T, r Reader, want string) {
 	}
 }
 
-func TestNVIDIA(t *testing.T) {
+func Test27_NVIDIA(t *testing.T) {
 	const whole = "Card/570.1 300 of 1000, 0.37"
 	const withReserve = "Card/570.1 350 of 1000, 0.37"
 

@@ -21,10 +21,11 @@ import (
 // A wrong call into a driver library ends the process, so each test here has its
 // reader in a child process: this test binary with play set, which reads and
 // prints the readings whenever it is sent a line. With sampled set, they are a
-// sampler's.
+// sampler's; with eager set, a driver that failed is started anew at each reading.
 const (
 	play    = "CARPOOL_TEST_READER"
 	sampled = "CARPOOL_TEST_SAMPLER"
+	eager   = "CARPOOL_TEST_EAGER"
 )
 
 func init() {
@@ -32,7 +33,12 @@ func init() {
 		return
 	}
 	r := gpu.OpenNVIDIA()
-	read, stop := func() []gpu.Reading { return r.Read(context.Background()) }, r.Close
+	read, stop := func() []gpu.Reading {
+		if os.Getenv(eager) != "" {
+			gpu.RetryNow(r)
+		}
+		return r.Read(context.Background())
+	}, r.Close
 	if os.Getenv(sampled) != "" {
 		s := gpu.NewSampler(r, 200*time.Millisecond)
 		ctx, cancel := context.WithCancel(context.Background())
@@ -180,7 +186,7 @@ var reasons = map[int]string{
 	999: "GPU driver reports an unknown error",
 }
 
-func TestDriverLibrary(t *testing.T) {
+func Test27_DriverLibrary(t *testing.T) {
 	t.Parallel()
 	shared := gputest.BuildDriver(t) // each test has orders of its own
 	driver := func(t *testing.T) *gputest.Driver {
@@ -322,6 +328,31 @@ func TestDriverLibrary(t *testing.T) {
 		for _, recovery := range recoveries {
 			recovery()
 		}
+	})
+
+	t.Run("ThatSaysAnotherThingAtEachCall", func(t *testing.T) {
+		t.Parallel()
+		d := driver(t)
+		d.Set("gpus", 4)
+		d.Set("processes", 3)
+		d.Set("flips", 1)
+		r := newReader(t, append(d.Env(), eager+"=1")...)
+		told := 0
+		for range 400 {
+			for _, g := range r.read() {
+				if g.Available == (g.Reason != "") || g.At.IsZero() {
+					t.Fatalf("reading %+v", g)
+				}
+				if g.Available {
+					told++
+				}
+			}
+		}
+		if told == 0 {
+			t.Error("no GPU was ever read")
+		}
+		d.Clear("flips", "processes")
+		requireReadings(t, r.until("all", func(all []gpu.Reading) bool { return len(all) == 4 && available(all) }), fake(0), fake(1), fake(2), fake(3))
 	})
 
 	t.Run("ThatHangsFor10s", func(t *testing.T) {

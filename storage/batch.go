@@ -55,7 +55,7 @@ func (b Batch) insert(in *inserts) (bool, error) {
 
 // Batches reads batch rows that are on disk.
 func (s *Store) Batches(ctx context.Context, q Query) ([]Batch, error) {
-	return readRows(ctx, s.readers, "batches", selectBatches, q, scanBatch)
+	return readRows(ctx, &s.readers, "batches", selectBatches, q, scanBatch)
 }
 
 func scanBatch(rows *sql.Rows) (b Batch, err error) {

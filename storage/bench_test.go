@@ -158,7 +158,7 @@ func BenchmarkRetention(b *testing.B) {
 }
 
 func benchRetention(b *testing.B, s *Store) {
-	held, err := heldBytes(b.Context(), s.readers)
+	held, err := heldBytes(b.Context(), &s.readers)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -203,7 +203,7 @@ func benchRetention(b *testing.B, s *Store) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	left, err := heldBytes(b.Context(), s.readers)
+	left, err := heldBytes(b.Context(), &s.readers)
 	if err != nil {
 		b.Fatal(err)
 	}

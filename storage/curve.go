@@ -96,7 +96,7 @@ const selectCurve = `SELECT running, sum(seconds), sum(tokens), sketch(first_tok
 // Curve reads what an engine gave with a model since a time's day (UTC), by how
 // many requests ran at once, the fewest first.
 func (s *Store) Curve(ctx context.Context, engine, model string, since time.Time) ([]CurvePoint, error) {
-	all, err := collect(ctx, s.readers, scanCurve, selectCurve, engine, model, floor(since.Unix(), day))
+	all, err := collect(ctx, &s.readers, scanCurve, selectCurve, engine, model, floor(since.Unix(), day))
 	if err != nil {
 		return nil, fmt.Errorf("read curve: %w", err)
 	}

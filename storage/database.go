@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
@@ -19,7 +20,7 @@ const (
 	// applicationID marks a file as a Carpool history: "Carp" in ASCII.
 	applicationID = 0x43617270
 	// schemaVersion is the highest migration this program knows.
-	schemaVersion = 6
+	schemaVersion = 7
 )
 
 const (
@@ -47,6 +48,22 @@ func openPool(path, pragmas string) (*sql.DB, error) {
 		path = "/" + path // file:///C:/…
 	}
 	return sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: pragmas}).String())
+}
+
+// openWriter opens the one connection that writes to a file that is ours or empty,
+// and brings its schema up to date.
+func openWriter(ctx context.Context, path string) (*sql.DB, error) {
+	db, err := openPool(path, writerPragmas)
+	if err != nil {
+		return nil, err
+	}
+	// One connection: SQLite has one writer at a time, and waiting for it in a
+	// pool is fairer and cheaper than waiting for its lock.
+	db.SetMaxOpenConns(1)
+	if err := migrate(ctx, db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
 }
 
 // migrate marks the file as ours and brings its schema up to date.
@@ -82,6 +99,11 @@ func createPrivate(path string) (created bool, err error) {
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if os.IsExist(err) {
+		for _, suffix := range []string{"-wal", "-shm"} { // left by a kill
+			if err := os.Chmod(path+suffix, 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return false, err
+			}
+		}
 		return false, os.Chmod(path, 0o600)
 	}
 	if err != nil {

@@ -43,7 +43,7 @@ func (d Decision) insert(in *inserts) (bool, error) {
 
 // Decisions reads decision rows that are on disk.
 func (s *Store) Decisions(ctx context.Context, q Query) ([]Decision, error) {
-	return readRows(ctx, s.readers, "decisions", selectDecisions, q, scanDecision)
+	return readRows(ctx, &s.readers, "decisions", selectDecisions, q, scanDecision)
 }
 
 func scanDecision(rows *sql.Rows) (d Decision, err error) {

@@ -12,25 +12,25 @@ import (
 // history of the moment at which it begins.
 func (s *Store) EachRequest(ctx context.Context, q Query) iter.Seq2[Request, error] {
 	from, to := q.bounds()
-	return each(ctx, s.readers, "requests", scanRequest, selectRequests, from, to, q.all())
+	return each(ctx, &s.readers, "requests", scanRequest, selectRequests, from, to, q.all())
 }
 
 // EachBatch reads batches as EachRequest reads requests.
 func (s *Store) EachBatch(ctx context.Context, q Query) iter.Seq2[Batch, error] {
 	from, to := q.bounds()
-	return each(ctx, s.readers, "batches", scanBatch, selectBatches, from, to, q.all())
+	return each(ctx, &s.readers, "batches", scanBatch, selectBatches, from, to, q.all())
 }
 
 // EachDecision reads decisions as EachRequest reads requests.
 func (s *Store) EachDecision(ctx context.Context, q Query) iter.Seq2[Decision, error] {
 	from, to := q.bounds()
-	return each(ctx, s.readers, "decisions", scanDecision, selectDecisions, from, to, q.all())
+	return each(ctx, &s.readers, "decisions", scanDecision, selectDecisions, from, to, q.all())
 }
 
 // EachSample reads samples as EachRequest reads requests.
 func (s *Store) EachSample(ctx context.Context, q Query) iter.Seq2[Sample, error] {
 	from, to := q.bounds()
-	return each(ctx, s.readers, "samples", scanSample, selectSamples, ceil(from, 1000)/1000, ceil(to, 1000)/1000, q.all())
+	return each(ctx, &s.readers, "samples", scanSample, selectSamples, ceil(from, 1000)/1000, ceil(to, 1000)/1000, q.all())
 }
 
 // all is how many rows are read where 0 is no bound: SQLite takes -1 for that.
@@ -46,6 +46,7 @@ func each[T any](ctx context.Context, db reader, what string, scan func(*sql.Row
 		var none T
 		rows, err := db.QueryContext(ctx, query, args...)
 		if err != nil {
+			met(db, err)
 			yield(none, fmt.Errorf("read %s: %w", what, err))
 			return
 		}
@@ -53,6 +54,7 @@ func each[T any](ctx context.Context, db reader, what string, scan func(*sql.Row
 		for rows.Next() {
 			row, err := scan(rows)
 			if err != nil {
+				met(db, err)
 				yield(none, fmt.Errorf("read %s: %w", what, err))
 				return
 			}
@@ -61,6 +63,7 @@ func each[T any](ctx context.Context, db reader, what string, scan func(*sql.Row
 			}
 		}
 		if err := rows.Err(); err != nil {
+			met(db, err)
 			yield(none, fmt.Errorf("read %s: %w", what, err))
 		}
 	}

@@ -64,7 +64,7 @@ const sumEnergy = `SELECT b.engine, b.model, b.running, count(*),
 // EnergyUse adds up what is on disk by engine, model and how many ran at once, in
 // that order. q.Limit is of these groups.
 func (s *Store) EnergyUse(ctx context.Context, q Query) ([]EnergyUse, error) {
-	return readRows(ctx, s.readers, "energy", sumEnergy, q, func(rows *sql.Rows) (e EnergyUse, err error) {
+	return readRows(ctx, &s.readers, "energy", sumEnergy, q, func(rows *sql.Rows) (e EnergyUse, err error) {
 		err = rows.Scan(&e.Engine, &e.Model, &e.Running, &e.Requests, &e.PromptTokens, &e.OutputTokens, &e.Joules)
 		return e, err
 	})

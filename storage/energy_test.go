@@ -101,7 +101,7 @@ func TestEnergy(t *testing.T) {
 	})
 	t.Run("IsAddedUpFromTheIndexAlone", func(t *testing.T) {
 		s := openStore(t, Options{})
-		rows, err := s.readers.Query("EXPLAIN QUERY PLAN "+sumEnergy, 0, 1, 1)
+		rows, err := s.readers.db.Load().Query("EXPLAIN QUERY PLAN "+sumEnergy, 0, 1, 1)
 		if err != nil {
 			t.Fatal(err)
 		}

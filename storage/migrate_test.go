@@ -118,7 +118,7 @@ func bringsUpToDate(t *testing.T, path string) {
 		t.Errorf("use %+v, %v", use, err)
 	}
 	var version int
-	if err := s.readers.QueryRow("PRAGMA user_version").Scan(&version); err != nil || version != schemaVersion {
+	if err := s.readers.db.Load().QueryRow("PRAGMA user_version").Scan(&version); err != nil || version != schemaVersion {
 		t.Errorf("version %d %v, want %d", version, err, schemaVersion)
 	}
 }

@@ -67,6 +67,7 @@ func readRows[T any](ctx context.Context, db reader, what, query string, q Query
 
 // collect reads every row of a query.
 func collect[T any](ctx context.Context, db reader, scan func(*sql.Rows) (T, error), query string, args ...any) (_ []T, err error) {
+	defer func() { met(db, err) }()
 	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
@@ -83,9 +84,17 @@ func collect[T any](ctx context.Context, db reader, scan func(*sql.Rows) (T, err
 	return all, rows.Err()
 }
 
+// met tells the pool, if it is one, of an error.
+func met(db reader, err error) {
+	if p, ok := db.(*pool); ok {
+		p.met(err)
+	}
+}
+
 // snapshot has several queries see one moment.
 func (s *Store) snapshot(ctx context.Context, read func(tx *sql.Tx) error) (err error) {
-	tx, err := s.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	defer func() { s.readers.met(err) }()
+	tx, err := s.readers.db.Load().BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return err
 	}

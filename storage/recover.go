@@ -18,9 +18,9 @@ type finding struct {
 	newer    bool   // its schema is newer than this program
 }
 
-// inspect looks at the file without changing what it holds. It fails where the
-// file cannot be judged: no permission, or locked.
-func inspect(ctx context.Context, path string) (finding, error) {
+// inspect looks at the file without changing what it holds; one of up to whole bytes
+// is read whole. It fails where the file cannot be judged: no permission, or locked.
+func inspect(ctx context.Context, path string, whole int64) (finding, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return finding{}, err
@@ -31,11 +31,13 @@ func inspect(ctx context.Context, path string) (finding, error) {
 	if info.Size() == 0 {
 		return finding{unusable: "empty"}, nil
 	}
-	db, err := openPool(path, readerPragmas)
+	// Read-only also when it is closed: the last one to close a file folds the log
+	// into it, which a damaged file would not survive as it was.
+	db, err := openPool(path, "mode=ro&"+readerPragmas)
 	if err != nil {
 		return finding{}, err
 	}
-	found, err := examine(ctx, db, info.Size() <= checkedWhole)
+	found, err := examine(ctx, db, info.Size() <= whole)
 	err = errors.Join(err, db.Close())
 	switch code(err) {
 	case sqlite3.SQLITE_NOTADB:

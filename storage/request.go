@@ -70,7 +70,7 @@ func (r Request) insert(in *inserts) (bool, error) {
 
 // Requests reads request rows that are on disk.
 func (s *Store) Requests(ctx context.Context, q Query) ([]Request, error) {
-	return readRows(ctx, s.readers, "requests", selectRequests, q, scanRequest)
+	return readRows(ctx, &s.readers, "requests", selectRequests, q, scanRequest)
 }
 
 func scanRequest(rows *sql.Rows) (r Request, err error) {

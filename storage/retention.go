@@ -17,7 +17,8 @@ const (
 	purgeNever = time.Hour
 )
 
-// Retention says what is deleted, a few rows at a time. Zero is no bound.
+// Retention says what is deleted, a few rows at a time. Zero is no bound. Age counts
+// by a clock that follows the computer's one ahead only slowly: calendar.go says why.
 type Retention struct {
 	Rows    time.Duration // age of requests, batches and decisions
 	Samples time.Duration // age of samples; their minutes stay
@@ -68,11 +69,18 @@ func deleteSteps(table, step string) string {
 }
 
 // purge deletes rows by age and by size.
-type purge struct{ keep atomic.Pointer[Retention] }
+type purge struct {
+	keep     atomic.Pointer[Retention]
+	calendar calendar
+}
 
 // step deletes a few rows; more tells whether others should go too.
 func (p *purge) step(ctx context.Context, now time.Time, db *sql.DB) (more bool, err error) {
 	keep := p.keep.Load()
+	now = p.calendar.at(now)
+	if err := p.calendar.keep(ctx, db); err != nil {
+		return false, err
+	}
 	for _, c := range []struct {
 		age        time.Duration
 		statements []string

@@ -134,7 +134,7 @@ func TestRetentionOfRollUps(t *testing.T) {
 			hours(s, 2, now)
 			flush(t, s)
 			held := func() int64 {
-				n, err := heldBytes(t.Context(), s.readers)
+				n, err := heldBytes(t.Context(), &s.readers)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -203,7 +203,7 @@ func TestOldRequestsAreAddedUp(t *testing.T) {
 			t.Errorf("curve %+v, %v", points, err)
 		}
 		var count int64
-		if err := s.readers.QueryRow(`SELECT sum(requests) FROM usage WHERE step = 86400`).Scan(&count); err != nil || count != n+1 {
+		if err := s.readers.db.Load().QueryRow(`SELECT sum(requests) FROM usage WHERE step = 86400`).Scan(&count); err != nil || count != n+1 {
 			t.Errorf("%d in the days, %v", count, err)
 		}
 		closeStore(t, s)

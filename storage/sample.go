@@ -50,7 +50,7 @@ func (r Sample) insert(in *inserts) (bool, error) {
 // Samples reads samples that are on disk, newest first.
 func (s *Store) Samples(ctx context.Context, q Query) ([]Sample, error) {
 	from, to := q.bounds()
-	all, err := collect(ctx, s.readers, scanSample, selectSamples, ceil(from, 1000)/1000, ceil(to, 1000)/1000, q.limit())
+	all, err := collect(ctx, &s.readers, scanSample, selectSamples, ceil(from, 1000)/1000, ceil(to, 1000)/1000, q.limit())
 	if err != nil {
 		return nil, fmt.Errorf("read samples: %w", err)
 	}

@@ -4,7 +4,8 @@
 // Rows are handed over without waiting and written by one goroutine, many to a
 // transaction, so that a request never waits for the disk. A row is on disk
 // within 100 ms of being added; a killed process loses what is younger, a power
-// cut may lose a little more, and neither damages the file. While the file
+// cut may lose a little more, and neither damages the file. One that is found
+// damaged, at the start or later, is set aside and a new one is begun. While the file
 // cannot be written (disk full, locked by another program) the history pauses:
 // the newest 1000 rows wait in memory, a write is tried every 10 s, and State
 // says why. Reads go on meanwhile through connections of their own.
@@ -17,13 +18,11 @@ package storage
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // ErrClosed and ErrReadOnly are why Flush cannot put rows on disk.
@@ -56,8 +55,8 @@ type State struct {
 // Store is an open history. Its methods may be called from any goroutine.
 type Store struct {
 	path    string
-	notice  string  // what Open had to do to the file, for State
-	readers *sql.DB // any number of queries at once
+	notice  atomic.Pointer[string] // what had to be done to the file, for State; nil = nothing
+	readers pool                   // any number of queries at once
 	dropped atomic.Uint64
 
 	writer *writer // nil: read-only
@@ -86,21 +85,19 @@ func (s *Store) open(ctx context.Context, o Options) error {
 		return err
 	}
 	if !begun {
-		found, err := inspect(ctx, o.Path)
+		found, err := inspect(ctx, o.Path, checkedWhole)
 		if err != nil {
 			return err
 		}
 		if found.newer {
-			s.notice = ErrReadOnly.Error()
-			s.readers, err = openPool(o.Path, readerPragmas)
-			return err
+			notice := ErrReadOnly.Error()
+			s.notice.Store(&notice)
+			return s.readers.open(o.Path)
 		}
 		if found.unusable != "" {
-			aside, err := moveAside(o.Path, time.Now())
-			if err != nil {
+			if err := s.setAside(found.unusable); err != nil {
 				return err
 			}
-			s.notice = fmt.Sprintf("history was begun anew: the old file was %s and is now %s", found.unusable, aside)
 			if begun, err = createPrivate(o.Path); err != nil {
 				return err
 			}
@@ -119,26 +116,18 @@ func (s *Store) open(ctx context.Context, o Options) error {
 // start connects to a file that is ours or empty, brings its schema up to date
 // and starts the writer.
 func (s *Store) start(ctx context.Context, o Options) error {
-	db, err := openPool(o.Path, writerPragmas)
+	db, err := openWriter(ctx, o.Path)
 	if err != nil {
 		return err
 	}
-	// One connection: SQLite has one writer at a time, and waiting for it in a
-	// pool is fairer and cheaper than waiting for its lock.
-	db.SetMaxOpenConns(1)
-	if err := migrate(ctx, db); err != nil {
+	if err := s.readers.open(o.Path); err != nil {
 		return errors.Join(err, db.Close())
 	}
-	readers, err := openPool(o.Path, readerPragmas)
+	w, err := startWriter(ctx, db, o.Retention, &s.dropped, s)
 	if err != nil {
-		return errors.Join(err, db.Close())
+		return errors.Join(err, s.readers.leave(ctx), db.Close())
 	}
-	readers.SetMaxOpenConns(4)
-	w, err := startWriter(ctx, db, o.Retention, &s.dropped)
-	if err != nil {
-		return errors.Join(err, readers.Close(), db.Close())
-	}
-	s.readers, s.writer = readers, w
+	s.writer, s.readers.damage = w, w.damage
 	return nil
 }
 
@@ -178,6 +167,7 @@ func (s *Store) order(ctx context.Context, what string, do func(context.Context)
 		return ErrReadOnly
 	}
 	if err := s.writer.do(ctx, do); err != nil {
+		s.readers.met(err)
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
@@ -185,7 +175,10 @@ func (s *Store) order(ctx context.Context, what string, do func(context.Context)
 
 // State tells how the store is.
 func (s *Store) State() State {
-	st := State{Path: s.path, OK: s.writer != nil, Problem: s.notice, Dropped: s.dropped.Load()}
+	st := State{Path: s.path, OK: s.writer != nil, Dropped: s.dropped.Load()}
+	if notice := s.notice.Load(); notice != nil {
+		st.Problem = *notice
+	}
 	if s.writer != nil {
 		if problem := s.writer.problem(); problem != "" {
 			st.OK, st.Problem = false, problem
@@ -210,7 +203,7 @@ func (s *Store) Close(ctx context.Context) error {
 		err = s.writer.stop(ctx)
 	}
 	// The writer's connection is the last to go: it folds the log into the file.
-	err = errors.Join(err, s.readers.Close())
+	err = errors.Join(err, s.readers.db.Load().Close())
 	if s.writer != nil {
 		err = errors.Join(err, s.writer.db.Close())
 	}

@@ -38,7 +38,7 @@ func (s *Store) AddTrial(ctx context.Context, t Trial) (int64, error) {
 
 // Trials reads the newest benchmarks, newest first.
 func (s *Store) Trials(ctx context.Context, limit int) ([]Trial, error) {
-	all, err := collect(ctx, s.readers, scanTrial, selectTrials, limit)
+	all, err := collect(ctx, &s.readers, scanTrial, selectTrials, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read benchmarks: %w", err)
 	}

@@ -22,11 +22,14 @@ type writer struct {
 	orders  chan func(context.Context) // for the goroutine, which calls them
 	paused  atomic.Pointer[string]     // why nothing is written; nil = all is well
 	dropped *atomic.Uint64
+	damage  chan struct{} // someone has met damage in the file
+	place   place
 
 	// The goroutine's own.
-	rows  buffer
-	old   purge
-	chore time.Time // when to fill or purge next
+	damaged bool // the file is to be set aside
+	rows    buffer
+	old     purge
+	chore   time.Time // when to fill or purge next
 
 	cancel context.CancelFunc // gives up what the goroutine waits for
 	done   chan struct{}
@@ -72,29 +75,40 @@ func (in *inserts) each(f func(statement **sql.Stmt, text string) error) error {
 	return nil
 }
 
-func startWriter(ctx context.Context, db *sql.DB, keep Retention, dropped *atomic.Uint64) (*writer, error) {
+func startWriter(ctx context.Context, db *sql.DB, keep Retention, dropped *atomic.Uint64, at place) (*writer, error) {
 	w := &writer{
-		db:      db,
 		queue:   make(chan row, queueLength),
 		orders:  make(chan func(context.Context)),
 		dropped: dropped,
+		damage:  make(chan struct{}, 1),
+		place:   at,
 		done:    make(chan struct{}),
 	}
 	w.old.keep.Store(&keep)
-	if err := w.in.each(func(statement **sql.Stmt, text string) (err error) {
-		*statement, err = db.PrepareContext(ctx, text)
-		return err
-	}); err != nil {
-		return nil, err
-	}
-	var err error
-	if w.in.unfilled, err = readUnfilled(ctx, db); err != nil {
+	if err := w.connect(ctx, db); err != nil {
 		return nil, err
 	}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	w.cancel = cancel
 	go w.run(run)
 	return w, nil
+}
+
+// connect has it write to a file that is sound.
+func (w *writer) connect(ctx context.Context, db *sql.DB) (err error) {
+	w.in = inserts{}
+	if err := w.in.each(func(statement **sql.Stmt, text string) (err error) {
+		*statement, err = db.PrepareContext(ctx, text)
+		return err
+	}); err != nil {
+		return err
+	}
+	w.db = db
+	if w.in.unfilled, err = readUnfilled(ctx, db); err != nil {
+		return err
+	}
+	w.old.calendar, err = openCalendar(ctx, db, time.Now())
+	return err
 }
 
 func (w *writer) run(ctx context.Context) {
@@ -112,6 +126,8 @@ func (w *writer) run(ctx context.Context) {
 		case order := <-w.orders:
 			w.drain(ctx)
 			order(ctx)
+		case <-w.damage:
+			w.check(ctx)
 		case <-timer.C:
 			w.drain(ctx) // a step is much longer than a row's
 			w.step(ctx)
@@ -126,10 +142,17 @@ func (w *writer) step(ctx context.Context) {
 	if now.Before(w.chore) {
 		return
 	}
+	if w.damaged {
+		w.chore = now.Add(retryEvery) // rows come first
+		return
+	}
 	// What is not added up yet must not be deleted.
 	more, err := w.fill(ctx)
 	if err == nil && !more {
 		more, err = w.old.step(ctx, now, w.db)
+	}
+	if isDamage(err) {
+		tell(w.damage)
 	}
 	switch {
 	case err != nil:
@@ -195,6 +218,10 @@ func (w *writer) write(ctx context.Context) error {
 		return nil
 	}
 	refused, err := w.insert(ctx, w.rows.rows)
+	if isDamage(err) {
+		w.damaged = true
+		refused, err = w.insert(ctx, w.rows.rows)
+	}
 	if err != nil {
 		c := code(err)
 		if w.rows.failed(time.Now(), c == sqlite3.SQLITE_BUSY || c == sqlite3.SQLITE_LOCKED) {
@@ -230,6 +257,9 @@ func (w *writer) insert(ctx context.Context, rows []row) (refused uint64, err er
 
 // transact does something in one transaction, with what it adds to the roll-ups.
 func (w *writer) transact(ctx context.Context, do func(*sql.Tx, *inserts) error) error {
+	if err := w.sound(ctx); err != nil {
+		return err
+	}
 	tx, err := w.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err

@@ -66,65 +66,6 @@ func TestWriter(t *testing.T) {
 		})
 	})
 
-	t.Run("PausesWhileTheDiskIsFullAndCatchesUp", func(t *testing.T) {
-		path := filepath.Join(t.TempDir(), "history.db")
-		synctest.Test(t, func(t *testing.T) {
-			s := openStore(t, Options{Path: path})
-			s.AddRequest(Request{ID: "before", Started: noon.Add(-time.Hour)})
-			flush(t, s)
-			free := fillDisk(t, s)
-
-			bigRows(s, keepRows+20)
-			time.Sleep(time.Second)
-			st := s.State()
-			if st.OK || st.Problem != "history paused: disk full" || st.Dropped != 20 {
-				t.Fatalf("state %+v", st)
-			}
-			if got := ids(requests(t, s, Query{})); len(got) != 1 || got[0] != "before" {
-				t.Fatalf("read %d rows while paused", len(got))
-			}
-			if err := s.Flush(t.Context()); err == nil {
-				t.Error("flush says that rows are on a full disk")
-			}
-
-			free()
-			time.Sleep(10*time.Second + writeEvery)
-			if st := s.State(); !st.OK || st.Problem != "" || st.Dropped != 20 {
-				t.Fatalf("state %+v", st)
-			}
-			if got := len(requests(t, s, Query{})); got != 1+keepRows {
-				t.Fatalf("%d rows, want %d", got, 1+keepRows)
-			}
-			closeStore(t, s)
-		})
-	})
-
-	t.Run("PausesWhileTheFileIsLocked", func(t *testing.T) {
-		path := filepath.Join(t.TempDir(), "history.db")
-		synctest.Test(t, func(t *testing.T) {
-			s := openStore(t, Options{Path: path})
-			unlock := lockFile(t, s)
-			s.AddRequest(Request{Started: noon})
-			time.Sleep(14 * time.Second) // it waits 5 s for the lock, three times
-			if st := s.State(); !st.OK {
-				t.Errorf("paused too early: %+v", st)
-			}
-			time.Sleep(2 * time.Second)
-			if st := s.State(); st.OK || st.Problem != "history paused: its file is locked by another program" {
-				t.Errorf("state %+v", st)
-			}
-			unlock()
-			time.Sleep(10 * time.Second)
-			if st := s.State(); !st.OK || st.Dropped != 0 {
-				t.Errorf("state %+v", st)
-			}
-			if got := len(requests(t, s, Query{})); got != 1 {
-				t.Errorf("%d rows", got)
-			}
-			closeStore(t, s)
-		})
-	})
-
 	t.Run("CloseGivesUpWithItsContext", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "history.db")
 		synctest.Test(t, func(t *testing.T) {
@@ -170,6 +111,69 @@ func TestWriter(t *testing.T) {
 		if sum, err := s.Summary(t.Context(), Query{}); err != nil || sum.Requests+int64(dropped) != int64(n) {
 			t.Errorf("%d on file, %d dropped of %d, %v", sum.Requests, dropped, n, err)
 		}
+	})
+}
+
+func Test22_FullDisk(t *testing.T) {
+	t.Run("PausesWhileTheDiskIsFullAndCatchesUp", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "history.db")
+		synctest.Test(t, func(t *testing.T) {
+			s := openStore(t, Options{Path: path})
+			s.AddRequest(Request{ID: "before", Started: noon.Add(-time.Hour)})
+			flush(t, s)
+			free := fillDisk(t, s)
+
+			bigRows(s, keepRows+20)
+			time.Sleep(time.Second)
+			st := s.State()
+			if st.OK || st.Problem != "history paused: disk full" || st.Dropped != 20 {
+				t.Fatalf("state %+v", st)
+			}
+			if got := ids(requests(t, s, Query{})); len(got) != 1 || got[0] != "before" {
+				t.Fatalf("read %d rows while paused", len(got))
+			}
+			if err := s.Flush(t.Context()); err == nil {
+				t.Error("flush says that rows are on a full disk")
+			}
+
+			free()
+			time.Sleep(10*time.Second + writeEvery)
+			if st := s.State(); !st.OK || st.Problem != "" || st.Dropped != 20 {
+				t.Fatalf("state %+v", st)
+			}
+			if got := len(requests(t, s, Query{})); got != 1+keepRows {
+				t.Fatalf("%d rows, want %d", got, 1+keepRows)
+			}
+			closeStore(t, s)
+		})
+	})
+}
+
+func Test23_LockedFile(t *testing.T) {
+	t.Run("PausesWhileTheFileIsLocked", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "history.db")
+		synctest.Test(t, func(t *testing.T) {
+			s := openStore(t, Options{Path: path})
+			unlock := lockFile(t, s)
+			s.AddRequest(Request{Started: noon})
+			time.Sleep(14 * time.Second) // it waits 5 s for the lock, three times
+			if st := s.State(); !st.OK {
+				t.Errorf("paused too early: %+v", st)
+			}
+			time.Sleep(2 * time.Second)
+			if st := s.State(); st.OK || st.Problem != "history paused: its file is locked by another program" {
+				t.Errorf("state %+v", st)
+			}
+			unlock()
+			time.Sleep(10 * time.Second)
+			if st := s.State(); !st.OK || st.Dropped != 0 {
+				t.Errorf("state %+v", st)
+			}
+			if got := len(requests(t, s, Query{})); got != 1 {
+				t.Errorf("%d rows", got)
+			}
+			closeStore(t, s)
+		})
 	})
 }
 

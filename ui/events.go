@@ -84,12 +84,16 @@ func eventTitle(e app.Event) string {
 			return tr("Engine %s", e.Engine)
 		}
 		return tr("Engine")
+	case "wedged":
+		return tr("Engine does not answer")
 	case "batching":
 		return tr("Batching")
 	case "yield":
 		return tr("GPU for others")
 	case "history":
 		return tr("History")
+	case "full":
+		return tr("Connections")
 	}
 	return e.Kind
 }
@@ -97,7 +101,7 @@ func eventTitle(e app.Event) string {
 // eventColor is that of the thing which an event is about.
 func eventColor(kind string) fyne.ThemeColorName {
 	switch kind {
-	case "engine", "history", "memory":
+	case "engine", "history", "memory", "wedged", "full":
 		return colorVermilion
 	case "batching":
 		return colorAccent

@@ -63,7 +63,10 @@ func whatMatters(s app.Snapshot, failed failure) notice {
 	case s.Simulated:
 		return notice{tr("Simulated."), tr("No engine found, so answers come from the demo engine. Start Ollama, and Carpool takes it at once."), false, offer}
 	}
-	return adviceOf(s)
+	if advice := adviceOf(s); advice != (notice{}) || !s.LAN.Listening {
+		return advice
+	}
+	return notice{tr("Open to the network."), tr("Other computers that have the token reach Carpool at %s.", s.LAN.Address), false, action{}}
 }
 
 // choseDemo reports whether the demo engine serves because the settings say so.

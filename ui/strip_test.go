@@ -28,6 +28,9 @@ func TestNoticeOf(t *testing.T) {
 	own.Launch = []app.EngineState{{Kind: "ollama", Label: "Ollama", Status: "failed", Reason: "it ended", Since: now}}
 	own.Problems = append(own.Problems, "Ollama does not run: it ended")
 	chosen.Launchable = installed().Launchable
+	network, advised := idle(), deep
+	network.LAN = app.LAN{Address: "0.0.0.0:11436", Listening: true}
+	advised.LAN = network.LAN
 	tests := []struct {
 		name     string
 		snapshot app.Snapshot
@@ -54,6 +57,8 @@ func TestNoticeOf(t *testing.T) {
 		{"advice about an engine", tight, "", "Ollama could run 6 at once.", "3.1 GiB are free.", false, "Show how"},
 		{"advice about a setting", deep, "", "Queue is deep: 12 on average.", "Raise the size.", false, "Apply 6"},
 		{"advice that nothing can be done", small, "", "", "", false, ""},
+		{"other computers may come in", network, "", "Open to the network.", "0.0.0.0:11436", false, ""},
+		{"advice goes first", advised, "", "Queue is deep: 12 on average.", "Raise the size.", false, "Apply 6"},
 		{"the end", draining, "", "Quitting.", "new ones are refused", true, ""},
 	}
 	for _, tt := range tests {

@@ -46,21 +46,38 @@ type Tray struct {
 func TrayOf(s app.Snapshot) Tray {
 	return Tray{
 		Sign:    signOf(s),
-		Tooltip: s.Sentence,
-		Items: []Item{
+		Tooltip: tooltipOf(s),
+		Items: append([]Item{
 			{Label: tr("Batching"), Action: ToggleBatching, Checked: s.Config.Batching.Enabled},
 			{Label: tr("Mode"), Items: modeItems(s.Config.Batching.Mode)},
 			lendItem(s),
 			{Separator: true},
 			{Label: statusOf(s)},
 			{Label: tr("Copy %s", s.Endpoint), Action: CopyEndpoint},
+		}, append(networkItems(s.LAN), []Item{
 			{Separator: true},
 			{Label: tr("Benchmark"), Action: OpenBenchmark},
 			{Label: tr("Open Carpool"), Action: OpenWindow},
 			{Separator: true},
 			{Label: tr("Quit"), Action: QuitCarpool},
-		},
+		}...)...),
 	}
+}
+
+// tooltipOf is what moves, and that others may come in.
+func tooltipOf(s app.Snapshot) string {
+	if s.LAN.Listening {
+		return s.Sentence + " · " + tr("Open to the network")
+	}
+	return s.Sentence
+}
+
+// networkItems tell that other computers may come in.
+func networkItems(l app.LAN) []Item {
+	if !l.Listening {
+		return nil
+	}
+	return []Item{{Label: tr("Open to the network at %s", l.Address)}}
 }
 
 func modeItems(chosen string) []Item {

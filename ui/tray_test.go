@@ -94,3 +94,20 @@ func TestTrayOf_ChecksTheMode(t *testing.T) {
 		t.Errorf("the modes are %+v", got)
 	}
 }
+
+func TestTrayOf_TellsThatOthersMayComeIn(t *testing.T) {
+	s := idle()
+	closed := TrayOf(s)
+	s.LAN = app.LAN{Address: "0.0.0.0:11436", Listening: true}
+	open := TrayOf(s)
+	if len(open.Items) != len(closed.Items)+1 || !reflect.DeepEqual(open.Items[6], Item{Label: "Open to the network at 0.0.0.0:11436"}) {
+		t.Errorf("the menu is %+v", open.Items)
+	}
+	if want := s.Sentence + " · Open to the network"; open.Tooltip != want || closed.Tooltip != s.Sentence {
+		t.Errorf("the tooltips are %q and %q", open.Tooltip, closed.Tooltip)
+	}
+	s.LAN = app.LAN{Address: "0.0.0.0:11436", Problem: "taken"}
+	if got := TrayOf(s); len(got.Items) != len(closed.Items) {
+		t.Errorf("it is told to be open, and is not: %+v", got.Items)
+	}
+}

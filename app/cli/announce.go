@@ -23,9 +23,10 @@ func (c *cli) announce(snapshots <-chan app.Snapshot) {
 
 // announcement is what has been told.
 type announcement struct {
-	listen, engine, gpu string
-	example, draining   bool
-	problems            map[string]bool
+	listen, network   string
+	engine, gpu       string
+	example, draining bool
+	problems          map[string]bool
 }
 
 // next is what is new in s, as lines.
@@ -37,7 +38,7 @@ func (a *announcement) next(s app.Snapshot) []string {
 			lines = append(lines, now)
 		}
 	}
-	say(&a.listen, "listening at "+s.Endpoint)
+	say(&a.listen, "listening at "+s.Endpoint+parenthesis(onlyIPv4(s)))
 	if s.Draining {
 		if !a.draining {
 			a.draining = true
@@ -49,6 +50,11 @@ func (a *announcement) next(s app.Snapshot) []string {
 		return lines
 	}
 	say(&a.engine, engineLine(s))
+	if s.LAN.Listening {
+		say(&a.network, "open to the network at "+s.LAN.Address+", for those with the token (carpool lan)")
+	} else {
+		a.network = ""
+	}
 	if !s.GPU.At.IsZero() {
 		say(&a.gpu, "GPU: "+gpuName(s))
 	}

@@ -76,6 +76,9 @@ func (f *fake) Snapshot() app.Snapshot {
 	return s
 }
 
+func (f *fake) LANToken() (string, error)       { return "carpool-word", nil }
+func (f *fake) RotateLANToken() (string, error) { return "carpool-other", nil }
+
 func (f *fake) Show() { f.note("show") }
 func (f *fake) Quit() { f.note("quit") }
 

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,8 +19,9 @@ func (c *cli) serveCommand() *cobra.Command {
 		Short: "Run the gateway without a window",
 		Long: `Run the gateway without a window or tray; no display is needed.
 
-It ends with SIGINT (Ctrl-C) or SIGTERM: new requests are refused, and running
-ones may go on for gateway.drain_timeout_s. A second signal ends it at once.`,
+It ends with SIGINT (Ctrl-C), SIGTERM, or with its terminal (SIGHUP; use nohup to
+keep it): new requests are refused, and running ones may go on for
+gateway.drain_timeout_s. A second Ctrl-C or SIGTERM ends it at once.`,
 		Example: `  carpool serve
   carpool serve --listen 127.0.0.1:8080 --engine http://127.0.0.1:11434
   carpool serve --engine demo      try it without an engine; answers are simulated`,
@@ -47,14 +46,13 @@ func (c *cli) open(ctx context.Context) error {
 }
 
 // showRunning asks the Carpool that holds the lock for its window. One that has
-// just been started opens its socket a moment after it took the lock.
+// just been started opens its socket a moment after it took the lock, and answers
+// once it has started.
 func (c *cli) showRunning(ctx context.Context) error {
-	const patience, pause = 3 * time.Second, 100 * time.Millisecond
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	for {
+	const patience, pause = 5 * time.Second, 100 * time.Millisecond
+	for end := time.Now().Add(patience); ; {
 		err := c.running().Show(ctx)
-		if !errors.Is(err, control.ErrNotRunning) {
+		if !errors.Is(err, control.ErrNotRunning) || time.Now().After(end) {
 			return err
 		}
 		select {
@@ -79,10 +77,8 @@ func (c *cli) serve(ctx context.Context) error {
 
 // run opens Carpool and serves until a signal, Quit or the window's end.
 func (c *cli) run(ctx context.Context, window app.Window) error {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal(ctx)
 	defer stop()
-	// With the first signal taken, the second has its usual effect: the end.
-	context.AfterFunc(ctx, stop)
 
 	log := newLog(c.place.state)
 	a, err := app.Open(ctx, app.Options{
@@ -96,6 +92,9 @@ func (c *cli) run(ctx context.Context, window app.Window) error {
 		LogLevel:   log.level,
 	})
 	if err != nil {
+		if ctx.Err() != nil {
+			err = nil // it was told to end while it started
+		}
 		return errors.Join(err, log.close())
 	}
 	log.logger.Info("carpool started", "version", c.version, "pid", os.Getpid(), "endpoint", a.Snapshot().Endpoint)

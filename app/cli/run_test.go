@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -160,6 +161,36 @@ func TestOpen(t *testing.T) {
 		i := newInstance(t)
 		if status, _, errs := i.carpool("serve", "--listen", "0.0.0.0:1"); status != 1 || !strings.Contains(errs, "open Carpool to the network") {
 			t.Errorf("status %d, says %q", status, errs)
+		}
+	})
+}
+
+// The tray's and the window's Quit make the window return.
+func Test19_QuitOfTheWindow(t *testing.T) {
+	t.Run("LetsWhatRunsEnd", func(t *testing.T) {
+		i, answers := newInstance(t), make(chan *http.Response, 1)
+		i.window = func(_ context.Context, a *app.App) error {
+			for {
+				resp, err := http.Post(a.Snapshot().Endpoint+"/api/generate", "application/json",
+					strings.NewReader(`{"model":"carpool-demo","prompt":"hi","options":{"num_predict":40}}`))
+				if err == nil && resp.StatusCode != http.StatusOK { // the engines are still looked for
+					err = errors.Join(errors.New(resp.Status), resp.Body.Close())
+				}
+				if err == nil {
+					answers <- resp
+					return nil
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		}
+		_, stop := i.start()
+		answer := <-answers
+		text, err := io.ReadAll(answer.Body)
+		if err := errors.Join(err, answer.Body.Close()); err != nil || !strings.Contains(string(text), `"done":true`) {
+			t.Errorf("its stream was cut: %v, %s", err, text)
+		}
+		if status := stop(); status != 0 {
+			t.Errorf("status %d", status)
 		}
 	})
 }

@@ -91,7 +91,11 @@ func statusText(s app.Snapshot) string {
 }
 
 func facts(s app.Snapshot) [][]string {
-	rows := [][]string{{"Endpoint", s.Endpoint}, {"Batching", batchingText(s)}}
+	rows := [][]string{{"Endpoint", s.Endpoint + parenthesis(onlyIPv4(s))}}
+	if s.LAN.Address != "" {
+		rows = append(rows, []string{"Network", networkText(s.LAN)})
+	}
+	rows = append(rows, []string{"Batching", batchingText(s)})
 	for _, e := range s.Engines {
 		parts := []string{strings.TrimSpace(e.Label + " " + e.Version), string(e.Health)}
 		if e.Active && len(s.Engines) > 1 {

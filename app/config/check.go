@@ -24,7 +24,39 @@ func checkListen(v string) error {
 		return nil
 	}
 	if ip, err := netip.ParseAddr(host); err != nil || !ip.IsLoopback() || ip.Zone() != "" {
-		return fmt.Errorf("%q would open Carpool to the network, which it cannot do yet: use 127.0.0.1, [::1] or localhost", v)
+		return fmt.Errorf("%q would open Carpool to the network without a token: use 127.0.0.1, [::1] or localhost here, and gateway.lan for other computers", v)
+	}
+	return nil
+}
+
+// checkLAN accepts nothing, or a numeric address of this computer with a port. The
+// addresses that need no token are not among them.
+func checkLAN(v string) error {
+	if v == "" {
+		return nil
+	}
+	a, err := netip.ParseAddrPort(v)
+	switch {
+	case err != nil || a.Addr().Zone() != "" || a.Addr().Is4In6() || a.Addr().IsMulticast() || a.String() != v:
+		return fmt.Errorf("%q is not an IP address with a port, such as 0.0.0.0:11436 for all addresses of this computer", v)
+	case a.Port() == 0:
+		return fmt.Errorf("%q: the port must be a number from 1 to 65535", v)
+	case a.Addr() == netip.AddrFrom4([4]byte{127, 0, 0, 1}) || a.Addr() == netip.IPv6Loopback():
+		return fmt.Errorf("%q is for programs of this computer, which gateway.listen serves: use 0.0.0.0 or an address in your network", v)
+	}
+	return nil
+}
+
+// checkApart refuses all addresses at the port that two of them have already: no
+// system opens both.
+func checkApart(c Config) error {
+	lan, err := netip.ParseAddrPort(c.Gateway.LAN)
+	if err != nil || !lan.Addr().IsUnspecified() {
+		return nil
+	}
+	if _, port, err := net.SplitHostPort(c.Gateway.Listen); err == nil && port == strconv.Itoa(int(lan.Port())) {
+		return fmt.Errorf("gateway.lan: %s and gateway.listen have the same port: choose another one, such as %s",
+			c.Gateway.LAN, netip.AddrPortFrom(lan.Addr(), lan.Port()%65535+1))
 	}
 	return nil
 }
@@ -73,6 +105,9 @@ func checkLoop(c Config) error {
 	u, err := url.Parse(c.Engine.URL)
 	if err != nil || u.Host == "" {
 		return nil
+	}
+	if c.Gateway.LAN != "" && u.Host == c.Gateway.LAN {
+		return fmt.Errorf("engine.url: %s is Carpool's own address (gateway.lan)", c.Engine.URL)
 	}
 	host, port, err := net.SplitHostPort(c.Gateway.Listen)
 	if err != nil || port == "0" || u.Port() != port {

@@ -39,10 +39,17 @@ type Config struct {
 // Gateway is the address and the limits of the HTTP surface.
 type Gateway struct {
 	Listen             string   `toml:"listen" json:"listen"`
+	LAN                string   `toml:"lan" json:"lan"` // "" = closed to the network
 	AllowedHosts       []string `toml:"allowed_hosts" json:"allowed_hosts"`
 	AllowedOrigins     []string `toml:"allowed_origins" json:"allowed_origins"`
 	MaxBodyMiB         int      `toml:"max_body_mib" json:"max_body_mib"`
+	MaxBodiesMiB       int      `toml:"max_bodies_mib" json:"max_bodies_mib"`
+	MaxHeaderKiB       int      `toml:"max_header_kib" json:"max_header_kib"`
 	MaxConnections     int      `toml:"max_connections" json:"max_connections"`
+	HeaderTimeoutS     int      `toml:"header_timeout_s" json:"header_timeout_s"`
+	IdleTimeoutS       int      `toml:"idle_timeout_s" json:"idle_timeout_s"`
+	SlowClientS        int      `toml:"slow_client_s" json:"slow_client_s"`
+	ConnectTimeoutS    int      `toml:"connect_timeout_s" json:"connect_timeout_s"`
 	FirstTokenTimeoutS int      `toml:"first_token_timeout_s" json:"first_token_timeout_s"`
 	StallTimeoutS      int      `toml:"stall_timeout_s" json:"stall_timeout_s"`
 	DrainTimeoutS      int      `toml:"drain_timeout_s" json:"drain_timeout_s"`
@@ -206,8 +213,10 @@ func (c Config) Validate() error {
 			bad = append(bad, err)
 		}
 	}
-	if err := checkLoop(c); err != nil {
-		bad = append(bad, err)
+	for _, check := range []func(Config) error{checkLoop, checkApart} {
+		if err := check(c); err != nil {
+			bad = append(bad, err)
+		}
 	}
 	return errors.Join(bad...)
 }

@@ -107,7 +107,7 @@ func TestWithRefuses(t *testing.T) {
 		{"colour", "red", `unknown setting "colour"`},
 		{"gateway.listen", "0.0.0.0:11435", "open Carpool to the network"},
 		{"gateway.listen", ":11435", "open Carpool to the network"},
-		{"gateway.listen", "192.168.1.4:11435", "cannot do yet"},
+		{"gateway.listen", "192.168.1.4:11435", "gateway.lan"},
 		{"gateway.listen", "127.0.0.1", "not an address with a port"},
 		{"gateway.listen", "127.0.0.1:65536", "port must be"},
 		{"gateway.listen", "127.0.0.1:http", "port must be"},
@@ -145,5 +145,25 @@ func TestValidate(t *testing.T) {
 	want := "batching.max_batch_size: 0 is out of range (1–8192 requests)\nadaptive.max: 9000 is out of range (1–8192 requests)"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestLAN(t *testing.T) {
+	for value, ok := range map[string]bool{
+		"": true, "0.0.0.0:11436": true, "192.168.1.7:11435": true, "172.17.0.1:11435": true, "[fd00::7]:11435": true, "[::]:11436": true, "127.0.0.2:1": true,
+		"0.0.0.0:11435": false, "[::]:11435": false, // gateway.listen has it
+		"127.0.0.1:11436": false, "[::1]:11436": false, "localhost:11436": false, "gpu.lan:11436": false, "0.0.0.0": false, ":11436": false,
+		"192.168.1.7:0": false, "192.168.1.7:65536": false, "[fe80::1%eth0]:1": false, "[::ffff:127.0.0.1]:1": false, "224.0.0.1:1": false, "10.0.0.1:01": false,
+	} {
+		if _, err := Default().With("gateway.lan", value); (err == nil) != ok {
+			t.Errorf("%q: %v", value, err)
+		}
+	}
+	c, err := Default().With("gateway.lan", "192.168.1.7:11435")
+	if err == nil {
+		_, err = c.With("engine.url", "http://192.168.1.7:11435")
+	}
+	if err == nil || !strings.Contains(err.Error(), "own address") {
+		t.Errorf("an engine that is Carpool itself: %v", err)
 	}
 }

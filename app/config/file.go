@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/adrg/xdg"
 )
@@ -27,9 +28,13 @@ func DefaultState() string { return filepath.Join(xdg.StateHome, "carpool") }
 // A file that is missing is written with the defaults; one of an older version
 // is migrated after a copy to *.v<version>.bak; one that cannot be used is left
 // alone, and the last good one (*.bak) holds, or else the defaults. The
-// warnings tell of all that.
+// warnings tell of all that. What others could read of the settings, which hold
+// keys, is made its user's own.
 func Open(path string) (Config, []Warning) {
 	c, warnings, err := open(path)
+	if err := makePrivate(path); err != nil {
+		warnings = append(warnings, Warning{File: path, Text: "others may read it: " + err.Error()})
+	}
 	if err == nil {
 		return c, warnings
 	}
@@ -148,8 +153,47 @@ func isKept(path string, text []byte) bool {
 	return err == nil && bytes.Equal(kept, text)
 }
 
+// makePrivate takes from others what a copy or an editor gave them: the file, those
+// beside it that have its name, and the folder if there is nothing else in it.
+func makePrivate(path string) error {
+	folder, name := filepath.Split(path)
+	entries, err := os.ReadDir(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	alone := true
+	var errs []error
+	for _, e := range entries {
+		if !strings.HasPrefix(strings.TrimPrefix(e.Name(), "."), name) {
+			alone = false
+			continue
+		}
+		errs = append(errs, tighten(filepath.Join(folder, e.Name()), 0o600))
+	}
+	if alone {
+		errs = append(errs, tighten(folder, 0o700))
+	}
+	return errors.Join(errs...)
+}
+
+// tighten changes a file, or a folder if most lets its user enter it. A link is followed.
+func tighten(path string, most fs.FileMode) error {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm()&^most == 0 || info.IsDir() != (most&0o100 != 0) {
+		return nil // what cannot be looked at cannot be used, either, and that is told
+	}
+	return os.Chmod(path, most)
+}
+
 // read returns the text of a file without a byte order mark.
 func read(path string) ([]byte, error) {
+	// Opening a pipe waits for its other end.
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("read settings: %s is not a file", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read settings: %w", err)

@@ -318,21 +318,6 @@ func other(t *testing.T) Config {
 	return c
 }
 
-func TestTruncatedAtEachByte(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "carpool.toml")
-	whole := render(other(t))
-	for n := 0; n <= len(whole); n += 1 + n/400 {
-		if err := os.WriteFile(path, whole[:n], 0o600); err != nil {
-			t.Fatal(err)
-		}
-		c, _, err := Load(path)
-		if verr := c.Validate(); verr != nil {
-			t.Fatalf("%d bytes: %v (%v)", n, verr, err)
-		}
-	}
-}
-
 func FuzzLoad(f *testing.F) {
 	f.Add(render(Default()))
 	f.Add([]byte("\ufeffmax_batch_size = 9\nadaptive.max = 7\ngateway = { max_body_mib = 3 }\n[queue]\r\nmax_waiting = 20\r\n"))

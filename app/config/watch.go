@@ -2,7 +2,9 @@ package config
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -78,12 +80,16 @@ func watchFolders(w *fsnotify.Watcher, path string) (names map[string]bool, err 
 type follower struct {
 	path    string
 	changed func(Config, error)
-	broken  string // the text last reported as unusable; "" = none
+	broken  string // what was last reported as unusable: a text, or why there is none; "" = none
 }
 
 func (f *follower) look() {
 	text, err := read(f.path)
-	if err != nil || string(text) == f.broken && f.broken != "" {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return
+	case err != nil:
+		f.report(err.Error(), err)
 		return
 	}
 	if f.broken == "" && isKept(f.path, text) {
@@ -91,12 +97,19 @@ func (f *follower) look() {
 	}
 	d, err := decode(f.path, text)
 	if err != nil {
-		f.broken = string(text)
-		f.changed(Config{}, err)
+		f.report(string(text), err)
 		return
 	}
 	f.broken = ""
 	// A failure loses the way back from a later mistake, nothing else.
 	_ = keep(f.path, text)
 	f.changed(d.config, nil)
+}
+
+// report tells once of what cannot be used.
+func (f *follower) report(what string, err error) {
+	if what != f.broken {
+		f.broken = what
+		f.changed(Config{}, err)
+	}
 }

@@ -130,6 +130,21 @@ func (c *Client) CheckEngines(ctx context.Context) (all []launch.Check, err erro
 	return all, err
 }
 
+// LANToken is what programs of other computers send as their key; the first call
+// makes it.
+func (c *Client) LANToken(ctx context.Context) (string, error) {
+	var t tokenAnswer
+	err := c.call(ctx, http.MethodGet, "/lan/token", nil, &t)
+	return t.Token, err
+}
+
+// RotateLANToken replaces it by a new one.
+func (c *Client) RotateLANToken(ctx context.Context) (string, error) {
+	var t tokenAnswer
+	err := c.call(ctx, http.MethodPost, "/lan/rotate", nil, &t)
+	return t.Token, err
+}
+
 // Yield gives the GPU to other programs.
 func (c *Client) Yield(ctx context.Context, o YieldOrder) error {
 	return c.call(ctx, http.MethodPost, "/yield", o, nil)

@@ -50,6 +50,9 @@ func (f *fake) StartTrial(_ context.Context, w trial.Wanted) error {
 	return nil
 }
 
+func (f *fake) LANToken() (string, error)       { return "word", nil }
+func (f *fake) RotateLANToken() (string, error) { return "", errors.New("token: disk is full") }
+
 func (f *fake) CancelTrial() { f.note("cancel trial") }
 
 func (f *fake) CancelRequest(ticket uint64) error {

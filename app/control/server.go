@@ -5,7 +5,7 @@
 // /summary, /points and /apps, GET /history/size, POST /history/wipe and
 // /history/compact, POST /requests/cancel and /requests/front, GET /connect, POST /engines/start and /engines/stop, GET /engines/log,
 // /engines/check and /engines/memory, POST /yield and /resume, POST
-// /trial/start and /trial/cancel, POST /show, POST
+// /trial/start and /trial/cancel, GET /lan/token, POST /lan/rotate, POST /show, POST
 // /quit. Errors are {"error": "…"}.
 package control
 
@@ -49,6 +49,8 @@ type Surface[S any] interface {
 	EngineMemory(q fit.Question) ([]fit.Table, error)
 	CancelRequest(ticket uint64) error
 	MoveToFront(ticket uint64) error
+	LANToken() (string, error)
+	RotateLANToken() (string, error)
 	StartTrial(ctx context.Context, w trial.Wanted) error
 	CancelTrial()
 	Show() // brings the window to the front
@@ -80,6 +82,9 @@ func Listen(ctx context.Context, stateDir string) (*Socket, error) {
 	}
 	return &Socket{sameUser{l}}, nil
 }
+
+// Close closes a socket that is never served: those who wait on it are cut off.
+func (s *Socket) Close() error { return s.listener.Close() }
 
 // Serve answers on the socket until ctx ends.
 func Serve[S any](ctx context.Context, socket *Socket, s Surface[S]) error {
@@ -154,6 +159,10 @@ type engineRequest struct {
 	Name string `json:"name"`
 }
 
+type tokenAnswer struct {
+	Token string `json:"token"`
+}
+
 type failure struct {
 	Error string `json:"error"`
 }
@@ -190,6 +199,14 @@ func handler[S any](s Surface[S]) http.Handler {
 	})
 	mux.HandleFunc("POST /resume", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, struct{}{}, s.Resume(r.Context()))
+	})
+	mux.HandleFunc("GET /lan/token", func(w http.ResponseWriter, _ *http.Request) {
+		token, err := s.LANToken()
+		answer(w, tokenAnswer{token}, err)
+	})
+	mux.HandleFunc("POST /lan/rotate", func(w http.ResponseWriter, _ *http.Request) {
+		token, err := s.RotateLANToken()
+		answer(w, tokenAnswer{token}, err)
 	})
 	mux.HandleFunc("POST /trial/start", func(w http.ResponseWriter, r *http.Request) {
 		var wanted trial.Wanted

@@ -143,7 +143,7 @@ func (p *pool) checkSeen(requests []storage.Request, spared gateway.Stats) error
 			errs = append(errs, fmt.Errorf("request %s was told batch %s, history has %q", id, told, batch[id]))
 		}
 	}
-	if p.kind != "ollama" {
+	if p.kind != "ollama" || p.meter == nil {
 		return errors.Join(errs...) // translated, and asked again while it loads: the routes are others
 	}
 	got := p.meter.routes()

@@ -34,7 +34,7 @@ type pool struct {
 	*process
 	engine *engine // nil = one that the pool does not own
 	kind   string  // of engine, as Carpool calls it
-	meter  *meter
+	meter  *meter  // nil = there is nothing between Carpool and the engine
 	ledger *ledger
 	url    string
 	binary string
@@ -65,6 +65,20 @@ func startCarpool(ctx context.Context, binary, dir string, e *engine) (*pool, er
 // startBefore starts a Carpool before an engine that is not the pool's own, and of
 // which it finds out the kind. If routes are named, it sees no others.
 func startBefore(ctx context.Context, binary, dir, kind, url string, routes ...string) (*pool, error) {
+	m, err := startMeter(url, routes...)
+	if err != nil {
+		return nil, err
+	}
+	p, err := startAt(ctx, binary, dir, kind, m.url)
+	if err != nil {
+		return nil, errors.Join(err, m.stop())
+	}
+	p.meter = m
+	return p, nil
+}
+
+// startAt starts a Carpool that asks the engine at url itself.
+func startAt(ctx context.Context, binary, dir, kind, url string) (*pool, error) {
 	p := &pool{kind: kind, binary: binary, state: filepath.Join(dir, "state"), config: filepath.Join(dir, "carpool.toml"), ledger: newLedger()}
 	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"} {
 		folder := filepath.Join(dir, strings.ToLower(name))
@@ -79,21 +93,18 @@ func startBefore(ctx context.Context, binary, dir, kind, url string, routes ...s
 		return nil, err
 	}
 	p.url = "http://" + addr
-	if p.meter, err = startMeter(url, routes...); err != nil {
-		return nil, err
-	}
 	args := []string{binary, "serve", "--listen", addr, "--config", p.config, "--state", p.state}
 	if kind == "ollama" {
-		args = append(args, "--engine", p.meter.url)
+		args = append(args, "--engine", url)
 	} else {
-		settings := fmt.Sprintf("[engines]\ndiscover = false\nlist = [%q]\n", kind+"="+kind+" "+p.meter.url)
+		settings := fmt.Sprintf("[engines]\ndiscover = false\nlist = [%q]\n", kind+"="+kind+" "+url)
 		if err := os.WriteFile(p.config, []byte(settings), 0o600); err != nil {
-			return nil, errors.Join(err, p.meter.stop())
+			return nil, err
 		}
 	}
 	p.process, err = start("carpool", filepath.Join(dir, "carpool.log"), p.vars, args...)
 	if err != nil {
-		return nil, errors.Join(err, p.meter.stop())
+		return nil, err
 	}
 	err = poll(ctx, 20*time.Second, func() error {
 		if err := p.failed(); err != nil {
@@ -106,7 +117,7 @@ func startBefore(ctx context.Context, binary, dir, kind, url string, routes ...s
 		return err
 	})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("carpool is not ready: %w", err), errors.New(p.tail()), p.stop(), p.meter.stop())
+		return nil, errors.Join(fmt.Errorf("carpool is not ready: %w", err), errors.New(p.tail()), p.stop())
 	}
 	return p, nil
 }

@@ -23,6 +23,11 @@
 //
 //	go test -tags e2e -run TestContract ./app/e2e -args -update
 //
+// TestFaults… are about an Ollama that is killed, frozen, wedged, or has no room left,
+// each on a server of its own with nothing between it and Carpool. With CARPOOL_TRUST
+// set to "full" it is frozen for 90 s under Carpool's own limits, and killed five times
+// as often.
+//
 // The libraries of npm are pinned in clients/, run on Node.js from 18 on, and are
 // kept in the user's cache; without Node.js their tests are skipped, unless
 // CARPOOL_NODE is "required", as it is for `make e2e`.

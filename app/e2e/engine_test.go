@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -77,6 +78,7 @@ type engine struct {
 	models  string
 	url     string
 	vars    []string
+	wrap    []string // runs the server, as in {"unshare", "-rm"}; nil = nothing
 }
 
 // findOllama returns an ollama program, building one if there is none.
@@ -93,6 +95,15 @@ func findOllama(ctx context.Context) (string, error) {
 // startEngine starts a server with so many slots per model and more settings of
 // its own. Servers may share the folder of models.
 func startEngine(ctx context.Context, program, dir, models string, slots int, more ...string) (*engine, error) {
+	e, err := newEngine(program, dir, models, slots, more...)
+	if err != nil {
+		return nil, err
+	}
+	return e, e.serve(ctx)
+}
+
+// newEngine prepares a server that is not started yet.
+func newEngine(program, dir, models string, slots int, more ...string) (*engine, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -109,13 +120,14 @@ func startEngine(ctx context.Context, program, dir, models string, slots int, mo
 		"OLLAMA_NUM_PARALLEL="+strconv.Itoa(slots),
 	)
 	e.vars = append(env, more...)
-	return e, e.serve(ctx)
+	return e, nil
 }
 
 // serve starts the server, for the first time or again.
 func (e *engine) serve(ctx context.Context) error {
 	var err error
-	e.process, err = start("ollama at "+e.url, filepath.Join(e.home, "ollama.log"), e.vars, e.program, "serve")
+	line := append(slices.Clone(e.wrap), e.program, "serve")
+	e.process, err = start("ollama at "+e.url, filepath.Join(e.home, "ollama.log"), e.vars, line...)
 	if err != nil {
 		return err
 	}

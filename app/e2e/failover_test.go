@@ -104,6 +104,21 @@ func (p *pool) accountsFor(t *testing.T, requests int) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	rows, released := p.rows(t), 0
+	for _, r := range rows {
+		if r.Batch != nil {
+			released++
+		}
+	}
+	if len(rows) != requests || h.Batching.Requests != released+int(s.Gateway.Again) {
+		t.Errorf("%d rows for %d requests; %d of them released and %d again, %d by /health",
+			len(rows), requests, released, s.Gateway.Again, h.Batching.Requests)
+	}
+}
+
+// rows are the requests in the history.
+func (p *pool) rows(t *testing.T) []storage.Request {
+	t.Helper()
 	out, err := p.command(t.Context(), "history", "--limit", "0", "--json")
 	if err != nil {
 		t.Fatal(err)
@@ -114,16 +129,7 @@ func (p *pool) accountsFor(t *testing.T, requests int) {
 	if err := json.Unmarshal(out, &history); err != nil {
 		t.Fatalf("%v: %.200s", err, out)
 	}
-	released := 0
-	for _, r := range history.Requests {
-		if r.Batch != nil {
-			released++
-		}
-	}
-	if len(history.Requests) != requests || h.Batching.Requests != released+int(s.Gateway.Again) {
-		t.Errorf("%d rows for %d requests; %d of them released and %d again, %d by /health",
-			len(history.Requests), requests, released, s.Gateway.Again, h.Batching.Requests)
-	}
+	return history.Requests
 }
 
 // The ends of an answer.

@@ -67,6 +67,7 @@ type process struct {
 	name  string
 	log   string // the file that has its output
 	hold  io.Closer
+	leash int // the process that holds the program
 	ended chan struct{}
 	err   error // valid once ended is closed
 }
@@ -92,7 +93,7 @@ func start(name, log string, env []string, argv ...string) (*process, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	p := &process{name: name, log: log, hold: hold, ended: make(chan struct{})}
+	p := &process{name: name, log: log, hold: hold, leash: cmd.Process.Pid, ended: make(chan struct{})}
 	go func() {
 		p.err = cmd.Wait()
 		close(p.ended)

@@ -138,7 +138,12 @@ func (m *meter) routes() map[string]int {
 	return maps.Clone(m.paths)
 }
 
-func (m *meter) stop() error { return m.server.Close() }
+func (m *meter) stop() error {
+	if m == nil {
+		return nil
+	}
+	return m.server.Close()
+}
 
 // meteredBody stops counting a request when the engine has said its last, before
 // anyone downstream can know: else a prompt successor would be counted twice.

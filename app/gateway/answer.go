@@ -68,8 +68,10 @@ func (a *answer) early(err error) *fault {
 	case a.tap.garbled:
 		return newFault(backendBadResponse, "the engine answered with something that is not an answer")
 	case a.tap.failure != nil:
+		a.hearEnd(a.tap.failure.reason)
 		return faultOfEvent(a.tap.failure)
 	case errors.Is(err, io.EOF) && (!a.tap.ended || len(a.held) == 0):
+		a.hearEnd("")
 		return newFault(backendTruncated, "the engine ended its answer early")
 	case errors.Is(err, io.EOF) && a.tap.tokens == 0 && a.mayOverflow() && a.prompt() >= a.context():
 		return newFault(contextLength, "the prompt does not fit into the context of the model, of "+strconv.Itoa(a.context())+" tokens")
@@ -78,9 +80,14 @@ func (a *answer) early(err error) *fault {
 }
 
 // mayOverflow reports whether the engine may answer with nothing, and no error, to
-// a prompt that its context cannot hold, as LM Studio does.
+// a prompt that its context cannot hold, as LM Studio does. Ollama cuts prompts. Of
+// others it is only looked for where the prompt is long enough: it has no more tokens
+// than bytes.
 func (a *answer) mayOverflow() bool {
-	return a.target.Kind == backends.KindLMStudio && !a.route.embedding && a.context() > 0
+	if a.route.embedding || a.context() == 0 || a.target.Kind == backends.KindOllama {
+		return false
+	}
+	return a.target.Kind == backends.KindLMStudio || int(a.sketch.prompt) >= a.context()
 }
 
 // context is how many tokens one request of the model may hold; 0 = not known.
@@ -127,7 +134,7 @@ func (a *answer) Read(p []byte) (int, error) {
 		switch {
 		case err != nil && a.complete:
 			a.end, a.ending = io.EOF, proper
-		case errors.Is(err, io.EOF):
+		case errors.Is(err, io.EOF), err != nil && a.tap.failure != nil: // at the engine's words of failure, too
 			a.tap.close()
 			a.finish()
 		case err != nil:
@@ -165,9 +172,11 @@ func (a *answer) finish() {
 	case a.tap.garbled && a.tap.form != plain:
 		a.breakOff(newFault(backendBadResponse, "the engine answered with something that is not an answer"))
 	case a.tap.failure != nil: // the client has the engine's own words
+		a.hearEnd(a.tap.failure.reason)
 		a.fault = faultOfEvent(a.tap.failure)
 		a.end, a.ending = io.EOF, proper
 	case !a.tap.ended:
+		a.hearEnd("")
 		a.breakOff(newFault(backendTruncated, "the engine ended its answer early"))
 	default:
 		a.end, a.ending = io.EOF, proper

@@ -28,6 +28,7 @@ type call struct {
 	cancel  context.CancelCauseFunc
 	id      string
 	dialect Dialect
+	remote  bool // from the network
 	route   route
 	arrived time.Time
 	pinned  string // the engine that it is bound to; "" = whichever has the model
@@ -39,6 +40,7 @@ type call struct {
 	about    string // X-Carpool-Supersede; "" = none
 	target   backends.Target
 	tried    []string            // engines that went away
+	moves    int                 // from one engine to another one
 	first    string              // the engine that it was first for
 	next     *backends.Target    // where the call goes on; nil = nowhere else
 	asked    *translate.Exchange // what the engine will be asked; nil = the client's own words, or not prepared
@@ -61,7 +63,7 @@ type call struct {
 
 // schedule serves a request that has to wait for its turn.
 func (c *call) schedule() {
-	body, held, f := readBody(c.client, c.in, &c.memory, c.policy.MaxBody, c.slowBody)
+	body, held, f := readBody(c.client, c.in, &c.memory, c.policy.MaxBody)
 	defer c.memory.give(held)
 	if f != nil {
 		c.client.refuse(c.dialect, f)
@@ -82,6 +84,10 @@ func (c *call) schedule() {
 		c.sketch = sketch{stream: true, filled: true, packed: true}
 	}
 	if !c.sketch.filled {
+		if keep := c.sketch.keep; c.remote && keep.given && keep.d == 0 {
+			c.client.refuse(c.dialect, notFromNetwork()) // it would unload the model
+			return
+		}
 		c.serveStraight() // loads or unloads a model
 		return
 	}
@@ -117,6 +123,9 @@ func (c *call) locate() *fault {
 	if err != nil {
 		return c.orGone(faultOfResolve(err))
 	}
+	if other, ok := c.unwedged(target); ok {
+		target = other
+	}
 	if c.sketch.packed && c.pinned == "" && !passesUnknown(target.Kind) && c.several() {
 		return newFault(unsupportedMedia, "the body is compressed, which hides whose model it asks for: send it plain")
 	}
@@ -146,6 +155,7 @@ func (c *call) admit() *fault {
 	ctx, cancel := context.WithCancelCause(c.ctx)
 	defer cancel(nil)
 	stay := c.watchEngine(cancel)
+	c.queue(key, cancel)
 	lease, err := c.scheduler.Acquire(ctx, batching.Request{
 		Key:          key,
 		ID:           c.id,
@@ -158,6 +168,7 @@ func (c *call) admit() *fault {
 		PrefixTokens: int(c.sketch.prefixBytes / bytesPerToken),
 		Unlisted:     unlisted(c.target, key.Model),
 		Streams:      c.sketch.stream,
+		Withheld:     c.withheld(),
 		Embedding:    c.route.embedding,
 		Supersede:    about,
 		Since:        c.queuedSince(),
@@ -168,6 +179,7 @@ func (c *call) admit() *fault {
 	stop()
 	c.rec.Queued = time.Since(c.arrived)
 	if err != nil {
+		c.wedged.exit(c)
 		f := faultOfQueue(err)
 		if f == nil {
 			f = newFault(internalError, "the scheduler failed")
@@ -178,6 +190,8 @@ func (c *call) admit() *fault {
 	c.lease, c.admitted = lease, true
 	lease.OnCancel(func() { c.cancel(batching.ErrCancelled) })
 	c.away.enter(c)
+	c.rec.Line = key
+	c.wedged.enter(c)
 	if c.leader != nil {
 		c.leader.run.start(time.Now())
 	}
@@ -192,7 +206,7 @@ func (c *call) admit() *fault {
 // queuedSince is when the call was first queued, if that was for another engine: it
 // keeps its place by age. Zero = it is queued for the first time.
 func (c *call) queuedSince() time.Time {
-	if len(c.tried) == 0 {
+	if c.moves == 0 {
 		return time.Time{}
 	}
 	return c.arrived
@@ -210,6 +224,16 @@ func (c *call) promptLeast() int {
 		return 0
 	}
 	return int(c.sketch.prompt / bytesAtMost)
+}
+
+// muchElse is more of a body than what surrounds a prompt: images.
+const muchElse = 32 << 10
+
+// withheld reports whether the engine may be silent for long before the first token
+// of a stream, or between two: it reads images, or holds a tool call back until it is
+// whole.
+func (c *call) withheld() bool {
+	return c.sketch.tools || c.sketch.packed || int64(len(c.body))-c.sketch.prompt > muchElse
 }
 
 // finder is Engines.Resolve, or Engines.Look for calls without a turn.
@@ -291,6 +315,7 @@ func (c *call) account() {
 	}
 	if c.lease != nil {
 		c.away.leave(c)
+		c.wedged.exit(c)
 		c.countTokens()
 		c.detect()
 		c.lease.Report(c.report())
@@ -304,11 +329,15 @@ func (c *call) account() {
 	r.AnswerBytes = c.client.written
 	r.Status = c.client.status
 	r.Outcome = OK
+	if c.isEmpty() {
+		r.ErrorKind = string(empty)
+	}
 	if c.fault != nil {
 		if c.fault.kind == superseded {
 			c.superseded.Add(1)
 		}
 		r.ErrorKind = string(c.fault.kind)
+		r.Silent = c.admitted && r.FirstToken == 0 && errors.Is(context.Cause(c.ctx), errSilent)
 		r.Outcome = c.outcome()
 		switch {
 		case rules[c.fault.kind].status == statusClientClosed:
@@ -319,6 +348,24 @@ func (c *call) account() {
 	}
 	c.record(*r)
 }
+
+// isEmpty reports whether a good answer has not a token in it: it may be what the
+// model has to say, or a template that does not fit it. One that was not read to its
+// end, or in a form whose text is not counted, is not called empty.
+func (c *call) isEmpty() bool {
+	t := c.tap
+	switch {
+	case c.fault != nil || t == nil || !t.ended || t.tokens > 0 || t.unread || t.whole.cut || c.route.embedding || c.route.own:
+		return false
+	case t.form == plain && !tellsTextWhole[c.in.URL.Path]:
+		return t.told.OutputTokens == 0
+	}
+	return true
+}
+
+// tellsTextWhole are the routes whose unstreamed answers have their text where the tap
+// looks for it.
+var tellsTextWhole = map[string]bool{"/api/generate": true, "/api/chat": true, "/v1/chat/completions": true, "/v1/completions": true}
 
 // settleFault names what ended a call that nothing has named yet: the client,
 // when a write to it failed, else a panic.
@@ -364,7 +411,9 @@ func (c *call) release() batching.Outcome {
 		return batching.Canceled
 	}
 	switch c.fault.kind {
-	case backendUnavailable, backendDisconnected, backendTruncated, backendTimeout, insufficientMemory:
+	case insufficientMemory:
+		return batching.Exhausted
+	case backendUnavailable, backendDisconnected, backendTruncated, backendTimeout:
 		return batching.Failed
 	}
 	return batching.Served

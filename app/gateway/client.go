@@ -1,15 +1,14 @@
 package gateway
 
 import (
+	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 )
-
-// slowWrite is how long one write to a client may take before it counts as gone.
-const slowWrite = 30 * time.Second
 
 // client is the way back to who asked. It adds the headers that every answer
 // carries, bounds each write, and remembers what was sent.
@@ -17,8 +16,9 @@ type client struct {
 	http.ResponseWriter
 	control *http.ResponseController
 	id      string
-	slow    time.Duration // longest time for one write
+	slow    time.Duration // longest time for one write, or to send a body
 	head    http.Header   // put on the answer, over the engine's
+	unread  bool          // the body of a request which is the last on its connection has not been read to its end
 	status  int           // sent; 0 = nothing yet
 	written int64         // bytes of body
 
@@ -92,6 +92,14 @@ func (c *client) bound() { _ = c.control.SetWriteDeadline(time.Now().Add(c.slow)
 
 // finish lifts the deadline, which would outlive the request on its connection.
 func (c *client) finish() { _ = c.control.SetWriteDeadline(time.Time{}) }
+
+// linger has the connection closed after the answer, and the server wait for a moment
+// before: a body that nobody reads would reset the connection, and take the answer
+// from the client. net/http offers that by no other way than the limit of a body.
+func (c *client) linger() {
+	over := io.NopCloser(strings.NewReader("more than nothing"))
+	_, _ = http.MaxBytesReader(c.ResponseWriter, over, 0).Read(make([]byte, 1))
+}
 
 // requestID is the client's own X-Request-Id if it is a plain word, else a new one.
 func requestID(r *http.Request) string {

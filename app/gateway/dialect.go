@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Dialect is the API a client speaks.
@@ -125,7 +126,8 @@ func (c *client) refuse(d Dialect, f *fault) {
 	if rule.hopeless {
 		h.Set("X-Should-Retry", "false")
 	}
-	if rule.hangUp {
+	if rule.hangUp || c.unread {
+		c.linger()
 		h.Set("Connection", "close")
 	}
 	body := d.body(f, c.id)
@@ -136,13 +138,13 @@ func (c *client) refuse(d Dialect, f *fault) {
 
 // retryAfter reads a Retry-After header, seconds or a date, and clamps it to
 // 1..120 seconds, which is as far as SDKs obey it. What cannot be read counts as 1.
-func retryAfter(value string, now func() (unix int64)) int {
+func retryAfter(value string, now func() time.Time) int {
 	value = strings.TrimSpace(value)
 	if seconds, err := strconv.ParseFloat(value, 64); err == nil && seconds == seconds {
 		return int(min(max(seconds, 1), 120))
 	}
 	if at, err := http.ParseTime(value); err == nil {
-		return int(min(max(at.Unix()-now(), 1), 120))
+		return int(min(max(at.Unix()-now().Unix(), 1), 120))
 	}
 	return 1
 }

@@ -83,7 +83,8 @@ func (c *oneWrite) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-func TestRetry(t *testing.T) {
+// Test09_Retry: an engine is asked once more where it cannot have heard, and never else.
+func Test09_Retry(t *testing.T) {
 	refused := &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
 	slow := &net.OpError{Op: "dial", Err: context.DeadlineExceeded}
 	reset := &net.OpError{Op: "read", Err: syscall.ECONNRESET}
@@ -356,6 +357,7 @@ func TestShutdown(t *testing.T) {
 type panics struct{}
 
 func (panics) Acquire(context.Context, batching.Request) (*batching.Lease, error) { panic("a bug") }
+func (panics) Pause(string, time.Time, string)                                    {}
 
 func TestPanic(t *testing.T) {
 	r, _ := scripted(t, Limits{}, batching.Settings{})
@@ -373,7 +375,7 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-func TestSlowReader(t *testing.T) {
+func Test08_SlowReader(t *testing.T) {
 	big := strings.Repeat("x", 1<<20)
 	r := newRig(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", typeNDJSON)
@@ -382,8 +384,7 @@ func TestSlowReader(t *testing.T) {
 				return
 			}
 		}
-	}), Limits{}, batching.Settings{})
-	r.gateway.slowWrite = 50 * time.Millisecond
+	}), Limits{SlowClient: 50 * time.Millisecond}, batching.Settings{})
 	conn, err := net.Dial("tcp", strings.TrimPrefix(r.url, "http://"))
 	if err != nil {
 		t.Fatal(err)
@@ -419,9 +420,10 @@ func (b *bounded) Write(p []byte) (int, error) {
 
 func TestWriteDeadlineIsForOneWrite(t *testing.T) {
 	const pieces = 30
+	usual := Limits{}.withDefaults().SlowClient
 	synctest.Test(t, func(t *testing.T) {
 		target := targetOf(t, "http://engine")
-		target.Transport = paced{contentType: typeNDJSON, pause: slowWrite * 3 / 4, ends: true,
+		target.Transport = paced{contentType: typeNDJSON, pause: usual * 3 / 4, ends: true,
 			pieces: append(slices.Repeat(chatStream[:1], pieces), chatStream[2])}
 		w := &bounded{ResponseRecorder: httptest.NewRecorder()}
 		rec, _ := virtually(t, &engines{target: target}, w, "/api/chat", `{"model":"m","messages":[1]}`)
@@ -474,7 +476,7 @@ func TestReleaseTellsHowTheEngineIsLeft(t *testing.T) {
 		{"too busy", 503, newFault(backendUnavailable, ""), batching.Overload},
 		{"too many", 429, newFault(rateLimited, ""), batching.Overload},
 		{"its own error", 500, newFault(backendError, ""), batching.Served},
-		{"out of memory", 500, newFault(insufficientMemory, ""), batching.Failed},
+		{"out of memory", 500, newFault(insufficientMemory, ""), batching.Exhausted},
 		{"not there", 0, newFault(backendUnavailable, ""), batching.Failed},
 		{"not there in time", 0, newFault(backendTimeout, ""), batching.Failed},
 		{"gone", 0, newFault(backendDisconnected, ""), batching.Failed},

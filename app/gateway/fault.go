@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
 
 	"carpool/backends"
 	"carpool/batching"
@@ -22,6 +23,8 @@ const (
 	invalidRequest      kind = "invalid_request_error"
 	forbiddenHost       kind = "forbidden_host"
 	forbiddenOrigin     kind = "forbidden_origin"
+	invalidKey          kind = "invalid_api_key"
+	localOnly           kind = "local_only"
 	notFound            kind = "not_found"
 	methodNotAllowed    kind = "method_not_allowed"
 	modelNotFound       kind = "model_not_found"
@@ -46,9 +49,10 @@ const (
 	internalError       kind = "internal_error"
 	notImplemented      kind = "not_implemented"
 
-	// These two are never sent, only recorded.
+	// These are never sent, only recorded: the last is no error, but worth a look.
 	clientGone kind = "client_gone"
 	slowClient kind = "slow_client"
+	empty      kind = "empty"
 )
 
 // rule is what all faults of a kind have in common.
@@ -75,6 +79,8 @@ var rules = map[kind]rule{
 	contextLength:       {status: 400, openai: invalidType, anthropic: invalidType},
 	forbiddenHost:       {status: 403, openai: "permission_error", anthropic: "permission_error"},
 	forbiddenOrigin:     {status: 403, openai: "permission_error", anthropic: "permission_error"},
+	invalidKey:          {status: 401, openai: invalidType, anthropic: "authentication_error", hopeless: true},
+	localOnly:           {status: 403, openai: "permission_error", anthropic: "permission_error", hopeless: true},
 	notFound:            {status: 404, openai: invalidType, anthropic: "not_found_error"},
 	modelNotFound:       {status: 404, openai: invalidType, anthropic: "not_found_error"},
 	methodNotAllowed:    {status: 405, openai: invalidType, anthropic: invalidType},
@@ -153,6 +159,8 @@ func faultOfQueue(err error) *fault {
 		return newFault(queueTimeout, "the request waited too long in the queue")
 	case errors.Is(err, batching.ErrSuperseded):
 		return newFault(superseded, "superseded: a newer request took the place of this one")
+	case errors.Is(err, errSilent):
+		return newFault(backendTimeout, errWedged.Error())
 	case errors.Is(err, errEngineGone):
 		return newFault(backendUnavailable, "the engine went away")
 	case errors.Is(err, batching.ErrClosed), errors.Is(err, errShutdown):
@@ -194,6 +202,8 @@ func faultOfTransport(err error) *fault {
 	switch {
 	case errors.As(err, &f):
 		return f
+	case errors.Is(err, errWedged):
+		return newFault(backendTimeout, errWedged.Error())
 	case errors.Is(err, errSilent), errors.Is(err, errStalled):
 		return newFault(backendTimeout, "the engine did not answer in time: "+rootCause(err).Error())
 	case errors.Is(err, errShutdown):
@@ -202,6 +212,8 @@ func faultOfTransport(err error) *fault {
 		return newFault(backendUnavailable, "the engine cannot be reached; is it running?")
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return &fault{kind: backendTimeout, message: "the engine did not answer in time", unheard: isDial(err)}
+	case strings.Contains(err.Error(), "server response headers exceeded"):
+		return newFault(backendBadResponse, "the engine answered with too many headers")
 	case strings.Contains(err.Error(), "malformed"):
 		return newFault(backendBadResponse, "the engine answered with something that is not HTTP")
 	}
@@ -268,14 +280,14 @@ func kindOfEngine(status int, text string) kind {
 // maxErrorText bounds what of an engine's own words is passed on in ours.
 const maxErrorText = 2 << 10
 
-// plainText caps s and strips control characters: engines' words are shown to
-// people.
+// plainText caps s and strips control characters, and those that turn the direction
+// of what follows: engines' words are shown to people, in terminals too.
 func plainText(s string) string {
 	if len(s) > maxErrorText {
 		s = s[:maxErrorText]
 	}
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == '\uFFFD' {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == unicode.ReplacementChar {
 			return -1
 		}
 		return r

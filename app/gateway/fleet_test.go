@@ -327,6 +327,27 @@ func TestAnEngineThatGoesAway(t *testing.T) {
 		t.Logf("used again after %v", time.Since(began).Round(time.Millisecond))
 	})
 
+	t.Run("WhoWaitsGoesOnAtItsNewAddress", func(t *testing.T) {
+		before, after := backendstest.New(t), backendstest.New(t)
+		f := newFleet(t, batching.Settings{Limits: batching.Limits{Mode: batching.Fixed, Size: 1}}, at("one", before))
+		before.Hold()
+		first := f.asks("/api/generate", body)
+		held := before.Next()
+		second := f.asks("/api/generate", body)
+		eventually(t, "it waits", func() bool { return f.scheduler.Totals().QueueDepth == 1 })
+		f.registry.Configure(backends.Settings{Engines: []backends.Source{at("one", after)}, NoDiscovery: true, Demo: "never"})
+		eventually(t, "it has moved", func() bool { return f.gateway.Stats().Moved == 1 })
+		held.Release()
+		for _, answer := range []<-chan *http.Response{first, second} {
+			if got := text(t, <-answer); !strings.Contains(got, `"done":true`) {
+				t.Errorf("got %q", got)
+			}
+		}
+		if before.Hits() != 1 || after.Hits() != 1 {
+			t.Errorf("%d came to the old address and %d to the new one", before.Hits(), after.Hits())
+		}
+	})
+
 	t.Run("KeysStayWithTheEngineThatTheyWereFor", func(t *testing.T) {
 		one, two := backendstest.New(t), backendstest.New(t)
 		f := newFleet(t, batching.Settings{}, at("one", one), at("two", two))

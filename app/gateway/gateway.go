@@ -16,9 +16,11 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -42,6 +44,7 @@ type Engines interface {
 // Scheduler is what the gateway needs of batching.Scheduler.
 type Scheduler interface {
 	Acquire(ctx context.Context, r batching.Request) (*batching.Lease, error)
+	Pause(engine string, until time.Time, reason string)
 }
 
 // Limits may change at any time through Configure; each request keeps those it
@@ -50,8 +53,10 @@ type Limits struct {
 	AllowedHosts   []string      // accepted in Host beside our own; "name" (our port or none) or "name:port"
 	AllowedOrigins []string      // accepted in Origin beside this machine's; exact, or ending in "*" after "scheme://"
 	MaxBody        int64         // bytes of a scheduled request's body; 0 = 64 MiB
+	MaxBodies      int64         // bytes of all bodies and shared answers that are held at one time; 0 = 512 MiB
 	FirstToken     time.Duration // engine silent before the first token; 0 = 300 s
 	Stall          time.Duration // engine silent between bytes; 0 = 60 s
+	SlowClient     time.Duration // a client may take for its body, or for one piece of what streams through, either way; 0 = 30 s
 	Merge          bool          // calls for vectors may go to the engine together
 	Share          bool          // identical deterministic requests share a run
 	EmbedCache     int64         // bytes for embeddings computed before; 0 = none are kept
@@ -65,6 +70,12 @@ type Limits struct {
 func (l Limits) withDefaults() Limits {
 	if l.MaxBody <= 0 {
 		l.MaxBody = 64 << 20
+	}
+	if l.MaxBodies <= 0 {
+		l.MaxBodies = 512 << 20
+	}
+	if l.SlowClient <= 0 {
+		l.SlowClient = 30 * time.Second
 	}
 	if l.FirstToken <= 0 {
 		l.FirstToken = 300 * time.Second
@@ -104,6 +115,7 @@ type Gateway struct {
 	log       *slog.Logger
 
 	policy   atomic.Pointer[policy]
+	gate     atomic.Pointer[gate] // nil = no token was set
 	draining atomic.Bool
 	life     context.Context // ends with Interrupt
 	end      context.CancelCauseFunc
@@ -115,10 +127,12 @@ type Gateway struct {
 	runs     runs
 	reloads  detective
 	away     away
+	wedged   wedged
+	runners  runners
 
 	shared, superseded, moved, again atomic.Uint64
 
-	slowWrite, slowBody, slowList time.Duration // fixed, but for tests
+	slowList, lossGrace time.Duration // fixed, but for tests
 }
 
 // policy is what Configure changes, prepared once for all requests.
@@ -141,12 +155,10 @@ func New(o Options, l Limits) *Gateway {
 		peer:      o.Peer,
 		port:      portOf(o.Listen),
 		log:       o.Log,
-		memory:    budget{most: maxBodies},
 		cache:     newEmbedCache(),
 		merger:    newMerger(o.Unmerged),
-		slowWrite: slowWrite,
-		slowBody:  slowBody,
 		slowList:  slowList,
+		lossGrace: lossGrace,
 	}
 	if g.record == nil {
 		g.record = func(Record) {}
@@ -169,6 +181,7 @@ func (g *Gateway) Configure(l Limits) {
 		p.supersede[app] = true
 	}
 	g.policy.Store(p)
+	g.memory.most.Store(p.MaxBodies)
 	g.cache.configure(l.EmbedCache)
 }
 
@@ -189,24 +202,36 @@ func (g *Gateway) Interrupt() {
 // ServeHTTP implements http.Handler.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := requestID(r)
-	c := newClient(w, id, g.slowWrite)
+	p := g.policy.Load()
+	c := newClient(w, id, p.SlowClient)
 	defer c.finish()
-	if len(r.TransferEncoding) > 0 {
+	c.unread = r.Close && r.ContentLength != 0
+	bodiless := r.ContentLength != 0 && !hasBody(r.Method)
+	if len(r.TransferEncoding) > 0 || bodiless {
 		// Its Content-Length, if it had one too, is gone by now. A front that
-		// went by that would see another request in the bytes that follow.
+		// went by that, or by the method, would see another request in the bytes
+		// that follow.
 		c.head.Set("Connection", "close")
 	}
 	defer g.recoverPanic(c, r)
 
-	p := g.policy.Load()
 	dialect := dialectOf(r.URL.Path)
-	if f := p.admit(c, r); f != nil {
+	gate, remote := g.gate.Load(), fromNetwork(r.Context())
+	held := gate.take(r.Header)
+	if f := p.admit(c, r, remote); f != nil {
 		c.refuse(dialect, f)
 		return
 	}
 	if isPreflight(r) {
 		c.answerPreflight(r)
 		return
+	}
+	if remote {
+		if f := gate.check(held); f != nil {
+			c.head.Set("WWW-Authenticate", "Bearer")
+			c.refuse(dialect, f)
+			return
+		}
 	}
 	if f := checkPath(r.URL); f != nil {
 		c.refuse(dialect, f)
@@ -216,11 +241,14 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.refuse(dialect, newFault(shuttingDown, "carpool is shutting down"))
 		return
 	}
+	if bodiless {
+		r = withoutBody(r)
+	}
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	defer context.AfterFunc(g.life, func() { cancel(errShutdown) })()
 	call := &call{Gateway: g, policy: p, client: c, in: r, ctx: ctx, cancel: cancel,
-		id: id, dialect: dialect, arrived: time.Now()}
+		id: id, dialect: dialect, remote: remote, arrived: time.Now()}
 	call.serve()
 }
 
@@ -232,10 +260,19 @@ func (g *Gateway) recoverPanic(c *client, r *http.Request) {
 	case http.ErrAbortHandler:
 		panic(p)
 	default:
-		g.log.Error("handler panicked", "id", c.id, "route", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+		g.log.Error("handler panicked", "id", c.id, "route", r.URL.Path, "panic", panicText(p), "stack", string(debug.Stack()))
 		if c.status != 0 {
 			panic(http.ErrAbortHandler)
 		}
 		c.refuse(dialectOf(r.URL.Path), newFault(internalError, "internal error"))
 	}
+}
+
+// panicText is what the log may hold of a panic. The runtime's own words quote no
+// values; those of others may quote a prompt.
+func panicText(p any) string {
+	if err, ok := p.(runtime.Error); ok {
+		return err.Error()
+	}
+	return fmt.Sprintf("%T", p)
 }

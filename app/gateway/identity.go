@@ -28,8 +28,11 @@ type Peer interface {
 type peerKey struct{}
 
 // ConnContext is http.Server's: it begins to look for the program at the other
-// end of c, once for all requests of the connection.
+// end of c, once for all requests of the connection, or knows c to be the network's.
 func (g *Gateway) ConnContext(ctx context.Context, c net.Conn) context.Context {
+	if _, ok := c.(networkConn); ok {
+		return context.WithValue(ctx, networkKey{}, true)
+	}
 	if g.peer == nil {
 		return ctx
 	}
@@ -63,8 +66,12 @@ func newIdentities(l Limits) identities {
 
 // appOf names the app behind a request, for fairness and for people: what it
 // says of itself, else the app of a key in the settings, else the program that
-// holds the connection, else its User-Agent's product, else its address.
+// holds the connection, else its User-Agent's product, else its address. What
+// another computer says of itself nobody can check, so it is its address.
 func (ids identities) appOf(r *http.Request) string {
+	if fromNetwork(r.Context()) {
+		return address(r)
+	}
 	if name := appName(r.Header.Get("X-Carpool-App")); name != "" {
 		return name
 	}
@@ -77,6 +84,10 @@ func (ids identities) appOf(r *http.Request) string {
 	if name := appName(product(r.UserAgent())); name != "" {
 		return name
 	}
+	return address(r)
+}
+
+func address(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return "unknown"

@@ -338,6 +338,7 @@ func (r *ride) broken(lead *call, err error) {
 // refused judges an engine's error: one that may be about a single text is left
 // to each client to hear alone, any other is everyone's.
 func (r *ride) refused(res *whole) {
+	r.aboard[0].call.heed(res.status, res.header)
 	k := kindOfEngine(res.status, string(res.body[:min(len(res.body), maxErrorText)]))
 	switch k {
 	case invalidRequest, contextLength, requestTooLarge, backendError:

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"carpool/backends"
 	"carpool/batching"
@@ -43,7 +44,7 @@ func (c *call) wait() {
 	switch {
 	case f == nil:
 	case f.kind == backendUnavailable:
-		if c.next = c.another(c.target.Name); c.next == nil {
+		if c.next = c.another(); c.next == nil {
 			c.target.Gone = nil // by now no other one has the model: it may as well be back in time
 			c.wait()
 		}
@@ -65,21 +66,32 @@ func (c *call) movesFrom(f *fault) bool {
 	if !f.isLoss() || c.client.status != 0 || c.ctx.Err() != nil {
 		return false
 	}
-	c.next = c.another(c.target.Name)
+	c.next = c.another()
 	return c.next != nil
 }
 
-// another is where the call may go that an engine cannot serve; nil = nowhere.
-func (c *call) another(failed string) *backends.Target {
-	if c.sketch.model == "" || c.pinned != "" || len(c.tried) >= maxMoves {
+// another is where the call may go that its engine cannot serve; nil = nowhere.
+func (c *call) another() *backends.Target {
+	if c.sketch.model == "" || c.pinned != "" || c.moves >= maxMoves {
 		return nil
 	}
-	c.tried = append(c.tried, failed)
+	c.moves++
+	if !c.isReplaced() {
+		c.tried = append(c.tried, c.target.Name)
+	}
 	t, err := c.engines.Resolve(c.ctx, c.sketch.model, c.tried...)
 	if err != nil {
 		return nil
 	}
 	return &t
+}
+
+// isReplaced reports whether the name of the call's engine is another one's by now: the
+// settings have given another address.
+func (c *call) isReplaced() bool {
+	return slices.ContainsFunc(c.engines.Snapshot(), func(e backends.Info) bool {
+		return e.Name == c.target.Name && e.URL != c.target.URL
+	})
 }
 
 // watchEngine ends ctx by cancel when the engine goes away and another one has the
@@ -90,10 +102,11 @@ func (c *call) watchEngine(cancel context.CancelCauseFunc) (stop func()) {
 	if gone == nil || c.sketch.model == "" || c.pinned != "" {
 		return func() {}
 	}
-	name, model, tried := c.target.Name, c.sketch.model, c.tried
+	// The one that is gone need not be left out: it is not up, and one of its name that
+	// is has taken its place.
+	model, tried := c.sketch.model, c.tried
 	done := context.AfterFunc(gone, func() {
-		but := append([]string{name}, tried...)
-		if _, err := c.engines.Look(c.ctx, model, but...); err == nil {
+		if _, err := c.engines.Look(c.ctx, model, tried...); err == nil {
 			cancel(errEngineGone)
 		}
 	})
@@ -104,6 +117,7 @@ func (c *call) watchEngine(cancel context.CancelCauseFunc) (stop func()) {
 func (c *call) giveBack() {
 	if c.lease != nil {
 		c.away.leave(c)
+		c.wedged.exit(c)
 		c.again.Add(1)
 		c.lease.Release(batching.Failed)
 	}
@@ -114,6 +128,7 @@ func (c *call) giveBack() {
 	c.admitted, c.rated = false, false
 	c.rec.Batch, c.rec.EngineStatus = 0, 0
 	c.rec.Observed, c.rec.Aboard = nil, 0
+	c.rec.Line = batching.Key{}
 }
 
 // engineFaults are those kinds of faults that speak against the engine, however it
@@ -123,7 +138,7 @@ var engineFaults = map[kind]bool{backendError: true, backendBadResponse: true, b
 // rate tells the registry how the engine did.
 func (c *call) rate() {
 	switch {
-	case c.lease == nil, c.rated:
+	case c.lease == nil, c.rated, errors.Is(context.Cause(c.ctx), errWedged): // one that is healed need not rest
 	case c.fault == nil:
 		c.engines.Served(c.target.Name)
 	case engineFaults[c.fault.kind] && c.engines.Failed(c.target.Name):

@@ -72,6 +72,9 @@ type peeker struct {
 // field reads one key of the body. Keys match in any case, as in Go's JSON.
 func (p *peeker) field(key []byte) error {
 	start := p.at
+	if p.next() == 0 {
+		return errSyntax // a value that is missing is not of a wrong type
+	}
 	switch {
 	case is(key, "model"):
 		if p.sawModel {
@@ -133,10 +136,17 @@ func (p *peeker) wrong(param, message string) error {
 	return p.fault
 }
 
+// maxModelName bounds a model's name in bytes as it is written: it goes into the
+// history, the log and many tables. Names that are files' paths are among the longest.
+const maxModelName = 1 << 10
+
 func (p *peeker) modelName() error {
 	switch p.next() {
 	case '"':
 		raw, err := p.str()
+		if len(raw) > maxModelName {
+			return p.wrong("model", "the model's name is too long")
+		}
 		p.model = unquote(raw)
 		return err
 	case 'n':

@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -137,78 +139,150 @@ func TestPeek(t *testing.T) {
 	})
 }
 
-func TestPeekRefuses(t *testing.T) {
-	r, engine := scripted(t, Limits{}, batching.Settings{})
-	deep := strings.Repeat(`[`, 10_001) + strings.Repeat(`]`, 10_001)
-	tests := []struct{ name, body, param string }{
-		{"two spellings of model", `{"model":"a","MODEL":"b"}`, "model"},
-		{"model twice", `{"model":"a","model":"a"}`, "model"},
-		{"an escaped second model", `{"model":"a","mode\u006c":"b"}`, "model"},
-		{"a folded second model", `{"model":"a","MoDeL":"b"}`, "model"},
-		{"no object", `["model"]`, ""},
-		{"a string", `"model"`, ""},
-		{"nothing", ``, ""},
-		{"space", "  \n", ""},
-		{"too deep", `{"x":` + deep + `}`, ""},
-		{"too deep in messages", `{"messages":` + deep + `}`, ""},
-		{"model is a number", `{"model":1}`, "model"},
-		{"model is an object", `{"model":{}}`, "model"},
-		{"stream is a text", `{"stream":"true"}`, "stream"},
-		{"stream is a number", `{"stream":1}`, "stream"},
-		{"max_tokens is a text", `{"max_tokens":"5"}`, "max_tokens"},
-		{"max_tokens is a list", `{"max_tokens":[5]}`, "max_tokens"},
-		{"num_predict is a text", `{"options":{"num_predict":"5"}}`, "options.num_predict"},
-		{"NaN", `{"max_tokens":NaN}`, "max_tokens"},
-		{"trailing data", `{"model":"a"} {"model":"b"}`, ""},
-		{"trailing comma", `{"model":"a",}`, ""},
-		{"cut off", `{"model":"a"`, ""},
-		{"a control character", "{\"model\":\"a\nb\"}", ""},
-		{"a leading zero", `{"x":01}`, ""},
+// badBody is a body that no engine may see.
+type badBody struct{ body, param string }
+
+// badBodies are made of a good one: each of the fields that are read with a value
+// of each wrong type, a second model, nothing but part of it, and no JSON at all.
+func badBodies() (all []badBody) {
+	add := func(param string, bodies ...string) {
+		for _, b := range bodies {
+			all = append(all, badBody{b, param})
+		}
 	}
-	for _, path := range []string{"/api/chat", "/api/generate", "/v1/chat/completions", "/v1/messages", "/v1/embeddings"} {
-		for _, tt := range tests {
-			res := r.post(path, tt.body)
-			body := text(t, res)
-			if res.StatusCode != 400 {
-				t.Errorf("%s of %s: %d %s", tt.name, path, res.StatusCode, body)
+	const rest = `"messages":[{"role":"user","content":"hé\n"}],"prompt":"p","input":["i"],"temperature":0.5`
+	values := []string{`"x"`, `"1"`, `1`, `-2.5e3`, `true`, `false`, `{}`, `{"a":1}`, `[]`, `["x"]`, `[1]`, `NaN`, `Infinity`, `nul`}
+	texts, booleans, numbers := []string{`"x"`, `"1"`}, []string{`true`, `false`}, []string{`1`, `-2.5e3`}
+	for _, field := range []struct {
+		names []string
+		param string
+		good  []string
+	}{
+		{[]string{"model", "MODEL", "mode\\u006c"}, "model", texts},
+		{[]string{"stream", "Stream", "\\u0073tream", "\u017ftream"}, "stream", booleans},
+		{[]string{"max_tokens", "Max_Tokens"}, "max_tokens", numbers},
+		{[]string{"max_completion_tokens"}, "max_completion_tokens", numbers},
+		{[]string{"max_output_tokens"}, "max_output_tokens", numbers},
+	} {
+		for _, value := range values {
+			if slices.Contains(field.good, value) {
 				continue
 			}
-			var e struct {
-				Type  string
-				Error json.RawMessage
+			param := field.param
+			if value == "nul" {
+				param = "" // no value at all, but broken JSON
 			}
-			if err := json.Unmarshal([]byte(body), &e); err != nil {
-				t.Fatalf("%s: %v in %s", tt.name, err, body)
-			}
-			var plainError string
-			var openAI struct {
-				Type    string
-				Message string
-				Param   *string
-			}
-			switch dialectOf(path) {
-			case Ollama:
-				if json.Unmarshal(e.Error, &plainError) != nil || plainError == "" {
-					t.Errorf("%s: %s", tt.name, body)
-				}
-			case OpenAI:
-				if err := json.Unmarshal(e.Error, &openAI); err != nil || openAI.Type != invalidType || openAI.Message == "" {
-					t.Errorf("%s: %s", tt.name, body)
-				}
-				if (openAI.Param == nil) != (tt.param == "") || openAI.Param != nil && *openAI.Param != tt.param {
-					t.Errorf("%s: param %s", tt.name, body)
-				}
-			case Anthropic:
-				if err := json.Unmarshal(e.Error, &openAI); err != nil || e.Type != "error" || openAI.Type != invalidType {
-					t.Errorf("%s: %s", tt.name, body)
-				}
+			for _, name := range field.names {
+				add(param, `{"`+name+`":`+value+`,`+rest+`}`, `{`+rest+`, "`+name+`" : `+value+` }`)
 			}
 		}
 	}
-	if engine.Hits() != 0 {
-		t.Errorf("%d requests reached the engine", engine.Hits())
+	for _, value := range values {
+		if !slices.Contains(numbers, value) && value != "nul" {
+			add("options.num_predict", `{"model":"m",`+rest+`,"options":{"seed":1,"num_predict":`+value+`}}`)
+		}
 	}
-	r.noMore()
+	spellings := []string{"model", "MODEL", "MoDeL", "mode\\u006c", "\\u004dodel"}
+	for _, one := range spellings {
+		for _, two := range spellings {
+			add("model", `{"`+one+`":"a",`+rest+`,"`+two+`":"b"}`, `{"`+one+`":null,"`+two+`":"b",`+rest+`}`)
+		}
+	}
+	add("model", `{"model":"`+strings.Repeat("m", maxModelName+1)+`",`+rest+`}`, `{"model":"`+strings.Repeat("\\u006d", maxModelName)+`"}`)
+	good := `{"model":"m","stream":false,` + rest + `}`
+	for i := range len(good) {
+		add("", good[:i])
+	}
+	for _, more := range []string{`{}`, ` {"model":"b"}`, `x`, `]`, `}`, "\x00", `,`, "\n\n1", "\ufeff"} {
+		add("", good+more)
+	}
+	add("", "\ufeff"+good, "\xff\xfe{\x00}\x00", "["+good+"]", `"model"`, `1`, `true`, `null`, `NaN`, " \n\t", `{"x"}`, `{"x":}`, `{x:1}`, `{'x':1}`, `{"x":1,}`, `{,}`, `{"x":1 "y":2}`, `{"x"::1}`, `//`+good, `/**/`+good)
+	for _, number := range []string{`01`, `+1`, `.5`, `1.`, `1e`, `1e+`, `0x1`, `-`, `--1`, `1_000`, `1,5`, `-Infinity`} {
+		add("", `{"model":"m","temperature":`+number+`}`)
+	}
+	for _, text := range []string{"a\nb", "a\x00b", `\x`, `\u12`, `\u12g4`, `\`, "a\tb"} {
+		add("", `{"model":"m","prompt":"`+text+`"}`)
+	}
+	const deep = 10_001
+	for _, shell := range [][2]string{{`[`, `]`}, {`{"a":`, `}`}, {`[{"a":`, `}]`}} {
+		nested := strings.Repeat(shell[0], deep) + `1` + strings.Repeat(shell[1], deep)
+		for _, key := range []string{"x", "messages", "prompt", "input", "tools", "options", "system"} {
+			add("", `{"model":"m","`+key+`":`+nested+`}`)
+		}
+	}
+	return all
+}
+
+func Test05_Bodies(t *testing.T) {
+	bodies := badBodies()
+	const fewest = 200
+	if len(bodies) < fewest {
+		t.Fatalf("%d bodies", len(bodies))
+	}
+	for path := range routes {
+		t.Run("Refused"+strings.ReplaceAll(path, "/", "_"), func(t *testing.T) {
+			r, engine := scripted(t, Limits{}, batching.Settings{})
+			for _, bad := range bodies {
+				res := r.post(path, bad.body)
+				if got := text(t, res); res.StatusCode != 400 {
+					t.Errorf("%.300q: %d %s", bad.body, res.StatusCode, got)
+				} else if err := holdRefusal(dialectOf(path), got, bad.param); err != nil {
+					t.Errorf("%.300q: %v in %s", bad.body, err, got)
+				}
+			}
+			if engine.Hits() != 0 {
+				t.Errorf("%d requests reached the engine", engine.Hits())
+			}
+			r.noMore()
+		})
+		t.Run("Passed"+strings.ReplaceAll(path, "/", "_"), func(t *testing.T) {
+			r, engine := scripted(t, Limits{}, batching.Settings{})
+			const asked = `"messages":[{"role":"user","content":"x"}],"prompt":"p","input":"i"`
+			for _, rest := range []string{`"temperature":"hot"`, `"tools":5`, `"n":-1`, `"format":[[]]`, `"stop":{"a":null}`, `"seed":1e400`, `"options":{"temperature":{}}`, `"options":"none"`,
+				`"keep_alive":[]`, `"temperature":1,"temperature":2`, `"x":"\ud800"`, "\"x\":\"\xff\"", `"think":"deep"`, `"max_tokens":-1`, `"max_tokens":1e999`, `"stream":null`} {
+				before, body := engine.Hits(path), `{"model":"tiny",`+asked+`,`+rest+`} `
+				_ = text(t, r.post(path, body)) // what the engine makes of it is its own business
+				if got, _ := engine.Last(path); engine.Hits(path) != before+1 || string(got.Body) != body {
+					t.Errorf("%s: %d hits, %q", rest, engine.Hits(path)-before, got.Body)
+				}
+			}
+		})
+	}
+	t.Logf("%d bodies on %d routes", len(bodies), len(routes))
+}
+
+// holdRefusal holds a refusal against the shape that clients of a dialect read.
+func holdRefusal(d Dialect, body, param string) error {
+	var whole struct {
+		Type  string
+		Error json.RawMessage
+	}
+	if err := json.Unmarshal([]byte(body), &whole); err != nil {
+		return err
+	}
+	if d == Ollama {
+		var words string
+		if err := json.Unmarshal(whole.Error, &words); err != nil || words == "" {
+			return fmt.Errorf("no words: %w", err)
+		}
+		return nil
+	}
+	var refusal struct {
+		Type, Message string
+		Param         *string
+	}
+	if err := json.Unmarshal(whole.Error, &refusal); err != nil {
+		return err
+	}
+	switch {
+	case refusal.Type != invalidType || refusal.Message == "":
+		return errors.New("another type, or no message")
+	case d == Anthropic && whole.Type != "error":
+		return errors.New("no error")
+	case d == OpenAI && (refusal.Param == nil) != (param == ""), d == OpenAI && param != "" && *refusal.Param != param:
+		return errors.New("another param than " + param)
+	}
+	return nil
 }
 
 // depth is how deep valid JSON is nested.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -41,6 +42,7 @@ var copyBuffers buffers
 func (c *call) exchange() {
 	c.watch = newWatchdog(c.firstTokenLimit(), func(cause error) { c.cancel(cause) })
 	defer c.watch.stop()
+	defer c.runners.enter(c)()
 	proxy := httputil.ReverseProxy{
 		Rewrite: func(p *httputil.ProxyRequest) {
 			rewrite(p, c.target)
@@ -86,10 +88,11 @@ func (c *call) stallLimit() time.Duration {
 }
 
 // rewrite addresses a request to the engine. It leaves out what was meant for
-// us: the origin, which has been judged, our own headers, and offers to change
-// the protocol.
+// us: the origin, which has been judged, our own headers, offers to change the
+// protocol, and trailers.
 func rewrite(p *httputil.ProxyRequest, t backends.Target) {
 	p.SetURL(t.Base)
+	p.Out.Trailer = nil // as fields behind a body they would come in past all checks
 	h := p.Out.Header
 	for _, name := range []string{"Origin", "Expect", "Upgrade", "Connection", "Te"} {
 		h.Del(name)
@@ -241,6 +244,7 @@ func (c *call) judge(res *http.Response) error {
 	c.rec.EngineStatus = res.StatusCode
 	cleanHeaders(res.Header)
 	c.mark(res.Header)
+	c.heed(res.StatusCode, res.Header)
 	if res.StatusCode >= 400 {
 		return c.passRefusal(res)
 	}
@@ -284,8 +288,20 @@ func cleanHeaders(h http.Header) {
 		}
 	}
 	if h.Get("Retry-After") != "" {
-		h.Set("Retry-After", strconv.Itoa(retryAfter(h.Get("Retry-After"), func() int64 { return time.Now().Unix() })))
+		h.Set("Retry-After", strconv.Itoa(retryAfter(h.Get("Retry-After"), time.Now)))
 	}
+}
+
+// heed keeps others from an engine that asks to be left alone for a while.
+func (c *call) heed(status int, h http.Header) {
+	after := h.Get("Retry-After")
+	if after == "" || status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable {
+		return
+	}
+	pause := time.Duration(retryAfter(after, time.Now)) * time.Second
+	reason := fmt.Sprintf("%s answered %d and asked to wait %v", c.target.Label, status, pause)
+	c.log.Warn("engine pauses", "engine", c.target.Name, "reason", reason)
+	c.scheduler.Pause(c.target.Name, time.Now().Add(pause), reason)
 }
 
 // tokensCame hears of each piece of generated text.
@@ -293,6 +309,7 @@ func (c *call) tokensCame(n int) {
 	if c.rec.FirstToken == 0 {
 		c.rec.FirstToken = time.Since(c.arrived)
 		c.lease.FirstToken()
+		c.runners.lives(c)
 		c.watch.tokens(c.stallLimit())
 	}
 	c.lease.Tokens(n)
@@ -308,6 +325,7 @@ func (c *call) passRefusal(res *http.Response) error {
 		return err
 	}
 	c.fault = newFault(kindOfEngine(res.StatusCode, string(head[:n])), "the engine's own error")
+	c.hearEnd(string(head[:n]))
 	if rules[c.fault.kind].hopeless {
 		res.Header.Set("X-Should-Retry", "false")
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"carpool/backends"
 	"carpool/backends/backendstest"
 	"carpool/batching"
 )
@@ -99,6 +100,9 @@ func TestProxy(t *testing.T) {
 		r, engine := scripted(t, Limits{}, batching.Settings{})
 		for _, tt := range tests {
 			for _, q := range inference {
+				if tt.status == 503 { // nobody is let in for two minutes after it
+					r, engine = scripted(t, Limits{}, batching.Settings{})
+				}
 				script := backendstest.Script{Status: tt.status, Error: tt.message, Header: http.Header{"Retry-After": {"1000000000"}}}
 				engine.Script(script, script)
 				direct, err := http.Post(engine.URL+q.path, "application/json", strings.NewReader(q.whole))
@@ -123,81 +127,6 @@ func TestProxy(t *testing.T) {
 			}
 		}
 		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-	})
-	t.Run("NeverTakesABrokenStreamForASuccess", func(t *testing.T) {
-		tests := []struct {
-			name string
-			end  backendstest.End
-			kind string // after the first token
-			code int    // before it
-		}{
-			{"no mark", backendstest.NoMark, "backend_truncated", 502},
-			{"close", backendstest.Close, "backend_disconnected", 502},
-			{"reset", backendstest.Reset, "backend_disconnected", 502},
-		}
-		r, engine := scripted(t, Limits{}, batching.Settings{})
-		for _, tt := range tests {
-			for _, tokens := range []int{0, 1, 7} {
-				// A pause after each token has them come one by one.
-				for _, q := range inference {
-					if q.stream == "" || tt.end == backendstest.NoMark && tokens == 0 {
-						continue
-					}
-					engine.Always(backendstest.Script{End: tt.end, At: tokens, Tokens: 7, Every: time.Millisecond})
-					res := r.post(q.path, q.stream)
-					got, broke := read(res)
-					rec := r.recorded()
-					name := fmt.Sprintf("%s after %d tokens of %s", tt.name, tokens, q.path)
-					if endsWell(got) {
-						t.Errorf("%s: a success for the client: %q", name, got)
-					}
-					if rec.Outcome != Failed || rec.Batch == 0 {
-						t.Errorf("%s: record %+v", name, rec)
-					}
-					if tokens == 0 || res.StatusCode != 200 { // all of it came at once: the status can still tell
-						if res.StatusCode != tt.code || !strings.Contains(got, "error") || broke {
-							t.Errorf("%s: %d %q", name, res.StatusCode, got)
-						}
-						continue
-					}
-					if res.StatusCode != 200 || !strings.Contains(got, `"error":`) || rec.ErrorKind != tt.kind {
-						t.Errorf("%s: %d %q, kind %s", name, res.StatusCode, got, rec.ErrorKind)
-					}
-					if native := dialectOf(q.path) == Ollama; broke == native {
-						t.Errorf("%s: broken off: %v", name, broke)
-					}
-					if rec.OutputTokens == 0 {
-						t.Errorf("%s: no tokens recorded: %+v", name, rec)
-					}
-				}
-			}
-		}
-	})
-	t.Run("GivesAnErrorInsideA200ItsStatus", func(t *testing.T) {
-		tests := []struct {
-			name, path, contentType, body string
-			status                        int
-			kind                          string
-		}{
-			{"LM Studio", "/v1/chat/completions", typeSSE, "event: error\ndata: {\"error\":{\"message\":\"boom\"}}\n\n", 500, "backend_error"},
-			{"llama.cpp", "/v1/chat/completions", typeSSE, "data: {\"error\":{\"code\":400,\"message\":\"exceed_context_size_error\"}}\n\ndata: [DONE]\n\n", 400, "context_length_exceeded"},
-			{"llama.cpp field", "/v1/completions", typeSSE, "error: {\"message\":\"boom\"}\n\n", 500, "backend_error"},
-			{"Ollama", "/api/chat", typeNDJSON, `{"error":"out of memory"}` + "\n", 500, "insufficient_memory"},
-			{"a whole answer", "/api/chat", typeJSON, `{"error":"boom"}`, 500, "backend_error"},
-			{"an empty stream", "/v1/chat/completions", typeSSE, "", 502, "backend_truncated"},
-			{"an empty answer", "/api/chat", typeJSON, "", 502, "backend_truncated"},
-			{"a web page", "/api/chat", "text/html", "<html>", 502, "backend_bad_response"},
-			{"garbage", "/api/chat", typeNDJSON, "<html>\n", 502, "backend_bad_response"},
-			{"a broken answer", "/v1/embeddings", typeJSON, `{"data":[`, 502, "backend_bad_response"},
-		}
-		for _, tt := range tests {
-			r := newRig(t, says(tt.contentType, tt.body), Limits{}, batching.Settings{})
-			res := r.post(tt.path, `{"model":"m","stream":true,"messages":[1],"prompt":"a"}`)
-			body := text(t, res)
-			if rec := r.recorded(); res.StatusCode != tt.status || rec.ErrorKind != tt.kind || rec.Outcome != Failed || rec.Status != tt.status {
-				t.Errorf("%s: %d %s, record %+v", tt.name, res.StatusCode, body, rec)
-			}
-		}
 	})
 	t.Run("TakesALastLineTooLongToReadForTheEnd", func(t *testing.T) {
 		last := `{"done":true,"context":[` + strings.Repeat("1,", maxLine/2) + "1]}\n"
@@ -494,4 +423,134 @@ func TestCancel(t *testing.T) {
 			return totals.InFlight == 0 && totals.QueueDepth == 0 && engine.Running() == 0
 		})
 	})
+}
+
+// Test10_BrokenStreams: a stream that ends early is never a success, in any dialect.
+func Test10_BrokenStreams(t *testing.T) {
+	tests := []struct {
+		name string
+		end  backendstest.End
+		kind string // after the first token
+		code int    // before it
+	}{
+		{"no mark", backendstest.NoMark, "backend_truncated", 502},
+		{"close", backendstest.Close, "backend_disconnected", 502},
+		{"reset", backendstest.Reset, "backend_disconnected", 502},
+	}
+	r, engine := scripted(t, Limits{}, batching.Settings{})
+	for _, tt := range tests {
+		for _, tokens := range []int{0, 1, 7} {
+			// A pause after each token has them come one by one.
+			for _, q := range inference {
+				if q.stream == "" || tt.end == backendstest.NoMark && tokens == 0 {
+					continue
+				}
+				engine.Always(backendstest.Script{End: tt.end, At: tokens, Tokens: 7, Every: time.Millisecond})
+				res := r.post(q.path, q.stream)
+				got, broke := read(res)
+				rec := r.recorded()
+				name := fmt.Sprintf("%s after %d tokens of %s", tt.name, tokens, q.path)
+				if endsWell(got) {
+					t.Errorf("%s: a success for the client: %q", name, got)
+				}
+				if rec.Outcome != Failed || rec.Batch == 0 {
+					t.Errorf("%s: record %+v", name, rec)
+				}
+				if tokens == 0 || res.StatusCode != 200 { // all of it came at once: the status can still tell
+					if res.StatusCode != tt.code || !strings.Contains(got, "error") || broke {
+						t.Errorf("%s: %d %q", name, res.StatusCode, got)
+					}
+					continue
+				}
+				if res.StatusCode != 200 || !strings.Contains(got, `"error":`) || rec.ErrorKind != tt.kind {
+					t.Errorf("%s: %d %q, kind %s", name, res.StatusCode, got, rec.ErrorKind)
+				}
+				if native := dialectOf(q.path) == Ollama; broke == native {
+					t.Errorf("%s: broken off: %v", name, broke)
+				}
+				if rec.OutputTokens == 0 {
+					t.Errorf("%s: no tokens recorded: %+v", name, rec)
+				}
+			}
+		}
+	}
+}
+
+// Test12_ErrorsInside200 is about what engines say with a good status.
+func Test12_ErrorsInside200(t *testing.T) {
+	tests := []struct {
+		name, path, contentType, body string
+		status                        int
+		kind                          string
+	}{
+		{"LM Studio", "/v1/chat/completions", typeSSE, "event: error\ndata: {\"error\":{\"message\":\"boom\"}}\n\n", 500, "backend_error"},
+		{"llama.cpp", "/v1/chat/completions", typeSSE, "data: {\"error\":{\"code\":400,\"message\":\"exceed_context_size_error\"}}\n\ndata: [DONE]\n\n", 400, "context_length_exceeded"},
+		{"llama.cpp field", "/v1/completions", typeSSE, "error: {\"message\":\"boom\"}\n\n", 500, "backend_error"},
+		{"Ollama", "/api/chat", typeNDJSON, `{"error":"out of memory"}` + "\n", 500, "insufficient_memory"},
+		{"a whole answer", "/api/chat", typeJSON, `{"error":"boom"}`, 500, "backend_error"},
+		{"an empty stream", "/v1/chat/completions", typeSSE, "", 502, "backend_truncated"},
+		{"an empty answer", "/api/chat", typeJSON, "", 502, "backend_truncated"},
+		{"a web page", "/api/chat", "text/html", "<html>", 502, "backend_bad_response"},
+		{"garbage", "/api/chat", typeNDJSON, "<html>\n", 502, "backend_bad_response"},
+		{"a broken answer", "/v1/embeddings", typeJSON, `{"data":[`, 502, "backend_bad_response"},
+	}
+	for _, tt := range tests {
+		r := newRig(t, says(tt.contentType, tt.body), Limits{}, batching.Settings{})
+		res := r.post(tt.path, `{"model":"m","stream":true,"messages":[1],"prompt":"a"}`)
+		body := text(t, res)
+		if rec := r.recorded(); res.StatusCode != tt.status || rec.ErrorKind != tt.kind || rec.Outcome != Failed || rec.Status != tt.status {
+			t.Errorf("%s: %d %s, record %+v", tt.name, res.StatusCode, body, rec)
+		}
+	}
+}
+
+// Test12_NothingGenerated is about good answers without a token.
+func Test12_NothingGenerated(t *testing.T) {
+	const roleOnly = `data: {"choices":[{"delta":{"role":"assistant","content":""}}]}` + "\n\n" +
+		`data: {"choices":[{"delta":{},"finish_reason":"stop"}]}` + "\n\n"
+	usage := func(n int) string {
+		return fmt.Sprintf(`data: {"choices":[],"usage":{"prompt_tokens":%d,"completion_tokens":0}}`+"\n\n", n)
+	}
+	const mark = "data: [DONE]\n\n"
+	chat := func(words int) string {
+		return `{"model":"m","stream":true,"messages":[{"role":"user","content":"` + strings.Repeat("word ", words) + `"}]}`
+	}
+	for _, tt := range []struct {
+		name, path, body, contentType, answer string
+		kind                                  backends.Kind
+		context, status                       int
+		record                                string
+	}{
+		{"a prompt larger than the context", "/v1/chat/completions", chat(100), typeSSE, roleOnly + usage(100) + mark, backends.KindOpenAI, 100, 400, "context_length_exceeded"},
+		{"one that fits", "/v1/chat/completions", chat(100), typeSSE, roleOnly + usage(99) + mark, backends.KindOpenAI, 100, 200, "empty"},
+		{"a context that is not known", "/v1/chat/completions", chat(100), typeSSE, roleOnly + usage(100) + mark, backends.KindOpenAI, 0, 200, "empty"},
+		{"LM Studio, which tells no count", "/v1/chat/completions", chat(100), typeSSE, roleOnly + mark, backends.KindLMStudio, 100, 400, "context_length_exceeded"},
+		{"Ollama, which cuts prompts", "/api/generate", `{"model":"m","prompt":"a"}`, typeNDJSON, `{"response":"","done":true,"prompt_eval_count":100,"eval_count":1}` + "\n", backends.KindOllama, 100, 200, "empty"},
+		{"in one piece", "/api/chat", `{"model":"m","stream":false,"messages":[1]}`, typeJSON, `{"message":{"content":""},"done":true,"eval_count":1}`, backends.KindOllama, 0, 200, "empty"},
+		{"text in one piece", "/api/chat", `{"model":"m","stream":false,"messages":[1]}`, typeJSON, `{"message":{"content":"a"},"done":true}`, backends.KindOllama, 0, 200, ""},
+		{"a call of a tool", "/api/chat", `{"model":"m","stream":false,"messages":[1]}`, typeJSON, `{"message":{"content":"","tool_calls":[{"function":{"name":"f"}}]},"done":true}`, backends.KindOllama, 0, 200, ""},
+		{"an answer of a message", "/v1/messages", `{"model":"m","max_tokens":8,"messages":[{"role":"user","content":"a"}]}`, typeJSON,
+			`{"type":"message","content":[{"type":"text","text":"a"}],"usage":{"input_tokens":1,"output_tokens":1}}`, backends.KindOllama, 0, 200, ""},
+		{"an empty one of a message", "/v1/messages", `{"model":"m","max_tokens":8,"messages":[{"role":"user","content":"a"}]}`, typeJSON,
+			`{"type":"message","content":[],"usage":{"input_tokens":1,"output_tokens":0}}`, backends.KindOllama, 0, 200, "empty"},
+		{"vectors", "/api/embed", `{"model":"m","input":"a"}`, typeJSON, `{"embeddings":[[1,2]]}`, backends.KindOllama, 0, 200, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t, says(tt.contentType, tt.answer), Limits{}, batching.Settings{})
+			r.engines.target.Kind = tt.kind
+			r.engines.target.Models = []backends.Model{{Name: "m", Context: tt.context}}
+			res := r.post(tt.path, tt.body)
+			got := text(t, res)
+			rec := r.recorded()
+			if res.StatusCode != tt.status || rec.ErrorKind != tt.record || rec.Status != tt.status || (rec.Outcome == OK) != (tt.status == 200) {
+				t.Errorf("%d %q, record %+v", res.StatusCode, got, rec)
+			}
+			if tt.status == 200 && got != tt.answer {
+				t.Errorf("passed on as %q", got)
+			}
+			if tt.status == 400 && !strings.Contains(got, `"code":"context_length_exceeded"`) {
+				t.Errorf("%q", got)
+			}
+		})
+	}
 }

@@ -31,7 +31,7 @@ type Record struct {
 	Stream          bool
 	Priority        batching.Priority
 	Outcome         Outcome
-	ErrorKind       string // "" when ok
+	ErrorKind       string // "" when ok, but "empty" where nothing was generated
 	Status          int    // sent to the client; 499 = it left before, or read too slowly
 	EngineStatus    int    // 0 = not asked or no answer
 	PromptBytes     int64  // text of the prompt, without images
@@ -44,6 +44,8 @@ type Record struct {
 	Total           time.Duration
 	Simulated       bool
 	Observed        batching.Stream // what the scheduler's observer heard of its run by; nil: never released
+	Silent          bool            // the engine took it and had no first token within the limit
+	Line            batching.Key    // that it was let in from; zero: never released
 	Aboard          int             // requests that the run was for, with this one; 0: never released
 	Shared          bool            // another request's run answered it: no batch and no tokens of its own
 	Load            time.Duration   // the engine loaded the model for it, or made it wait for that; 0 = no, or not told

@@ -36,6 +36,10 @@ func (c *call) serve() {
 		c.client.refuse(c.dialect, f)
 		return
 	}
+	if c.remote && !c.servesNetwork() {
+		c.client.refuse(c.dialect, notFromNetwork())
+		return
+	}
 	path, method := c.in.URL.Path, c.in.Method
 	reads := method == http.MethodGet || method == http.MethodHead
 	ours := c.pinned == ""

@@ -16,7 +16,8 @@ import (
 // answer from its first byte on, and all memory is given back.
 func TestRun(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		memory := &budget{most: rapid.SampledFrom([]int64{0, firstKept, 100_000, 64 << 20}).Draw(t, "memory")}
+		memory := &budget{}
+		memory.most.Store(rapid.SampledFrom([]int64{0, firstKept, 100_000, 64 << 20}).Draw(t, "memory"))
 		var all runs
 		body := []byte("body")
 		r, leads := all.join(context.Background(), runKey{}, body, memory)
@@ -65,7 +66,7 @@ func TestRun(t *testing.T) {
 					r.leave(nil)
 				}
 			}
-			if used := memory.used.Load(); used > memory.most || used > maxKept || used < int64(len(r.kept)) {
+			if used := memory.used.Load(); used > memory.most.Load() || used > maxKept || used < int64(len(r.kept)) {
 				t.Fatalf("%d bytes counted, %d kept", used, len(r.kept))
 			}
 			if (r.ctx.Err() != nil) != r.deserted() {
@@ -99,7 +100,8 @@ func TestRunsOfOtherBodiesAreNotJoined(t *testing.T) {
 
 func TestRunWakesWhoWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		memory := &budget{most: maxBodies}
+		memory := &budget{}
+		memory.most.Store(1 << 20)
 		var all runs
 		r, _ := all.join(t.Context(), runKey{}, nil, memory)
 		_, _ = all.join(t.Context(), runKey{}, nil, memory)

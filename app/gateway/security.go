@@ -50,9 +50,10 @@ func (g *guard) addHost(name, port string) {
 }
 
 // admit judges where r comes from. For a page that may read the answer it has c
-// say so; nil = come in.
-func (g *guard) admit(c *client, r *http.Request) *fault {
-	if !strings.HasPrefix(r.RequestURI, "/") || !g.hosts[r.Host] {
+// say so; nil = come in. A request from the network may name any Host: what a page
+// cannot do by another name is to know the token.
+func (g *guard) admit(c *client, r *http.Request, remote bool) *fault {
+	if !strings.HasPrefix(r.RequestURI, "/") || !remote && !g.hosts[r.Host] {
 		return newFault(forbiddenHost, "this Host is not allowed; add it to gateway.allowed_hosts to let it in")
 	}
 	origins := r.Header["Origin"]
@@ -103,7 +104,8 @@ func isPort(s string) bool {
 }
 
 // checkFetchSite judges requests that a browser sends without an Origin, as for
-// images and links. Another site's page may open us in a tab, nothing more.
+// images and links. A person may follow a link of another site's page to us, in a
+// tab; the page itself may do nothing, not even open us in a frame.
 func checkFetchSite(r *http.Request) *fault {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "":
@@ -111,8 +113,9 @@ func checkFetchSite(r *http.Request) *fault {
 	case "none", "same-origin":
 		return checkContentType(r)
 	}
-	visit := r.Header.Get("Sec-Fetch-Mode") == "navigate" && (r.Method == http.MethodGet || r.Method == http.MethodHead)
-	if visit {
+	h := r.Header
+	followed := h.Get("Sec-Fetch-Mode") == "navigate" && h.Get("Sec-Fetch-Dest") == "document" && h.Get("Sec-Fetch-User") == "?1"
+	if followed && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		return nil
 	}
 	return newFault(forbiddenOrigin, "requests of other sites are not allowed")

@@ -531,9 +531,8 @@ func TestASlowReaderOfASharedRun(t *testing.T) {
 				}
 				_, _ = io.WriteString(w, `{"done":true}`+"\n")
 			}), Limits{Share: true}, batching.Settings{})
-			usual := r.gateway.slowWrite
 			slow := func() net.Conn { // asks and reads nothing
-				r.gateway.slowWrite = 500 * time.Millisecond
+				r.gateway.Configure(Limits{Share: true, SlowClient: 500 * time.Millisecond})
 				conn, err := net.Dial("tcp", strings.TrimPrefix(r.url, "http://"))
 				if err != nil {
 					t.Fatal(err)
@@ -549,7 +548,7 @@ func TestASlowReaderOfASharedRun(t *testing.T) {
 			if tt.leaderSlow {
 				conn = slow()
 				eventually(t, "the leader runs", func() bool { return r.scheduler.Totals().InFlight == 1 })
-				r.gateway.slowWrite = usual // only the slow one is hurried
+				r.gateway.Configure(Limits{Share: true}) // only the slow one is hurried
 				quick = r.post("/api/generate", body)
 			} else {
 				quick = r.post("/api/generate", body)

@@ -108,7 +108,7 @@ func (c *call) serveShow() {
 // keys. What is no JSON names none: that is the engine's to refuse. The caller
 // gives back to the budget what held says, also after a fault.
 func (c *call) readName() (name string, held int64, f *fault) {
-	if c.body, held, f = readBody(c.client, c.in, &c.memory, smallBody, c.slowBody); f != nil {
+	if c.body, held, f = readBody(c.client, c.in, &c.memory, smallBody); f != nil {
 		return "", held, f
 	}
 	var body struct{ Model, Name, Source string }

@@ -6,6 +6,7 @@ import "time"
 type Stats struct {
 	Merge      MergeStats `json:"merge"`      // of calls for embeddings
 	Cache      CacheStats `json:"cache"`      // of embeddings
+	Bodies     int64      `json:"bodies"`     // bytes of bodies and shared answers that are held now
 	Shared     uint64     `json:"shared"`     // requests that another one's run answered
 	Superseded uint64     `json:"superseded"` // waiting requests whose place a newer one took
 	Moved      uint64     `json:"moved"`      // requests that went on at another engine
@@ -15,5 +16,5 @@ type Stats struct {
 // Stats returns the counts since the start.
 func (g *Gateway) Stats() Stats {
 	return Stats{Merge: g.merger.snapshot(time.Now()), Cache: g.cache.snapshot(),
-		Shared: g.shared.Load(), Superseded: g.superseded.Load(), Moved: g.moved.Load(), Again: g.again.Load()}
+		Bodies: g.memory.used.Load(), Shared: g.shared.Load(), Superseded: g.superseded.Load(), Moved: g.moved.Load(), Again: g.again.Load()}
 }

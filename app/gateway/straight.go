@@ -20,7 +20,7 @@ const smallBody = 1 << 20
 // lists, management, uploads of any size, and whatever the engine alone knows.
 func (c *call) serveStraight() {
 	if n := c.in.ContentLength; c.body == nil && 0 < n && n <= smallBody {
-		body, held, f := readBody(c.client, c.in, &c.memory, smallBody, c.slowBody)
+		body, held, f := readBody(c.client, c.in, &c.memory, smallBody)
 		defer c.memory.give(held)
 		if f != nil {
 			c.client.refuse(c.dialect, f)
@@ -79,6 +79,7 @@ func (c *call) serveLoad() {
 // engine that gave none; keep may be nil.
 func (c *call) pass(target backends.Target, keep func(*http.Response), failed func(*fault)) {
 	c.target = target
+	var streams *upload
 	proxy := httputil.ReverseProxy{
 		Rewrite: func(p *httputil.ProxyRequest) {
 			rewrite(p, target)
@@ -109,6 +110,9 @@ func (c *call) pass(target backends.Target, keep func(*http.Response), failed fu
 		},
 		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
 			f := c.explain(err)
+			if streams != nil && streams.late() {
+				f = newFault(requestTimeout, tooSlow)
+			}
 			if f.kind == clientGone {
 				panic(http.ErrAbortHandler) // as in fail
 			}
@@ -118,5 +122,10 @@ func (c *call) pass(target backends.Target, keep func(*http.Response), failed fu
 		BufferPool:    &copyBuffers,
 		ErrorLog:      noLog,
 	}
-	proxy.ServeHTTP(c.client, c.in.WithContext(c.ctx))
+	in := c.in.WithContext(c.ctx)
+	if c.body == nil && in.Body != http.NoBody {
+		streams = &upload{ReadCloser: in.Body, call: c}
+		in.Body = streams
+	}
+	proxy.ServeHTTP(c.client, in)
 }

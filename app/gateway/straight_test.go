@@ -272,7 +272,7 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-func TestBody(t *testing.T) {
+func Test07_Body(t *testing.T) {
 	const most = 100 << 10
 	body := func(size int) string {
 		const head = `{"model":"tiny","prompt":"`
@@ -303,13 +303,13 @@ func TestBody(t *testing.T) {
 			}
 		}
 		r.allGivenBack()
+		r.ended()
 		if engine.Hits() != 2 {
 			t.Errorf("%d requests reached the engine", engine.Hits())
 		}
 	})
 	t.Run("AllTogetherHaveOne", func(t *testing.T) {
-		r, _ := scripted(t, Limits{MaxBody: most}, batching.Settings{})
-		r.gateway.memory.most = 3 * most
+		r, _ := scripted(t, Limits{MaxBody: most, MaxBodies: 3 * most}, batching.Settings{})
 		var wait sync.WaitGroup
 		for range 50 {
 			wait.Go(func() {
@@ -326,12 +326,20 @@ func TestBody(t *testing.T) {
 		r.allGivenBack()
 	})
 	t.Run("MustComeInTime", func(t *testing.T) {
-		r, _ := scripted(t, Limits{}, batching.Settings{})
-		r.gateway.slowBody = 20 * time.Millisecond
+		r, _ := scripted(t, Limits{SlowClient: 20 * time.Millisecond}, batching.Settings{})
 		res := r.raw("POST /api/chat HTTP/1.1\r\nHost: " + strings.TrimPrefix(r.url, "http://") + "\r\nContent-Length: 100\r\n\r\n{")
 		if got := text(t, res); res.StatusCode != 408 || !strings.Contains(got, "too long") {
 			t.Errorf("%d %s", res.StatusCode, got)
 		}
+		r.ended()
+	})
+	t.Run("AnUploadMustNotStandStill", func(t *testing.T) {
+		r, _ := scripted(t, Limits{SlowClient: 20 * time.Millisecond}, batching.Settings{})
+		res := r.raw("POST /api/blobs/sha256:00 HTTP/1.1\r\nHost: " + strings.TrimPrefix(r.url, "http://") + "\r\nContent-Length: 3000000000\r\n\r\nabc")
+		if got := text(t, res); res.StatusCode != 408 || !strings.Contains(got, "too long") || !res.Close {
+			t.Errorf("%d %s", res.StatusCode, got)
+		}
+		r.ended()
 	})
 	t.Run("ACompressedOneIsTheEnginesToRead", func(t *testing.T) {
 		var got []byte

@@ -53,7 +53,8 @@ func (p paced) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: cmp.Or(p.status, 200), Header: http.Header{"Content-Type": {p.contentType}}, ContentLength: -1, Body: out, Request: r}, nil
 }
 
-func TestTimeouts(t *testing.T) {
+// Test11_Timeouts: an engine that hangs or stalls, in virtual time.
+func Test11_Timeouts(t *testing.T) {
 	word := `{"response":"a"}` + "\n"
 	done := `{"done":true}` + "\n"
 	role := `data: {"choices":[{"delta":{"role":"assistant"}}]}` + "\n\n"
@@ -82,8 +83,8 @@ func TestTimeouts(t *testing.T) {
 		{"silent after the role", "/v1/chat/completions", `{"stream":true}`, paced{contentType: typeSSE, pieces: []string{role}}, 200, "backend_timeout", 300 * time.Second, "no first token"},
 		{"a tool call is held back", "/api/chat", `{"messages":[1],"tools":[1]}`, paced{contentType: typeNDJSON, pieces: []string{word, word, done}, pause: 299 * time.Second, ends: true},
 			200, "", 897 * time.Second, done},
-		{"an unstreamed answer is silent to its end", "/api/generate", `{"prompt":"a","stream":false}`, paced{headers: 1199 * time.Second, contentType: typeJSON, pieces: []string{done}, ends: true},
-			200, "", 1199 * time.Second, done},
+		{"an unstreamed answer is silent to its end", "/api/generate", `{"prompt":"a","stream":false}`, paced{headers: 1199 * time.Second, contentType: typeJSON, pieces: []string{`{"response":"a","done":true}`}, ends: true},
+			200, "", 1199 * time.Second, `"done":true`},
 		{"an error that stalls", "/api/generate", `{"prompt":"a"}`, paced{status: 500, contentType: typeJSON, pieces: []string{word + strings.Repeat("x", 3<<10)}},
 			500, "backend_error", 60 * time.Second, word},
 		{"but not for ever", "/api/generate", `{"prompt":"a","stream":false}`, paced{headers: time.Hour}, 504, "backend_timeout", 1200 * time.Second, "no first token"},

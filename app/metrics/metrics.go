@@ -2,7 +2,8 @@
 //
 // Requests, batches, loads and decisions are counted as they end; what is so
 // only now (queues, limits, the GPU) is asked for when somebody reads. It knows
-// no other part of Carpool: values come in as plain fields. It keeps a registry
+// no other part of Carpool: values come in as plain fields. The heap, goroutines and
+// open files of the program are told under Prometheus' usual names. It keeps a registry
 // of its own, never the global one, and starts no goroutine. Names of apps and
 // models come from outside, so each kind has at most 100 of them; those that
 // come later are counted together as "other".
@@ -10,9 +11,11 @@ package metrics
 
 import (
 	"net/http"
+	"regexp"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
@@ -67,6 +70,9 @@ var (
 	sizes = []float64{1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 512, 8192}
 )
 
+// heapLive is what the last garbage collection left of the heap, which alone shows a leak.
+var heapLive = collectors.GoRuntimeMetricsRule{Matcher: regexp.MustCompile(`^/gc/heap/live:bytes$`)}
+
 // New returns metrics that have counted nothing.
 func New(o Options) *Metrics {
 	m := &Metrics{
@@ -84,7 +90,9 @@ func New(o Options) *Metrics {
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(m.requests, m.tokens, m.loads, m.reloads, m.decisions, m.energy, m.wait, m.first, m.total, m.size, m.running,
-		&now{version: o.Version, state: o.State, models: &m.models})
+		&now{version: o.Version, state: o.State, models: &m.models},
+		// What the program itself takes: its heap, goroutines and open files.
+		collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(heapLive)), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return m
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -37,6 +38,7 @@ func full() metrics.State {
 		},
 		Embeddings: metrics.Embeddings{Calls: 64, EngineCalls: 3, CacheHits: 5, CacheMisses: 7, CacheBytes: 4096},
 		Superseded: 2, Shared: 1, Moved: 2, Yielding: true,
+		Connections: metrics.Connections{Open: 12, Most: 16384, Waits: 4}, Bodies: 2048,
 	}
 }
 
@@ -133,6 +135,10 @@ func TestMetrics(t *testing.T) {
 			"carpool_shared_total":                 {nil, 1},
 			"carpool_moved_total":                  {nil, 2},
 			"carpool_yielding":                     {nil, 1},
+			"carpool_connections":                  {nil, 12},
+			"carpool_connections_limit":            {nil, 16384},
+			"carpool_connection_waits_total":       {nil, 4},
+			"carpool_body_bytes":                   {nil, 2048},
 			"carpool_gpu_memory_bytes":             {append(gpu, "kind=others", "uuid=GPU-a"), 2 << 30},
 			"carpool_gpu_utilization_ratio":        {append(gpu, "uuid=GPU-a"), 0.45},
 			"carpool_gpu_power_watts":              {[]string{"device=RTX 4090", "index=1", "uuid=unknown"}, 20},
@@ -146,8 +152,24 @@ func TestMetrics(t *testing.T) {
 			}
 			delete(families, name)
 		}
+		for name := range families {
+			// Of the program itself Prometheus' own collectors tell.
+			if strings.HasPrefix(name, "go_") || strings.HasPrefix(name, "process_") {
+				delete(families, name)
+			}
+		}
 		if len(families) > 0 {
 			t.Errorf("not looked at: %v in\n%s", families, text)
+		}
+	})
+
+	t.Run("TellsWhatTheProgramTakes", func(t *testing.T) {
+		runtime.GC() // until the first one nothing is known to live
+		families, _ := scrape(t, busy())
+		for _, name := range []string{"go_goroutines", "go_gc_heap_live_bytes", "process_start_time_seconds"} {
+			if got := value(families, name); !(got > 0) {
+				t.Errorf("%s is %v", name, got)
+			}
 		}
 	})
 
@@ -162,7 +184,7 @@ func TestMetrics(t *testing.T) {
 				t.Errorf("%s is %v", name, got)
 			}
 		}
-		if strings.Contains(text, "go_goroutines") {
+		if strings.Contains(text, "promhttp_") {
 			t.Error("the global registry is told")
 		}
 	})

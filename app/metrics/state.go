@@ -9,14 +9,16 @@ import (
 
 // State is what is so at one moment. Counts are since the start and never fall.
 type State struct {
-	Engines    []Engine
-	Models     []Model
-	GPUs       []GPU
-	Embeddings Embeddings
-	Yielding   bool   // Carpool makes way for other programs on the GPU
-	Superseded uint64 // waiting requests that a newer one replaced
-	Shared     uint64 // requests answered by the run of an identical one
-	Moved      uint64 // requests that went on at another engine, as theirs went away
+	Engines     []Engine
+	Models      []Model
+	GPUs        []GPU
+	Embeddings  Embeddings
+	Connections Connections
+	Bodies      int64  // bytes of requests and shared answers that are held
+	Yielding    bool   // Carpool makes way for other programs on the GPU
+	Superseded  uint64 // waiting requests that a newer one replaced
+	Shared      uint64 // requests answered by the run of an identical one
+	Moved       uint64 // requests that went on at another engine, as theirs went away
 }
 
 // Engine is one engine that is known.
@@ -58,6 +60,12 @@ type Embeddings struct {
 	CacheBytes  uint64 // now
 }
 
+// Connections are those of clients.
+type Connections struct {
+	Open, Most int
+	Waits      uint64 // times that one had to wait because all were taken
+}
+
 var (
 	buildInfo   = describe("build_info", "Always 1; the label is the version.", "version")
 	engineUp    = describe("engine_up", "1 if the engine answers.", "engine", "kind")
@@ -75,6 +83,10 @@ var (
 	shared      = describe("shared_total", "Requests that were answered by the run of an identical one.")
 	moved       = describe("moved_total", "Requests that went on at another engine because theirs went away.")
 	yielding    = describe("yielding", "1 while Carpool makes way for other programs on the GPU.")
+	connections = describe("connections", "Connections that clients have open.")
+	connectMost = describe("connections_limit", "Most connections open at once.")
+	connectWait = describe("connection_waits_total", "Times that a connection had to wait because all were taken.")
+	bodies      = describe("body_bytes", "Memory for requests that wait or run, and for answers that several share.")
 	gpuMemory   = describe("gpu_memory_bytes", "Memory of the GPU: used, free and total; ours (engines) and others are parts of used.", "device", "index", "uuid", "kind")
 	gpuBusy     = describe("gpu_utilization_ratio", "Share of the time in which the GPU ran anything, 0 to 1.", "device", "index", "uuid")
 	gpuPower    = describe("gpu_power_watts", "Power that the GPU draws.", "device", "index", "uuid")
@@ -83,7 +95,7 @@ var (
 )
 
 var described = []*prometheus.Desc{buildInfo, engineUp, limit, slots, budget, queueDepth, inFlight, merged, merges,
-	cacheHits, cacheMisses, cacheSize, superseded, shared, moved, yielding, gpuMemory, gpuBusy, gpuPower, gpuEnergy, gpuHeat}
+	cacheHits, cacheMisses, cacheSize, superseded, shared, moved, connections, connectMost, connectWait, bodies, yielding, gpuMemory, gpuBusy, gpuPower, gpuEnergy, gpuHeat}
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("carpool_"+name, help, labels, nil)
@@ -137,6 +149,10 @@ func (n *now) Collect(out chan<- prometheus.Metric) {
 	count(superseded, s.Superseded)
 	count(shared, s.Shared)
 	count(moved, s.Moved)
+	gauge(connections, float64(s.Connections.Open))
+	gauge(connectMost, float64(s.Connections.Most))
+	count(connectWait, s.Connections.Waits)
+	gauge(bodies, float64(s.Bodies))
 }
 
 // collect tells what is known of a GPU.

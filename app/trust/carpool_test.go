@@ -12,13 +12,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"carpool/app/config"
+	"carpool/app/control"
 	"carpool/backends/backendstest"
 	"carpool/storage"
 )
@@ -27,10 +30,12 @@ import (
 type carpool struct {
 	t    testing.TB
 	home string // all its folders are in here
+	root string // where its file system is seen from here; "" = it is ours
 	addr string // "127.0.0.1:port", the same after a restart
 	url  string // "http://" + addr
 	vars []string
 	wrap []string // runs it, as in {"unshare", "-rn"}; nil = nothing
+	out  *os.File // where it writes; nil = notes
 
 	cmd    *exec.Cmd
 	notes  *bytes.Buffer // what it wrote to stdout and stderr; read after it has ended
@@ -44,6 +49,13 @@ func begin(t testing.TB, engine *backendstest.Engine, settings ...string) *carpo
 	t.Helper()
 	c := prepare(t, append([]string{"engine.url=" + engine.URL}, settings...)...)
 	c.start()
+	c.awaitEngine()
+	return c
+}
+
+// awaitEngine waits until it serves and knows an engine.
+func (c *carpool) awaitEngine() {
+	c.t.Helper()
 	c.await("the engine is up", func() error {
 		var h struct {
 			Engine *struct {
@@ -58,13 +70,21 @@ func begin(t testing.TB, engine *backendstest.Engine, settings ...string) *carpo
 		}
 		return nil
 	})
-	return c
 }
 
 // prepare makes the folders and settings of a Carpool that is not started yet.
 func prepare(t testing.TB, settings ...string) *carpool {
 	t.Helper()
-	home := t.TempDir()
+	// Not t.TempDir, which has the test's name in it: a socket's path must be short.
+	home, err := os.MkdirTemp("", "carpool-trust-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(home); err != nil {
+			t.Error(err)
+		}
+	})
 	c := &carpool{t: t, home: home, addr: freeAddress(t)}
 	c.url = "http://" + c.addr
 	c.vars = []string{program + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + filepath.Join(home, "tmp")}
@@ -94,16 +114,20 @@ func (c *carpool) configure(settings ...string) {
 	}
 }
 
-func (c *carpool) configFile() string { return filepath.Join(c.home, "carpool.toml") }
-func (c *carpool) stateDir() string   { return filepath.Join(c.home, "state") }
-func (c *carpool) logFile() string    { return filepath.Join(c.stateDir(), "carpool.log") }
-func (c *carpool) pid() int           { return c.cmd.Process.Pid }
+func (c *carpool) configFile() string  { return filepath.Join(c.root, c.home, "config", "carpool.toml") }
+func (c *carpool) stateDir() string    { return filepath.Join(c.root, c.home, "state") }
+func (c *carpool) logFile() string     { return filepath.Join(c.stateDir(), "carpool.log") }
+func (c *carpool) historyFile() string { return filepath.Join(c.stateDir(), "history.db") }
+func (c *carpool) pid() int            { return c.cmd.Process.Pid }
 
 // start starts it without waiting; also again, after its end.
 func (c *carpool) start() {
 	c.t.Helper()
 	c.cmd, c.notes = c.command("serve", "--listen", c.addr), &bytes.Buffer{}
 	c.cmd.Stdout, c.cmd.Stderr = c.notes, c.notes
+	if c.out != nil {
+		c.cmd.Stdout, c.cmd.Stderr = c.out, c.out
+	}
 	if err := c.cmd.Start(); err != nil {
 		c.t.Fatal(err)
 	}
@@ -130,7 +154,7 @@ func (c *carpool) command(args ...string) *exec.Cmd {
 		c.t.Fatal(err)
 	}
 	line := append(append(slices.Clone(c.wrap), self), args...)
-	cmd := exec.Command(line[0], append(line[1:], "--state", c.stateDir(), "--config", c.configFile())...)
+	cmd := exec.Command(line[0], append(line[1:], "--state", strings.TrimPrefix(c.stateDir(), c.root), "--config", strings.TrimPrefix(c.configFile(), c.root))...)
 	cmd.Env = c.vars
 	return cmd
 }
@@ -209,11 +233,72 @@ func (c *carpool) health(v any) error {
 	return json.Unmarshal(body, v)
 }
 
+// counted are the requests that have ended, by outcome, as GET /metrics tells.
+func (c *carpool) counted() map[string]int {
+	c.t.Helper()
+	resp, err := http.Get(c.url + "/metrics")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer http.DefaultClient.CloseIdleConnections()
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	counts := map[string]int{}
+	for _, m := range regexp.MustCompile(`(?m)^carpool_requests_total\{.*outcome="(\w+)".*\} (\d+)$`).FindAllStringSubmatch(string(text), -1) {
+		n, _ := strconv.Atoi(m[2])
+		counts[m[1]] += n
+	}
+	return counts
+}
+
+// connections is how many clients' connections it has open; 0 where the system does
+// not tell.
+func (c *carpool) connections() (n int) {
+	_, port, _ := strings.Cut(c.addr, ":")
+	number, _ := strconv.Atoi(port)
+	const established, closeWait = "01", "08"
+	for _, name := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		text, _ := os.ReadFile(name)
+		for line := range strings.Lines(string(text)) {
+			f := strings.Fields(line)
+			if len(f) > 3 && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", number)) && (f[3] == established || f[3] == closeWait) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// snapshot reads what `carpool status` shows into v, a pointer.
+func (c *carpool) snapshot(v any) error {
+	return control.Dial(c.stateDir()).Snapshot(c.t.Context(), v)
+}
+
+// committed are the requests on file while it runs, the newest first, at most 10,000.
+func (c *carpool) committed() ([]storage.Request, error) {
+	return control.Dial(c.stateDir()).Requests(c.t.Context(), storage.Query{Limit: 10_000})
+}
+
+// awaitRows waits until so many requests are on file, or more.
+func (c *carpool) awaitRows(n int) {
+	c.t.Helper()
+	c.await(fmt.Sprintf("%d requests on file", n), func() error {
+		rows, err := c.committed()
+		if err == nil && len(rows) < n {
+			err = fmt.Errorf("%d rows", len(rows))
+		}
+		return err
+	})
+}
+
 // rows are the requests in its history, the oldest first. It must have ended.
 func (c *carpool) rows() []storage.Request {
 	c.t.Helper()
 	ctx := context.Background()
-	s, err := storage.Open(ctx, storage.Options{Path: filepath.Join(c.stateDir(), "history.db")})
+	s, err := storage.Open(ctx, storage.Options{Path: c.historyFile()})
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -18,5 +18,8 @@ func TestMain(m *testing.M) {
 	if os.Getenv(program) != "" {
 		os.Exit(cli.Main(context.Background(), os.Args[1:], "trust", nil, os.Stdout, os.Stderr))
 	}
+	if addr := os.Getenv(engineProgram); addr != "" {
+		serveEngine(addr)
+	}
 	goleak.VerifyTestMain(m)
 }

@@ -19,7 +19,9 @@ type governed struct {
 	next     uint64 // id of the next request
 	running  int
 	decision adaptive.Decision
-	bound    bound     // in force beside it
+	bound    bound // in force beside it
+	short    shortage
+	inForce  int       // the limit as last decided; 0 = no bound
 	decided  time.Time // of the last change
 	slots    int       // as last told
 	used     time.Time // last release
@@ -39,13 +41,14 @@ func (g *governed) released(now time.Time, r batching.Request) *stream {
 		Prompt: r.PromptTokens, MaxTokens: r.MaxTokens, Streams: r.Streams, Embedding: r.Embedding,
 		Urgent: r.Priority > batching.Normal,
 	})
-	return &stream{governed: g, id: g.next}
+	return &stream{governed: g, id: g.next, released: now}
 }
 
 // stream tells a governor of one request.
 type stream struct {
 	*governed
-	id uint64
+	id       uint64
+	released time.Time
 }
 
 // Tokens implements batching.Stream.
@@ -60,6 +63,9 @@ func (s *stream) Ended(now time.Time, o batching.Outcome, r batching.Report) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.running--
+	if o == batching.Exhausted {
+		s.short.add(now, s.released, s.inForce)
+	}
 	wait, timed := r.Wait()
 	s.governor.Ended(now, s.id, adaptive.End{
 		Outcome: outcomes[o],
@@ -74,6 +80,8 @@ var outcomes = map[batching.Outcome]adaptive.Outcome{
 	batching.Canceled: adaptive.Canceled,
 	batching.Overload: adaptive.Overload,
 	batching.Failed:   adaptive.Failed,
+
+	batching.Exhausted: adaptive.Overload,
 }
 
 // look takes over what the engine tells of itself.
@@ -126,6 +134,7 @@ func (g *governed) decide(now time.Time, l batching.Load, general batching.Limit
 	defer g.mu.Unlock()
 	before, _ := g.shown(general)
 	over := g.bound
+	b = g.short.on(now, b)
 	waiting := l.Waiting - l.Held
 	if b.lowers(limited(general, g.decision)) {
 		waiting = 0
@@ -135,6 +144,7 @@ func (g *governed) decide(now time.Time, l batching.Load, general batching.Limit
 		g.binding = now
 	}
 	own := limited(general, g.decision)
+	g.inForce = b.on(own).InFlight()
 	limit, reason := g.shown(general)
 	if limit == before && (!g.decision.Changed || b.lowers(own)) {
 		return b.on(own), nil
@@ -165,6 +175,17 @@ func (g *governed) shown(general batching.Limits) (int, string) {
 		return l.InFlight(), l.Reason
 	}
 	return g.decision.Limit, g.decision.Reason
+}
+
+// limits are those in force under a Cap's bound.
+func (g *governed) limits(now time.Time, general batching.Limits, b bound) batching.Limits {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	l := general
+	if g.decision.Limit > 0 {
+		l = limited(general, g.decision)
+	}
+	return g.short.on(now, b).on(l)
 }
 
 // last is the decision in force, and when a request was last released.

@@ -315,9 +315,9 @@ func (t *Tuner) States() []State {
 	states := make([]State, 0, len(all))
 	used := make(map[batching.Key]time.Time, len(all))
 	for _, g := range all {
-		d, at := g.last()
+		_, at := g.last()
 		used[g.key] = at
-		states = append(states, g.state(now, capped.of(g.key).on(limited(general, d))))
+		states = append(states, g.state(now, g.limits(now, general, capped.of(g.key))))
 	}
 	slices.SortStableFunc(states, func(a, b State) int { return used[b.Key].Compare(used[a.Key]) })
 	return states
@@ -328,13 +328,10 @@ func (t *Tuner) LimitOf(k batching.Key) int {
 	t.mu.Lock()
 	c, capped, g := t.config, t.cap, t.keys[k]
 	t.mu.Unlock()
-	l := limits(c)
-	if g != nil {
-		if d, _ := g.last(); d.Limit > 0 {
-			l = limited(l, d)
-		}
+	if g == nil {
+		return capped.of(k).on(limits(c)).InFlight()
 	}
-	return capped.of(k).on(l).InFlight()
+	return g.limits(time.Now(), limits(c), capped.of(k)).InFlight()
 }
 
 // Limits are those in force for the model used last, else for one never used.
@@ -346,7 +343,7 @@ func (t *Tuner) Limits() batching.Limits {
 	var latest time.Time
 	for _, g := range all {
 		if d, at := g.last(); at.After(latest) && d.Limit > 0 {
-			latest, l = at, capped.of(g.key).on(limited(limits(c), d))
+			latest, l = at, g.limits(time.Now(), limits(c), capped.of(g.key))
 		}
 	}
 	return l

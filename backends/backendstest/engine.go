@@ -38,6 +38,8 @@ type Engine struct {
 	loaded   []string
 	scripts  []Script
 	choose   func(Request) Script
+	watcher  func(Event)
+	watched  uint64
 	probe    Script
 	pages    map[string]string
 	hits     map[string]int
@@ -135,6 +137,7 @@ func (e *Engine) Stop() {
 		close(e.stopped)
 	}
 	e.server = nil
+	clear(e.wedged)
 	e.mu.Unlock()
 	if s != nil {
 		s.Close()

@@ -35,10 +35,11 @@ type facts struct {
 	loading    bool
 	sleeping   bool
 	router     bool
+	wedged     map[string]bool
 }
 
 func newFacts(k kind) facts {
-	f := facts{details: make(map[string]Model), shows: make(map[string]string), memory: [2]int64{2 << 20, 2 << 20}, quirks: make(map[Quirk]bool), slots: k.slots, context: 4096, responses: true, messages: true}
+	f := facts{details: make(map[string]Model), shows: make(map[string]string), memory: [2]int64{2 << 20, 2 << 20}, quirks: make(map[Quirk]bool), wedged: make(map[string]bool), slots: k.slots, context: 4096, responses: true, messages: true}
 	for _, q := range Quirks {
 		if q.Engine == k.name {
 			f.quirks[q.Quirk] = q.Default
@@ -81,6 +82,16 @@ func (e *Engine) SetLoading(on bool) { e.set(func() { e.loading = on }) }
 
 // SetSleeping says whether llama-server sleeps. Inference wakes it.
 func (e *Engine) SetSleeping(on bool) { e.set(func() { e.sleeping = on }) }
+
+// Wedge makes requests for a model be taken and never answered, until the model is
+// unloaded or the engine stopped. What tells of the engine goes on.
+func (e *Engine) Wedge(model string) { e.set(func() { e.wedged[plainName(model)] = true }) }
+
+func (e *Engine) isWedged(model string) bool {
+	return get(e, func() bool { return e.wedged[plainName(model)] })
+}
+
+func plainName(model string) string { return strings.TrimSuffix(model, ":latest") }
 
 // Sleeping reports whether llama-server sleeps.
 func (e *Engine) Sleeping() bool { return get(e, func() bool { return e.sleeping }) }
@@ -125,6 +136,7 @@ func (e *Engine) unload(name string) bool {
 		i := slices.Index(e.loaded, name)
 		if i >= 0 {
 			e.loaded = slices.Delete(e.loaded, i, i+1)
+			delete(e.wedged, plainName(name))
 		}
 		return i >= 0
 	})

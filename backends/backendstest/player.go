@@ -14,6 +14,7 @@ type player struct {
 	ctx     context.Context
 	stopped chan struct{}
 	script  Script
+	ended   func() // tells that the request is over, before its connection is broken
 }
 
 // play follows the script and reports whether the answer went out to its end.
@@ -106,10 +107,12 @@ func (p *player) write(text string) bool {
 
 // breakOff ends the answer as the script's End says.
 func (p *player) breakOff() {
-	switch p.script.End {
-	case Stall:
+	if p.script.End == Stall {
 		wait[any](p.ctx, p.stopped, nil)
 		return
+	}
+	p.ended()
+	switch p.script.End {
 	case Garbage:
 		const garbage = "\x00\xff\x7f not the protocol \r\n\r\n{{{"
 		if p.script.At > 0 {

@@ -1,24 +1,30 @@
 package backendstest
 
 import (
-	"math/rand/v2"
 	"net"
+	"os"
 	"strconv"
+	"sync/atomic"
 	"testing"
 )
 
-// The ports that systems give to whoever asks for any begin above these.
+// The ports that systems give to whoever asks for any begin above these. Test
+// programs that run at once have neighbouring process ids and so ports apart, and
+// one program takes a port again only after all its others.
 const (
-	lowestPort  = 15_000
-	highestPort = 30_000
+	lowestPort = 15_000
+	programs   = 100
+	portsEach  = 150
 )
+
+var lastPort atomic.Uint32
 
 // Listen listens on a port of 127.0.0.1 that can be had again after it was closed:
 // no system gives it to someone who asks for any port meanwhile.
 func Listen() (l net.Listener, err error) {
-	const tries = 100
-	for range tries {
-		port := lowestPort + rand.IntN(highestPort-lowestPort)
+	first := lowestPort + os.Getpid()%programs*portsEach
+	for range portsEach {
+		port := first + int(lastPort.Add(1)%portsEach)
 		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
 			return l, nil
 		}

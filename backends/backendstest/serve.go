@@ -1,10 +1,12 @@
 package backendstest
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 )
 
 // ollama is an engine like Ollama.
@@ -109,8 +111,14 @@ func (e *Engine) infer(w http.ResponseWriter, r *http.Request, answer answerer) 
 		}
 	}
 	e.enter()
+	tell := e.teller(q)
+	tell(Came)
+	heard := context.AfterFunc(r.Context(), func() { tell(Left) })
+	ended := sync.OnceFunc(func() { tell(Ended) })
 	whole := false
 	defer func() {
+		heard()
+		ended()
 		e.leave(!whole && r.Context().Err() != nil)
 		select {
 		case <-stopped:
@@ -131,7 +139,11 @@ func (e *Engine) infer(w http.ResponseWriter, r *http.Request, answer answerer) 
 		return
 	}
 	defer e.freeSlot(line)
-	p := &player{w: w, ctx: r.Context(), stopped: stopped, script: s}
+	if e.isWedged(q.Model) {
+		wait[any](r.Context(), stopped, nil)
+		return
+	}
+	p := &player{w: w, ctx: r.Context(), stopped: stopped, script: s, ended: ended}
 	whole = p.play(q, answer)
 }
 

@@ -21,6 +21,7 @@ type engine struct {
 	changed func(State)
 	settled chan struct{} // closed when it runs, or when its first run has ended
 	stop    chan struct{} // closed by end
+	again   chan string   // why its process is to be replaced; one place
 	ended   chan struct{} // closed when run has returned
 
 	telling sync.Mutex // held from a change to its telling, so that they are told in their order
@@ -61,12 +62,21 @@ func (e *engine) run(ctx context.Context, live life) {
 	for ctx.Err() == nil {
 		e.begin()
 		begun, served := time.Now(), false
-		outcome := live(ctx, func(pid int) {
+		once, asked := e.untilAsked(ctx)
+		outcome := live(once, func(pid int) {
 			served = true
 			e.up(pid)
 		})
+		why := asked()
 		if ctx.Err() != nil {
 			break
+		}
+		if why != "" {
+			e.set(func(s *State) {
+				s.Status, s.PID, s.Reason = Restarting, 0, why
+				s.Restarts++
+			})
+			continue
 		}
 		pause := b.ended(time.Since(begun), served)
 		e.fell(outcome, pause, b.failed())
@@ -77,6 +87,26 @@ func (e *engine) run(ctx context.Context, live life) {
 	}
 	e.set(func(s *State) { s.Status, s.Reason, s.PID = Stopped, "", 0 })
 	e.settle()
+}
+
+// untilAsked is a context for one run of the engine, which ends when it is to be
+// replaced. asked ends the context and says why that was; "" = it was not.
+func (e *engine) untilAsked(ctx context.Context) (once context.Context, asked func() (why string)) {
+	once, cancel := context.WithCancel(ctx)
+	ended := make(chan string)
+	go func() {
+		defer close(ended)
+		select {
+		case why := <-e.again:
+			cancel()
+			ended <- why
+		case <-once.Done():
+		}
+	}()
+	return once, func() string {
+		cancel()
+		return <-ended
+	}
 }
 
 // end makes run return, and waits for it.

@@ -103,6 +103,21 @@ func (s *Supervisor) Stop(ctx context.Context, name string) error {
 	return e.end(ctx)
 }
 
+// Restart replaces the process of an engine that runs, at once and without waiting for
+// the new one. why is told as the reason until that one is up. It fails with
+// ErrNotStarted.
+func (s *Supervisor) Restart(name, why string) error {
+	e, err := s.find(name)
+	if err != nil {
+		return err
+	}
+	select {
+	case e.again <- why:
+	default: // one is asked for already
+	}
+	return nil
+}
+
 // States lists the engines that were started, also those that were stopped.
 func (s *Supervisor) States() []State {
 	s.mu.Lock()
@@ -173,7 +188,7 @@ func (s *Supervisor) forget(e *engine) {
 }
 
 func (s *Supervisor) newEngine(p Plan) *engine {
-	e := &engine{plan: p, changed: s.options.Changed, settled: make(chan struct{}), stop: make(chan struct{}), ended: make(chan struct{})}
+	e := &engine{plan: p, changed: s.options.Changed, settled: make(chan struct{}), stop: make(chan struct{}), again: make(chan string, 1), ended: make(chan struct{})}
 	e.state = State{Name: string(p.Kind), Kind: p.Kind, Label: p.Label, Status: Starting, Since: time.Now(),
 		URL: p.URL(), Slots: p.Slots, Context: p.Context, Why: p.Why, Errors: []string{}}
 	if s.options.LogDir != "" {

@@ -66,6 +66,24 @@ func TestSupervisor(t *testing.T) {
 			t.Errorf("%v, %v", info, err)
 		}
 	})
+	t.Run("ReplacesOneThatIsToBeReplaced", func(t *testing.T) {
+		b := newBench(t, engineRole)
+		first, err := b.Start(t.Context(), b.plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Restart("ollama", "it had stopped answering"); err != nil {
+			t.Fatal(err)
+		}
+		b.until("its end", func(s State) bool { return s.Status == Restarting && s.Reason == "it had stopped answering" })
+		again := b.until("its return", func(s State) bool { return s.Status == Running })
+		if again.PID == first.PID || alive(first.PID) || again.Restarts != 1 || again.Reason != "" {
+			t.Errorf("%+v after %+v", again, first)
+		}
+		if err := b.Restart("vllm", ""); !errors.Is(err, ErrNotStarted) {
+			t.Errorf("one that does not run: %v", err)
+		}
+	})
 	t.Run("RestartsOneThatCrashed", func(t *testing.T) {
 		b := newBench(t, engineRole)
 		first, err := b.Start(t.Context(), b.plan)

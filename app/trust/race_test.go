@@ -1,0 +1,6 @@
+//go:build race
+
+package trust
+
+// raceDetector makes programs several times larger and slower.
+const raceDetector = true
