@@ -68,6 +68,7 @@ bench: build ## what batching gains, and what the hot paths cost
 	bin/carpool bench
 	bin/carpool bench --sizes 1,2,4,8,16
 	bin/carpool bench --suite scheduling --write docs/benchmarks/scheduling.md
+	bin/carpool bench --suite gateway --write docs/benchmarks/gateway.md
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./batching ./app/gateway ./gpu ./storage ./ui/chart
 
 suite: build-headless ## the scheduling suite in virtual time, in its short form; fails if a figure is missed

@@ -40,6 +40,10 @@ instead, in virtual time on a simulated GPU with fixed seeds, beside other
 policies, and says which of the figures asked for were met; it fails if one was
 not.
 
+With --suite gateway it measures what Carpool costs: latency, throughput, memory and
+CPU beside a plain reverse proxy (and nginx where it is installed), each in a process
+of its own, in front of an engine that answers at once. It takes about five minutes.
+
 With --gpu it measures a real engine on a real GPU instead: tokens per second,
 first tokens, memory and energy with as many chats at once as --sizes says, and
 whether Carpool reads the GPU as nvidia-smi does. It takes some minutes and keeps
@@ -55,6 +59,7 @@ engine runs at once. The result stays in the history.`,
   carpool bench --suite scheduling --quick
   carpool bench --suite scheduling --only slots8,dynmem
   carpool bench --suite scheduling --write docs/benchmarks/scheduling.md
+  carpool bench --suite gateway
   carpool bench --live
   carpool bench --live --engine ollama --model llama3.2:3b --sizes 1,4,8
   carpool bench --gpu --engine http://127.0.0.1:11434 --model llama3.2:3b
@@ -83,7 +88,7 @@ engine runs at once. The result stays in the history.`,
 	f.IntVar(&o.Parallel, "parallel", o.Parallel, "static: batches that run at once, 1–16")
 	f.DurationVar(&o.Delay, "delay", o.Delay, "the engine's time per request, 1ms–1m")
 	f.IntSliceVar(&o.sizes, "sizes", nil, "`list` of batch sizes to compare, e.g. 1,2,4,8,16")
-	f.StringVar(&o.suite.name, "suite", "", "`name` of a suite to run instead: scheduling")
+	f.StringVar(&o.suite.name, "suite", "", "`name` of a suite to run instead: scheduling or gateway")
 	f.BoolVar(&o.suite.Quick, "quick", false, "suite: few seeds and shorter runs")
 	f.StringSliceVar(&o.suite.Only, "only", nil, "suite: `names` of its sections or scenarios")
 	f.BoolVar(&o.gpu.on, "gpu", false, "measure a real engine on this machine's GPU instead")

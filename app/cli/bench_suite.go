@@ -17,8 +17,12 @@ type suiteOptions struct {
 }
 
 func (c *cli) benchSuite(ctx context.Context, o suiteOptions, write string, asJSON bool) error {
-	if o.name != "scheduling" {
-		return fmt.Errorf("suite %q is not known; there is: scheduling", o.name)
+	switch o.name {
+	case "scheduling":
+	case "gateway":
+		return c.benchRelay(ctx, o, write, asJSON)
+	default:
+		return fmt.Errorf("suite %q is not known; there are: scheduling, gateway", o.name)
 	}
 	begun := time.Now()
 	r, err := scheduling.Measure(ctx, o.Options)

@@ -106,6 +106,7 @@ runs.`,
 		c.connectCommand(),
 		c.lanCommand(),
 		c.benchCommand(),
+		c.benchPartCommand(),
 		c.versionCommand(),
 		c.quitCommand(),
 	)

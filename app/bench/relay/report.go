@@ -1,0 +1,86 @@
+package relay
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+)
+
+// Text writes the report for a terminal.
+func (r Report) Text(w io.Writer) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for i, s := range r.Sections {
+		if i > 0 {
+			_, _ = fmt.Fprintln(table)
+		}
+		_, _ = fmt.Fprintln(table, s.Title)
+		for _, row := range s.rows() {
+			_, _ = fmt.Fprintln(table, strings.Join(row, "\t"))
+		}
+	}
+	return table.Flush()
+}
+
+// Markdown writes the report as a document of its own.
+func (r Report) Markdown(w io.Writer) error {
+	var b strings.Builder
+	b.WriteString("# What it costs to sit in everyone's path\n\n" +
+		"Written by `carpool bench --suite gateway --write docs/benchmarks/gateway.md`. Do not edit.\n\n")
+	if r.Quick {
+		b.WriteString("**One short round: these figures are not to be quoted.**\n\n")
+	}
+	fmt.Fprintf(&b, "Carpool %s on %s (%s). Load, engine and gateway are three processes that share the cores. All targets take\n"+
+		"turns in every round; figures are medians over the rounds, and \"to plain\" is the median of the ratio to\n"+
+		"`httputil.ReverseProxy` in the same round. Carpool has everything on: scheduler, tap, history, app identity, metrics.\n",
+		r.Version, r.Date.Format("2006-01-02"), r.System)
+	for _, s := range r.Sections {
+		fmt.Fprintf(&b, "\n## %s\n\n%s Rounds: %d.\n\n", s.Title, s.Text, s.Rounds)
+		for i, row := range s.rows() {
+			b.WriteString("| " + strings.Join(row, " | ") + " |\n")
+			if i == 0 {
+				b.WriteString(strings.Repeat("|---", len(row)) + "|\n")
+			}
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// rows is the section's table, with its header.
+func (s Section) rows() [][]string {
+	header := []string{""}
+	for _, f := range s.Figures {
+		header = append(header, strings.TrimSpace(f.Name+" ("+f.Unit+")"))
+		if len(f.ToPlain) > 0 {
+			header = append(header, ratioTitle(f))
+		}
+	}
+	all := [][]string{header}
+	for _, name := range everyone {
+		row := []string{name}
+		for _, f := range s.Figures {
+			v, ok := f.Median[name]
+			if !ok {
+				break
+			}
+			row = append(row, fmt.Sprintf("%.*f", f.digits, v))
+			if ratio, ok := f.ToPlain[name]; ok {
+				row = append(row, fmt.Sprintf("%.2f", ratio))
+			} else if len(f.ToPlain) > 0 {
+				row = append(row, "–")
+			}
+		}
+		if len(row) > 1 {
+			all = append(all, row)
+		}
+	}
+	return all
+}
+
+func ratioTitle(f Figure) string {
+	if f.added {
+		return "added, to plain"
+	}
+	return "to plain"
+}

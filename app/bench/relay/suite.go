@@ -1,0 +1,154 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"time"
+)
+
+// Options say what is measured.
+type Options struct {
+	Program string   // path of the carpool that is measured, and whose parts are the engine and the plain proxy
+	Version string   // of it
+	Quick   bool     // one short round: no figure to quote
+	Only    []string // names of scenarios; nil = all
+	Note    func(format string, args ...any)
+}
+
+// Report is what the suite measured.
+type Report struct {
+	Version  string    `json:"version"`
+	Date     time.Time `json:"date"`
+	System   string    `json:"system"` // "linux/amd64, 2 cores, go1.26"
+	Quick    bool      `json:"quick"`
+	Sections []Section `json:"sections"`
+}
+
+// Section is one load.
+type Section struct {
+	Name    string   `json:"name"`
+	Title   string   `json:"title"`
+	Text    string   `json:"text"`
+	Rounds  int      `json:"rounds"`
+	Figures []Figure `json:"figures"`
+}
+
+// Figure is a column of a section: a median (of failures the sum) for each target, and over the rounds the
+// median of what it was to the plain proxy in the same round.
+type Figure struct {
+	Name    string             `json:"name"`
+	Unit    string             `json:"unit"`
+	Median  map[string]float64 `json:"median"`
+	ToPlain map[string]float64 `json:"to_plain"` // without those where there is no plain proxy
+	digits  int
+	added   bool
+}
+
+// Measure runs the suite. It fails if a program cannot be started or a request fails.
+func Measure(ctx context.Context, o Options) (r Report, err error) {
+	r = Report{Version: o.Version, Date: time.Now(), Quick: o.Quick,
+		System: fmt.Sprintf("%s/%s, %d cores, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())}
+	todo, err := chosen(scenarios(o.Quick), o.Only)
+	if err != nil {
+		return r, err
+	}
+	s, err := set(ctx, o)
+	if s != nil {
+		defer func() { err = errors.Join(err, s.strike()) }()
+	}
+	if err != nil {
+		return r, err
+	}
+	for _, sc := range todo {
+		begun := time.Now()
+		section, err := s.measure(ctx, sc)
+		if err != nil {
+			return r, fmt.Errorf("%s: %w", sc.name, err)
+		}
+		r.Sections = append(r.Sections, section)
+		if o.Note != nil {
+			o.Note("%s: %s", sc.name, time.Since(begun).Round(time.Second))
+		}
+	}
+	return r, nil
+}
+
+func chosen(all []scenario, only []string) ([]scenario, error) {
+	if len(only) == 0 {
+		return all, nil
+	}
+	var todo []scenario
+	for _, name := range only {
+		i := slices.IndexFunc(all, func(s scenario) bool { return s.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("scenario %q is not known", name)
+		}
+		todo = append(todo, all[i])
+	}
+	return todo, nil
+}
+
+// measure runs the rounds of a scenario, in each of which every target has its turn.
+func (s *stage) measure(ctx context.Context, sc scenario) (Section, error) {
+	turns := map[string][]sample{}
+	for range sc.rounds {
+		for _, t := range s.targets {
+			if !slices.Contains(sc.targets, t.name) {
+				continue
+			}
+			if sc.fresh {
+				if err := t.restart(ctx); err != nil {
+					return Section{}, fmt.Errorf("%s: %w", t.name, err)
+				}
+			}
+			got, err := sc.run(ctx, s, t)
+			if err != nil {
+				return Section{}, fmt.Errorf("%s: %w", t.name, err)
+			}
+			turns[t.name] = append(turns[t.name], got)
+		}
+	}
+	section := Section{Name: sc.name, Title: sc.title, Text: sc.text, Rounds: sc.rounds}
+	for _, f := range sc.figures {
+		section.Figures = append(section.Figures, f.of(turns))
+	}
+	return section, nil
+}
+
+func (f figure) of(turns map[string][]sample) Figure {
+	all := Figure{Name: f.name, Unit: f.unit, digits: f.digits, added: f.added, Median: map[string]float64{}, ToPlain: map[string]float64{}}
+	for name, samples := range turns {
+		if f.sum {
+			for _, got := range samples {
+				all.Median[name] += got[f.name]
+			}
+			continue
+		}
+		var values, ratios []float64
+		for round, got := range samples {
+			v := got[f.name]
+			base := 0.0
+			if f.added {
+				base = turns[direct][round][f.name]
+			}
+			values = append(values, v)
+			if peers := turns[plain]; peers != nil && peers[round][f.name] != base {
+				ratios = append(ratios, (v-base)/(peers[round][f.name]-base))
+			}
+		}
+		all.Median[name] = median(values)
+		if len(ratios) > 0 && (!f.added || name != direct) {
+			all.ToPlain[name] = median(ratios)
+		}
+	}
+	return all
+}
+
+func median(values []float64) float64 {
+	values = slices.Sorted(slices.Values(values))
+	n := len(values)
+	return (values[(n-1)/2] + values[n/2]) / 2
+}
