@@ -47,6 +47,18 @@ func newConnections(g config.Gateway, files uint64) *connections {
 	return &connections{places: make(chan struct{}, most), short: short}
 }
 
+// strangers are places for connections from the network, who may be anybody until they
+// have shown the token: they take no place of a local one, and leave most of the spare
+// files.
+func strangers(files uint64) *connections {
+	const most = 1024
+	n := uint64(most)
+	if files > 0 {
+		n = max(1, min(n, files/8))
+	}
+	return &connections{places: make(chan struct{}, n)}
+}
+
 func (c *connections) state() Connections {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -112,3 +112,11 @@ func TestLookoutTellsOfFullConnections(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestStrangersLeaveFilesForOthers(t *testing.T) {
+	for files, want := range map[uint64]int{0: 1024, 1 << 20: 1024, 8192: 1024, 1024: 128, 4: 1} {
+		if got := strangers(files).state().Most; got != want {
+			t.Errorf("of %d files %d are for connections from the network, want %d", files, got, want)
+		}
+	}
+}

@@ -17,7 +17,7 @@ import (
 // unless it has a line of its own.
 var mayImport = map[string][]string{
 	".":                     {"app/cli", "ui/desktop"},
-	"app/cli":               {"app", "app/bench", "app/bench/gpu", "app/config", "app/control", "app/energy", "app/fit", "backends/launch", "storage"},
+	"app/cli":               {"app", "app/bench", "app/bench/gpu", "app/bench/relay", "app/config", "app/control", "app/energy", "app/fit", "backends/launch", "storage"},
 	"app":                   {"app/advice", "app/config", "app/connect", "app/control", "app/energy", "app/fit", "app/gateway", "app/gpus", "app/metrics", "app/process", "app/trial", "app/tuner", "app/wedge", "app/yield", "batching", "gpu", "backends", "backends/launch", "storage"},
 	"app/advice":            {},
 	"app/connect":           {},

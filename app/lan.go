@@ -13,19 +13,12 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/net/netutil"
-
 	"carpool/app/gateway"
 )
 
-const (
-	// networkConnections bounds those from the network, who may be anybody until
-	// they have shown the token, so that they cannot take the place of local ones.
-	networkConnections = 1024
-	// networkRetry is how soon an address that could not be opened is tried again:
-	// a notebook's is not there before its network is.
-	networkRetry = 2 * time.Second
-)
+// networkRetry is how soon an address that could not be opened, or was lost, is tried
+// again: a notebook's is not there before its network is.
+const networkRetry = 2 * time.Second
 
 // LAN tells whether other computers may come in.
 type LAN struct {
@@ -41,6 +34,7 @@ type network struct {
 	admit func(token string, open bool) // tells the gateway
 	told  func()                        // hears of each change
 	wake  chan struct{}
+	conns *connections
 
 	wanted atomic.Pointer[string] // address; "" = closed
 	state  atomic.Pointer[LAN]    // nil = not begun
@@ -49,7 +43,8 @@ type network struct {
 }
 
 func newNetwork(stateDir string, log *slog.Logger, admit func(string, bool), told func()) *network {
-	return &network{token: newToken(stateDir), log: log, admit: admit, told: told, wake: make(chan struct{}, 1)}
+	return &network{token: newToken(stateDir), log: log, admit: admit, told: told, wake: make(chan struct{}, 1),
+		conns: strangers(openFiles())}
 }
 
 // configure has it listen at address, or nowhere. It never blocks.
@@ -84,6 +79,7 @@ func (n *network) run(ctx context.Context, server *http.Server) {
 		}
 	}
 	defer leave()
+	lost := make(chan error, 1)
 	retry := time.NewTicker(networkRetry)
 	defer retry.Stop()
 	for first := true; ; first = false {
@@ -96,7 +92,7 @@ func (n *network) run(ctx context.Context, server *http.Server) {
 			}
 			if open != nil {
 				l := open
-				serving.Go(func() { n.serve(server, l) })
+				serving.Go(func() { n.serve(server, l, lost) })
 			}
 			n.tell(LAN{Address: at, Listening: open != nil}, err)
 		}
@@ -105,14 +101,23 @@ func (n *network) run(ctx context.Context, server *http.Server) {
 			return
 		case <-n.wake:
 		case <-retry.C:
+		case err := <-lost:
+			leave()
+			n.tell(LAN{Address: at}, fmt.Errorf("the network cannot reach Carpool: %s was lost: %w", at, err))
+			select {
+			case <-ctx.Done():
+				return
+			case <-retry.C:
+			}
 		}
 	}
 }
 
-func (n *network) serve(server *http.Server, l net.Listener) {
+// serve accepts connections until l is closed, or tells that it is lost.
+func (n *network) serve(server *http.Server, l net.Listener, lost chan<- error) {
 	err := server.Serve(l)
 	if !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
-		n.log.Error("network", "error", err)
+		lost <- err
 	}
 }
 
@@ -130,7 +135,7 @@ func (n *network) listen(ctx context.Context, address string) (net.Listener, err
 	if err != nil {
 		return nil, n.unheard(ctx, address, err)
 	}
-	return gateway.Network(netutil.LimitListener(l, networkConnections)), nil
+	return gateway.Network(n.conns.on(l)), nil
 }
 
 // unheard says why an address cannot be opened.

@@ -83,11 +83,11 @@ func (c *call) schedule() {
 		// any other, under no model's name.
 		c.sketch = sketch{stream: true, filled: true, packed: true}
 	}
+	if c.remote && c.sketch.moves() {
+		c.client.refuse(c.dialect, notFromNetwork())
+		return
+	}
 	if !c.sketch.filled {
-		if keep := c.sketch.keep; c.remote && keep.given && keep.d == 0 {
-			c.client.refuse(c.dialect, notFromNetwork()) // it would unload the model
-			return
-		}
 		c.serveStraight() // loads or unloads a model
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // Network marks what l accepts as coming from other computers. Such a request
@@ -28,6 +29,15 @@ func (l networkListener) Accept() (net.Conn, error) {
 
 type networkConn struct{ net.Conn }
 
+// CloseWrite tells the client of the end before the connection is closed, as net/http
+// does where a body was not read.
+func (c networkConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
 type networkKey struct{}
 
 func fromNetwork(ctx context.Context) bool {
@@ -43,8 +53,8 @@ type gate struct {
 }
 
 // SetToken sets the token that requests from the network need; while open is false
-// none comes in. Whoever sends it, it never goes on to an engine. It may be called
-// at any time; requests that were let in go on.
+// none comes in. Whoever sends it as a bearer's Authorization or as x-api-key, it never
+// goes on to an engine. It may be called at any time; requests that were let in go on.
 func (g *Gateway) SetToken(token string, open bool) {
 	if token == "" {
 		g.gate.Store(nil)
@@ -115,6 +125,16 @@ func (c *call) servesNetwork() bool {
 		}
 	}
 	return false
+}
+
+// The times for which other computers may have a model stay loaded. Shorter ones
+// would unload it under those who use it here, longer ones keep the GPU's memory.
+const leastKeep, mostKeep = time.Minute, 24 * time.Hour
+
+// moves reports whether a body would unload a model or keep it loaded for ever, or may,
+// as it is not read.
+func (s *sketch) moves() bool {
+	return s.packed || s.keep.given && (s.keep.d < leastKeep || s.keep.d > mostKeep)
 }
 
 // notFromNetwork is the fault of a call that is for programs of this computer.

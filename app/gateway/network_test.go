@@ -144,9 +144,16 @@ func Test03_Network(t *testing.T) {
 			}
 		}
 		for _, path := range []string{"/api/generate", "/api/chat"} {
-			res := r.do("POST", path, `{"model":"m","keep_alive":0}`, "Authorization", "Bearer "+testToken)
-			if body := text(t, res); res.StatusCode != 403 {
-				t.Errorf("unloading by %s: %d %s", path, res.StatusCode, body)
+			for _, body := range []string{`{"model":"m","keep_alive":0}`, `{"model":"m","keep_alive":"1ms"}`, `{"model":"m","keep_alive":-1}`,
+				`{"model":"m","prompt":"p","messages":[{}],"keep_alive":0}`, `{"model":"m","prompt":"p","messages":[{}],"keep_alive":"9999h"}`} {
+				res := r.do("POST", path, body, "Authorization", "Bearer "+testToken)
+				if answer := text(t, res); res.StatusCode != 403 {
+					t.Errorf("%s by %s: %d %s", body, path, res.StatusCode, answer)
+				}
+			}
+			res := r.do("POST", path, "\x1f\x8b", "Authorization", "Bearer "+testToken, "Content-Encoding", "gzip")
+			if answer := text(t, res); res.StatusCode != 403 {
+				t.Errorf("a packed body by %s: %d %s", path, res.StatusCode, answer)
 			}
 		}
 		for _, path := range []string{"/slots", "/props", "/debug/pprof", "/engine/ollama/metrics"} {
