@@ -64,6 +64,7 @@ func (p *player) play(q Request, answer answerer) bool {
 	}
 	switch s.End {
 	case Clean:
+		p.ended() // a client may leave as soon as it has the end mark
 		return p.write(f.close) && p.write(f.mark)
 	case NoMark:
 		return p.write(f.close)
