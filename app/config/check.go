@@ -109,11 +109,17 @@ func checkLoop(c Config) error {
 	if c.Gateway.LAN != "" && u.Host == c.Gateway.LAN {
 		return fmt.Errorf("engine.url: %s is Carpool's own address (gateway.lan)", c.Engine.URL)
 	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	here := u.Hostname() == "localhost" || err == nil && (ip.IsLoopback() || ip.IsUnspecified())
+	lan, err := netip.ParseAddrPort(c.Gateway.LAN)
+	if err == nil && here && lan.Addr().IsUnspecified() && u.Port() == strconv.Itoa(int(lan.Port())) {
+		return fmt.Errorf("engine.url: %s is Carpool's own address (gateway.lan)", c.Engine.URL)
+	}
 	host, port, err := net.SplitHostPort(c.Gateway.Listen)
 	if err != nil || port == "0" || u.Port() != port {
 		return nil
 	}
-	if ip, err := netip.ParseAddr(u.Hostname()); u.Hostname() == host || u.Hostname() == "localhost" || err == nil && ip.IsLoopback() {
+	if here || u.Hostname() == host {
 		return fmt.Errorf("engine.url: %s is Carpool's own address (gateway.listen)", c.Engine.URL)
 	}
 	return nil

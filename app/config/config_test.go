@@ -166,4 +166,19 @@ func TestLAN(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "own address") {
 		t.Errorf("an engine that is Carpool itself: %v", err)
 	}
+	for _, lan := range []string{"0.0.0.0:11436", "[::]:11436"} {
+		c, err := Default().With("gateway.lan", lan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for url, ok := range map[string]bool{
+			"http://127.0.0.1:11436": false, "http://localhost:11436": false, "http://[::1]:11436": false, "http://0.0.0.0:11436": false, "http://[::]:11436": false,
+			"http://127.0.0.1:11437": true, "http://192.168.1.9:11436": true,
+		} {
+			_, err := c.With("engine.url", url)
+			if (err == nil) != ok || err != nil && !strings.Contains(err.Error(), "gateway.lan") {
+				t.Errorf("the engine %s while gateway.lan is %s: %v", url, lan, err)
+			}
+		}
+	}
 }
