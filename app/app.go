@@ -301,8 +301,7 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 		},
 		Log: a.log,
 	}, gatewayLimits(c))
-	a.network = newNetwork(a.options.StateDir, a.log, a.gateway.SetToken, a.changed)
-	a.network.shut() // from the first request on the token goes to no engine
+	a.network = newNetwork(a.options.StateDir, a.log, strangers(openFiles(), a.connections), a.gateway.SetToken, a.changed)
 	a.trials = newTrials(a.keepTrial, a.trialEnded)
 	a.openYielding()
 	a.openHealing()

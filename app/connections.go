@@ -48,13 +48,13 @@ func newConnections(g config.Gateway, files uint64) *connections {
 }
 
 // strangers are places for connections from the network, who may be anybody until they
-// have shown the token: they take no place of a local one, and leave most of the spare
-// files.
-func strangers(files uint64) *connections {
-	const most = 1024
-	n := uint64(most)
+// have shown the token: they take no place of a local one, and no more than a quarter
+// of the files that the local ones leave.
+func strangers(files uint64, local *connections) *connections {
+	n := uint64(1024)
 	if files > 0 {
-		n = max(1, min(n, files/8))
+		rest := files - min(files, uint64(cap(local.places)))
+		n = max(1, min(n, rest/4))
 	}
 	return &connections{places: make(chan struct{}, n)}
 }

@@ -2,12 +2,15 @@ package app
 
 import (
 	"errors"
+	"io"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"carpool/app/config"
+	"carpool/app/gateway"
 )
 
 // lobby is a listener whose visitors come by a channel.
@@ -15,6 +18,7 @@ type lobby struct {
 	net.Listener
 	visitors chan net.Conn
 	closed   chan struct{}
+	once     sync.Once
 }
 
 func (l *lobby) Accept() (net.Conn, error) {
@@ -26,7 +30,7 @@ func (l *lobby) Accept() (net.Conn, error) {
 	}
 }
 
-func (l *lobby) Close() error { close(l.closed); return nil }
+func (l *lobby) Close() error { l.once.Do(func() { close(l.closed) }); return nil }
 
 func TestConnections(t *testing.T) {
 	t.Run("AreBoundedOverAllAddressesTogether", func(t *testing.T) {
@@ -113,10 +117,53 @@ func TestLookoutTellsOfFullConnections(t *testing.T) {
 	}
 }
 
-func TestStrangersLeaveFilesForOthers(t *testing.T) {
-	for files, want := range map[uint64]int{0: 1024, 1 << 20: 1024, 8192: 1024, 1024: 128, 4: 1} {
-		if got := strangers(files).state().Most; got != want {
-			t.Errorf("of %d files %d are for connections from the network, want %d", files, got, want)
+func TestConnectionsOfTheNetworkLeaveFilesForOthers(t *testing.T) {
+	for _, tt := range []struct {
+		set   int
+		files uint64
+		want  int
+	}{
+		{16384, 0, 1024}, {16384, 1 << 20, 1024}, {16384, 17408, 256}, {16384, 8192, 256}, {16384, 1024, 64},
+		{100, 1024, 231}, {16384, 4, 1}, {16384, 1, 1},
+	} {
+		local := newConnections(config.Gateway{MaxConnections: tt.set}, tt.files)
+		if got := strangers(tt.files, local).state().Most; got != tt.want {
+			t.Errorf("of %d files %d are for connections from the network, want %d", tt.files, got, tt.want)
 		}
+	}
+}
+
+func TestConnectionsOfTheNetworkEndByHalves(t *testing.T) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bounded := gateway.Network(newConnections(config.Gateway{MaxConnections: 1}, 0).on(l))
+	defer func() { _ = bounded.Close() }()
+	client, err := net.Dial("tcp4", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Close() }()
+	c, err := bounded.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	half, ok := c.(interface{ CloseWrite() error })
+	if !ok {
+		t.Fatal("net/http cannot end the answer before the connection")
+	}
+	if err := half.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := io.ReadAll(client); err != nil || len(all) > 0 {
+		t.Errorf("the client reads %q, %v", all, err)
+	}
+	if _, err := client.Write([]byte("x")); err != nil {
+		t.Error(err)
+	}
+	if n, err := c.Read(make([]byte, 2)); n != 1 || err != nil {
+		t.Errorf("the rest of the upload: %d, %v", n, err)
 	}
 }

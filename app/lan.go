@@ -35,16 +35,26 @@ type network struct {
 	told  func()                        // hears of each change
 	wake  chan struct{}
 	conns *connections
+	bind  binder
 
+	failed struct { // at the address of now; run's own
+		cause string
+		said  error
+	}
 	wanted atomic.Pointer[string] // address; "" = closed
 	state  atomic.Pointer[LAN]    // nil = not begun
 	mu     sync.Mutex             // held while the token or opened changes
 	opened bool                   // those with the token are let in; guarded by mu
 }
 
-func newNetwork(stateDir string, log *slog.Logger, admit func(string, bool), told func()) *network {
-	return &network{token: newToken(stateDir), log: log, admit: admit, told: told, wake: make(chan struct{}, 1),
-		conns: strangers(openFiles())}
+// newNetwork has the gateway know the token from the start, if there is one: not even
+// the first request shows it to an engine.
+func newNetwork(stateDir string, log *slog.Logger, conns *connections, admit func(string, bool), told func()) *network {
+	var lc net.ListenConfig
+	n := &network{token: newToken(stateDir), log: log, admit: admit, told: told, wake: make(chan struct{}, 1),
+		conns: conns, bind: lc.Listen}
+	n.shut()
+	return n
 }
 
 // configure has it listen at address, or nowhere. It never blocks.
@@ -69,30 +79,34 @@ func (n *network) now() LAN {
 func (n *network) run(ctx context.Context, server *http.Server) {
 	var open net.Listener
 	var at string
+	var lost chan error // of open
 	var serving sync.WaitGroup
 	leave := func() {
 		if open != nil {
 			_ = open.Close()
 			serving.Wait()
-			open = nil
+			open, lost = nil, nil
 			n.log.Info("closed to the network", "address", at)
 		}
 	}
 	defer leave()
-	lost := make(chan error, 1)
 	retry := time.NewTicker(networkRetry)
 	defer retry.Stop()
 	for first := true; ; first = false {
 		if set := *n.wanted.Load(); first || set != at || open == nil && at != "" {
 			leave()
+			if set != at {
+				n.failed.cause = ""
+			}
 			at = set
 			var err error
 			if at != "" {
 				open, err = n.listen(ctx, at)
 			}
 			if open != nil {
-				l := open
-				serving.Go(func() { n.serve(server, l, lost) })
+				l, end := open, make(chan error, 1)
+				lost = end
+				serving.Go(func() { n.serve(server, l, end) })
 			}
 			n.tell(LAN{Address: at, Listening: open != nil}, err)
 		}
@@ -130,15 +144,19 @@ func (n *network) listen(ctx context.Context, address string) (net.Listener, err
 	if a, err := netip.ParseAddrPort(address); err == nil && a.Addr().Is4() {
 		kind = "tcp4"
 	}
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, kind, address)
+	l, err := n.bind(ctx, kind, address)
 	if err != nil {
-		return nil, n.unheard(ctx, address, err)
+		if n.failed.cause != err.Error() {
+			n.failed.cause, n.failed.said = err.Error(), n.unheard(ctx, address, err)
+		}
+		return nil, n.failed.said
 	}
+	n.failed.cause = ""
 	return gateway.Network(n.conns.on(l)), nil
 }
 
-// unheard says why an address cannot be opened.
+// unheard says why an address cannot be opened. It asks who has a taken one, which
+// is not for each try.
 func (n *network) unheard(ctx context.Context, address string, err error) error {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
