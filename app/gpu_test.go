@@ -3,6 +3,7 @@
 package app_test
 
 import (
+	"crypto/rand"
 	"fmt"
 	"io"
 	"net/http"
@@ -115,10 +116,19 @@ func Test27_ServesWhateverTheGPUDoes(t *testing.T) {
 	d.Clear("hang")
 }
 
+// ask sends one request. Its key lets net/http send it again where a connection that was
+// kept open turns out to be closed before a byte of the answer, as at any server.
 func ask(t *testing.T, a *app.App) {
-	resp, err := http.Post(a.Snapshot().Endpoint+"/api/generate", "application/json", strings.NewReader(short))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, a.Snapshot().Endpoint+"/api/generate", strings.NewReader(short))
 	if err != nil {
 		t.Error(err)
+		return
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Idempotency-Key", rand.Text())
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Errorf("after %v: %v", time.Since(a.Snapshot().Started), err)
 		return
 	}
 	defer func() { _ = resp.Body.Close() }()

@@ -325,6 +325,26 @@ func TestRegistry(t *testing.T) {
 		})
 	})
 
+	t.Run("WaitsForAnEngineThatReplacesTheOnesItLookedAt", func(t *testing.T) {
+		var once sync.Once
+		var w *world
+		o := Options{Load: func(string, string) Load {
+			once.Do(func() { w.Configure(Settings{URL: "http://10.0.0.9:1234", NoDiscovery: true, Demo: "never"}) })
+			return Load{}
+		}}
+		inWorld(t, o, func(in *world) {
+			w = in
+			w.look(defaultOllama, "http://127.0.0.1:11500")
+			for _, addr := range []string{local, "127.0.0.1:11500", "10.0.0.9:1234"} {
+				w.host(addr)
+			}
+			w.run()
+			if target, err := w.Resolve(w.t.Context(), "tiny"); err != nil || target.Base.Host != "10.0.0.9:1234" {
+				t.Errorf("target %+v, %v", target.Info, err)
+			}
+		})
+	})
+
 	t.Run("FailsAtOnceWhileTheEngineIsDown", func(t *testing.T) {
 		inWorld(t, Options{RealSeen: true}, func(w *world) {
 			w.run()

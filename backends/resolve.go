@@ -48,9 +48,24 @@ func (r *Registry) enters(name string) bool {
 // Look is Resolve for a caller that only wants to know, or whose request says
 // nothing of how the engine does.
 func (r *Registry) Look(ctx context.Context, model string, but ...string) (Target, error) {
-	if err := r.settle(ctx, model); err != nil {
-		return Target{}, err
+	for began := time.Now(); ; {
+		if err := r.settle(ctx, model); err != nil {
+			return Target{}, err
+		}
+		t, err := r.find(ctx, model, but)
+		if err == nil || time.Since(began) >= firstProbe {
+			return t, err
+		}
+		// The settings may name other engines since it was settled.
+		if news, _ := r.awaited(model); news == nil {
+			return t, err
+		}
 	}
+}
+
+// find resolves a model among the engines as they are known, after a second look at
+// the lists that are old.
+func (r *Registry) find(ctx context.Context, model string, but []string) (Target, error) {
 	t, stale, err := r.resolve(model, but, r.loads(model, but))
 	for _, news := range stale {
 		select {
