@@ -61,16 +61,7 @@ func newHealer(p healParts) *healer {
 
 // run looks once a second until ctx ends.
 func (h *healer) run(ctx context.Context) {
-	second := time.NewTicker(time.Second)
-	defer second.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-second.C:
-			h.step(ctx, time.Now()) // healing takes longer than a tick waits
-		}
-	}
+	eachSecond(ctx, func(time.Time) { h.step(ctx, time.Now()) }) // healing takes longer than a tick waits
 }
 
 func (h *healer) step(ctx context.Context, now time.Time) {

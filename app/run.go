@@ -78,6 +78,20 @@ func (a *App) serveNetwork(ctx context.Context, server *http.Server) {
 	}
 }
 
+// eachSecond calls step until ctx ends, never twice at a time.
+func eachSecond(ctx context.Context, step func(now time.Time)) {
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-second.C:
+			step(now)
+		}
+	}
+}
+
 // tick samples once a second and hands out snapshots.
 func (a *App) tick(ctx context.Context) {
 	second := time.NewTicker(time.Second)

@@ -41,16 +41,7 @@ func newUnloader(p unloadParts) *unloader { return &unloader{unloadParts: p} }
 
 // run unloads what is to be unloaded until ctx ends, one model at a time.
 func (u *unloader) run(ctx context.Context) {
-	second := time.NewTicker(time.Second)
-	defer second.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case now := <-second.C:
-			u.step(ctx, now)
-		}
-	}
+	eachSecond(ctx, func(now time.Time) { u.step(ctx, now) })
 }
 
 func (u *unloader) step(ctx context.Context, now time.Time) {

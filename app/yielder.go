@@ -123,18 +123,11 @@ func (y *yielder) end(now time.Time) {
 
 // run decides each second until ctx ends.
 func (y *yielder) run(ctx context.Context) {
-	second := time.NewTicker(time.Second)
-	defer second.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case now := <-second.C:
-			y.stepping.Lock()
-			y.step(now)
-			y.stepping.Unlock()
-		}
-	}
+	eachSecond(ctx, func(now time.Time) {
+		y.stepping.Lock()
+		defer y.stepping.Unlock()
+		y.step(now)
+	})
 }
 
 // State is what was decided last.

@@ -231,7 +231,7 @@ func TestApps_CopiesHowToConnect(t *testing.T) {
 	if clipboard() != "http://127.0.0.1:11435" || c.address.copy.label.value != "Copied" {
 		t.Errorf("copied %q", clipboard())
 	}
-	test.TapAt(c.apps, fyne.NewPos(10, 0.5*choiceHeight))
+	test.TapAt(c.apps, fyne.NewPos(10, 0.5*listLook.line))
 	c.apps.TypedKey(&fyne.KeyEvent{Name: fyne.KeyDown}) // Continue
 	test.Tap(c.page().commands[0].copy)
 	if clipboard() != "apiBase: http://127.0.0.1:11435" {

@@ -8,12 +8,11 @@ import (
 	"fyne.io/fyne/v2/widget"
 )
 
-const choiceHeight = 28
-
 // choices is a choice of one from a list, one below the other. It calls changed
 // for what the user does, not for set. The arrow keys move the choice.
 type choices struct {
 	widget.BaseWidget
+	look    choicesLook
 	labels  []*text
 	chosen  int // -1 = none
 	changed func(i int)
@@ -22,14 +21,23 @@ type choices struct {
 	hovered int // -1 = none
 }
 
+// choicesLook are the measures of a list: the least width, the height of a line, and
+// what is left free beside its name.
+type choicesLook struct{ width, line, left, right float32 }
+
+var (
+	listLook  = choicesLook{width: 120, line: 28, left: gapSmall, right: gapSmall}
+	indexLook = choicesLook{width: 80, line: 30, left: gap, right: gapTiny} // of the names of a page's parts
+)
+
 var (
 	_ fyne.Focusable    = (*choices)(nil)
 	_ fyne.Tappable     = (*choices)(nil)
 	_ desktop.Hoverable = (*choices)(nil)
 )
 
-func newChoices(changed func(int)) *choices {
-	c := &choices{chosen: -1, hovered: -1, changed: changed}
+func newChoices(look choicesLook, changed func(int)) *choices {
+	c := &choices{look: look, chosen: -1, hovered: -1, changed: changed}
 	c.ExtendBaseWidget(c)
 	return c
 }
@@ -59,9 +67,9 @@ func (c *choices) choose(i int) {
 	c.changed(i)
 }
 
-func (c *choices) at(p fyne.Position) int { return int(p.Y / choiceHeight) }
+func (c *choices) at(p fyne.Position) int { return int(p.Y / c.look.line) }
 
-func (c *choices) height() float32 { return float32(len(c.labels)) * choiceHeight }
+func (c *choices) height() float32 { return float32(len(c.labels)) * c.look.line }
 
 // Tapped implements fyne.Tappable.
 func (c *choices) Tapped(e *fyne.PointEvent) { c.choose(c.at(e.Position)) }
@@ -107,11 +115,12 @@ func (c *choices) CreateRenderer() fyne.WidgetRenderer {
 	mark := canvas.NewRectangle(nil)
 	mark.CornerRadius = cornerButton
 	r := &renderer{widget: c}
-	r.min = func() fyne.Size { return fyne.NewSize(120, c.height()) }
+	r.min = func() fyne.Size { return fyne.NewSize(c.look.width, c.height()) }
 	r.layout = func(size fyne.Size) {
-		put(mark, 0, float32(c.chosen)*choiceHeight, size.Width, choiceHeight)
+		line := c.look.line
+		put(mark, 0, float32(c.chosen)*line, size.Width, line)
 		for i, label := range c.labels {
-			put(label, gapSmall, float32(i)*choiceHeight, size.Width-2*gapSmall, choiceHeight)
+			put(label, c.look.left, float32(i)*line, size.Width-c.look.left-c.look.right, line)
 		}
 	}
 	r.paint = func() {

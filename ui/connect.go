@@ -31,7 +31,7 @@ func newConnect(reveal func(fyne.CanvasObject), changed func()) *connect {
 	c.reveal = func(shown *command) { reveal(shown) }
 	c.address = newCommand("", c.copy)
 	c.address.copy.gained = func() { c.reveal(c.address) }
-	c.apps = newChoices(func(int) {
+	c.apps = newChoices(listLook, func(int) {
 		c.Refresh()
 		c.changed()
 	})

@@ -20,7 +20,7 @@ type settingsPage struct {
 	w      *Window
 	all    []app.Setting
 	search *field
-	groups *index
+	groups *choices
 	list   *pile
 	card   *card
 	scroll *container.Scroll
@@ -44,7 +44,8 @@ func newSettingsPage(w *Window) *settingsPage {
 	for i, g := range settingGroups {
 		names[i] = tr(g.name)
 	}
-	p.groups = newIndex(names, p.choose)
+	p.groups = newChoices(indexLook, p.choose)
+	p.groups.setNames(names)
 	p.history, p.about = newHistoryCare(w), newAbout()
 	p.card = newCard("", nil, p.list)
 	p.scroll = container.NewVScroll(container.New(settingsList{p}, p.card))

@@ -3,36 +3,24 @@ package ui
 import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
-	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"carpool/app"
 )
 
-// trialLine is a benchmark that is kept. A click, the space bar or the return key
-// chooses it.
+// trialLine is a benchmark that is kept. A press chooses it.
 type trialLine struct {
-	widget.BaseWidget
-	choose      func(id int64)
-	reveal      func(fyne.CanvasObject)
+	pressLine
 	id          int64
 	chosen      bool
 	name        *text
 	gains, when *text
-
-	focused, hovered bool
 }
 
-var (
-	_ fyne.Focusable    = (*trialLine)(nil)
-	_ fyne.Tappable     = (*trialLine)(nil)
-	_ desktop.Hoverable = (*trialLine)(nil)
-)
-
 func newTrialLine(choose func(id int64), reveal func(fyne.CanvasObject)) *trialLine {
-	l := &trialLine{choose: choose, reveal: reveal, name: newText("", textBody, colorText), gains: newFigure(colorText), when: newFigure(colorMuted)}
-	l.ExtendBaseWidget(l)
+	l := &trialLine{name: newText("", textBody, colorText), gains: newFigure(colorText), when: newFigure(colorMuted)}
+	l.press, l.reveal = func() { choose(l.id) }, reveal
+	l.becomes(l)
 	return l
 }
 
@@ -47,36 +35,6 @@ func (l *trialLine) set(t app.Trial, chosen bool) {
 	l.when.set(dateOf(t.At))
 	l.Refresh()
 }
-
-// Tapped implements fyne.Tappable.
-func (l *trialLine) Tapped(*fyne.PointEvent) { l.choose(l.id) }
-
-// TypedKey implements fyne.Focusable.
-func (l *trialLine) TypedKey(e *fyne.KeyEvent) {
-	if e.Name == fyne.KeySpace || e.Name == fyne.KeyReturn || e.Name == fyne.KeyEnter {
-		l.choose(l.id)
-		return
-	}
-	passOn(l, e)
-}
-
-// TypedRune implements fyne.Focusable.
-func (l *trialLine) TypedRune(rune) {}
-
-// FocusGained implements fyne.Focusable.
-func (l *trialLine) FocusGained() { l.focused = true; l.Refresh(); l.reveal(l) }
-
-// FocusLost implements fyne.Focusable.
-func (l *trialLine) FocusLost() { l.focused = false; l.Refresh() }
-
-// MouseIn implements desktop.Hoverable.
-func (l *trialLine) MouseIn(*desktop.MouseEvent) { l.hovered = true; l.Refresh() }
-
-// MouseMoved implements desktop.Hoverable.
-func (l *trialLine) MouseMoved(*desktop.MouseEvent) {}
-
-// MouseOut implements desktop.Hoverable.
-func (l *trialLine) MouseOut() { l.hovered = false; l.Refresh() }
 
 // CreateRenderer implements fyne.Widget.
 func (l *trialLine) CreateRenderer() fyne.WidgetRenderer {

@@ -3,37 +3,26 @@ package ui
 import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
-	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"carpool/app"
 )
 
-// useRow is an app's line of a useTable. A click, the space bar or the return key
-// chooses it.
+// useRow is an app's line of a useTable. A press chooses it.
 type useRow struct {
-	widget.BaseWidget
+	pressLine
 	table   *useTable
-	reveal  func(fyne.CanvasObject)
 	app     string
 	chosen  bool
 	figures []*text // by column
 	bar     *bar
 	share   *chip // its priority and weight, if they are not the usual ones
-
-	focused, hovered bool
 }
 
-var (
-	_ fyne.Focusable    = (*useRow)(nil)
-	_ fyne.Tappable     = (*useRow)(nil)
-	_ desktop.Hoverable = (*useRow)(nil)
-)
-
 func newUseRow(t *useTable, reveal func(fyne.CanvasObject)) *useRow {
-	r := &useRow{table: t, reveal: reveal, bar: newBar(), share: newChip(false)}
-	r.ExtendBaseWidget(r)
+	r := &useRow{table: t, bar: newBar(), share: newChip(false)}
+	r.press, r.reveal = func() { t.choose(r.app) }, reveal
+	r.becomes(r)
 	return r
 }
 
@@ -61,36 +50,6 @@ func (r *useRow) set(u app.AppUse, total float64) {
 	r.share.set(r.table.shares(u.App), false)
 	r.Refresh()
 }
-
-// Tapped implements fyne.Tappable.
-func (r *useRow) Tapped(*fyne.PointEvent) { r.table.choose(r.app) }
-
-// TypedKey implements fyne.Focusable.
-func (r *useRow) TypedKey(e *fyne.KeyEvent) {
-	if e.Name == fyne.KeySpace || e.Name == fyne.KeyReturn || e.Name == fyne.KeyEnter {
-		r.table.choose(r.app)
-		return
-	}
-	passOn(r, e)
-}
-
-// TypedRune implements fyne.Focusable.
-func (r *useRow) TypedRune(rune) {}
-
-// FocusGained implements fyne.Focusable.
-func (r *useRow) FocusGained() { r.focused = true; r.Refresh(); r.reveal(r) }
-
-// FocusLost implements fyne.Focusable.
-func (r *useRow) FocusLost() { r.focused = false; r.Refresh() }
-
-// MouseIn implements desktop.Hoverable.
-func (r *useRow) MouseIn(*desktop.MouseEvent) { r.hovered = true; r.Refresh() }
-
-// MouseMoved implements desktop.Hoverable.
-func (r *useRow) MouseMoved(*desktop.MouseEvent) {}
-
-// MouseOut implements desktop.Hoverable.
-func (r *useRow) MouseOut() { r.hovered = false; r.Refresh() }
 
 // CreateRenderer implements fyne.Widget.
 func (r *useRow) CreateRenderer() fyne.WidgetRenderer {

@@ -58,7 +58,8 @@ func (a *ask) vectors(model string, texts []string, legacy bool) {
 }
 
 // texts reads the input of a call: one text or a list. Nothing, as well as one
-// empty text, is no text at all, as with Ollama.
+// empty text, is no text at all, as with Ollama. The demo engine, which stands in for
+// an engine and knows nothing of translation, reads the same.
 func texts(input any) ([]string, bool) {
 	switch in := input.(type) {
 	case nil:
