@@ -291,6 +291,7 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 			a.pulses.recorded(r)
 			a.recorder.request(r)
 		},
+		LostGPU:  a.lostGPU,
 		Unmerged: a.unmerged,
 		Reloaded: a.reloaded,
 		Health:   func() any { return a.Health() },

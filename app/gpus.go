@@ -101,6 +101,11 @@ func (a *App) gpuOf(engine string) gpus.State {
 	return gpus.Of(a.gpus(), engine, a.config.Load().GPU.Device)
 }
 
+// lostGPU says why no program can use the GPU of an engine; "" = one can, or nobody knows.
+func (a *App) lostGPU(engine string) string {
+	return gpus.Lost(a.gpus(), engine, a.config.Load().GPU.Device)
+}
+
 // families are the engines whose processes are looked for: also those that do not
 // answer, which hold memory all the same.
 func (a *App) families() []process.Engine {

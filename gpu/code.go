@@ -59,3 +59,6 @@ func (c code) ends() bool {
 // loses tells whether this GPU cannot be read until the driver is started anew.
 // Any other error but those that end concerns one value only.
 func (c code) loses() bool { return c == gpuLost || c == resetRequired }
+
+// bars tells whether no program can use the GPU: engines fail on it, too.
+func (c code) bars() bool { return c.loses() || c == versionMismatch }

@@ -15,6 +15,7 @@ type Reading struct {
 	At        time.Time `json:"at"`
 	Available bool      `json:"available"`
 	Reason    string    `json:"reason,omitempty"` // why not available, for people: "no NVIDIA GPU"
+	Lost      bool      `json:"lost,omitempty"`   // no program can use it until it, its driver or the computer is started anew
 
 	Index  int    `json:"index"` // among the GPUs of this machine, from 0; as the driver counts
 	UUID   string `json:"uuid,omitempty"`

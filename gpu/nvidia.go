@@ -194,7 +194,9 @@ func (n *nvidia) find() code {
 
 func (n *nvidia) readAll(ctx context.Context) []Reading {
 	if len(n.cards) == 0 {
-		return unavailable(time.Now(), n.reason.String())
+		readings := unavailable(time.Now(), n.reason.String())
+		readings[0].Lost = n.reason.bars()
+		return readings
 	}
 	readings := make([]Reading, len(n.cards))
 	told := make([]told, len(n.cards)) // one piece of memory for all values
@@ -213,7 +215,7 @@ func (n *nvidia) readAll(ctx context.Context) []Reading {
 				return n.readAll(ctx)
 			}
 		}
-		r.At = time.Now()
+		r.At, r.Lost = time.Now(), c.fault.bars()
 	}
 	if n.names != nil {
 		n.names.forget()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -168,13 +169,16 @@ func sum(r Reading) string {
 	return fmt.Sprintf("%s/%s %s of %s, %s", r.Name, r.Driver, s(r.MemoryUsed), s(r.MemoryTotal), s(r.Utilization))
 }
 
+// barred are the reasons of GPUs that no program can use.
+var barred = []string{gpuLost.String(), resetRequired.String(), versionMismatch.String()}
+
 func requireReading(t *testing.T, r Reader, want string) {
 	t.Helper()
 	got := r.Read(context.Background())[0]
 	if sum(got) != want {
 		t.Fatalf("got %q, want %q", sum(got), want)
 	}
-	if got.At.IsZero() || got.Available == (got.Reason != "") {
+	if got.At.IsZero() || got.Available == (got.Reason != "") || got.Lost != slices.Contains(barred, got.Reason) {
 		t.Fatalf("reading %+v", got)
 	}
 }

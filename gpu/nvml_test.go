@@ -176,7 +176,12 @@ func requireReadings(t *testing.T, got []gpu.Reading, want ...gpu.Reading) {
 
 func lost(i int, reason string) gpu.Reading {
 	f := fake(i)
-	return gpu.Reading{Reason: reason, Index: i, UUID: f.UUID, Name: f.Name, Driver: f.Driver, Source: f.Source}
+	return gpu.Reading{Reason: reason, Lost: bars(reason), Index: i, UUID: f.UUID, Name: f.Name, Driver: f.Driver, Source: f.Source}
+}
+
+// bars tells whether no program can use a GPU of which this is said.
+func bars(reason string) bool {
+	return slices.Contains([]string{reasons[15], reasons[16], reasons[18]}, reason)
 }
 
 var reasons = map[int]string{
@@ -312,7 +317,7 @@ func Test27_DriverLibrary(t *testing.T) {
 			})
 		}
 		for c, reason := range reasons {
-			fail("its start", 1, "init", c, gpu.Reading{Reason: reason})
+			fail("its start", 1, "init", c, gpu.Reading{Reason: reason, Lost: bars(reason)})
 			if c == 12 {
 				fail("each GPU", 2, "error", c, gpu.Reading{Reason: reason})
 			} else {
@@ -323,7 +328,7 @@ func Test27_DriverLibrary(t *testing.T) {
 			}
 			fail("one GPU", 3, "error.1", c, fake(0), lost(1, reason), fake(2))
 			fail("a GPU that is not found", 2, "nvmlDeviceGetHandleByIndex.0", c,
-				gpu.Reading{Reason: reason, Driver: "570.00.01", Source: "NVML"}, fake(1))
+				gpu.Reading{Reason: reason, Lost: bars(reason), Driver: "570.00.01", Source: "NVML"}, fake(1))
 		}
 		for _, recovery := range recoveries {
 			recovery()

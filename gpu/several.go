@@ -127,7 +127,7 @@ func (p *part) begin(ctx context.Context) {
 
 func (p *part) end(ctx context.Context) []Reading {
 	if p.late {
-		return p.lost(hung)
+		return p.lost(hung, false)
 	}
 	select { // an answer counts, though another reader used up the time
 	case answer := <-p.answers:
@@ -138,7 +138,7 @@ func (p *part) end(ctx context.Context) []Reading {
 	case answer := <-p.answers:
 		return p.heard(answer)
 	case <-ctx.Done():
-		return p.lost(hung)
+		return p.lost(hung, false)
 	}
 }
 
@@ -146,23 +146,24 @@ func (p *part) end(ctx context.Context) []Reading {
 func (p *part) heard(answer []Reading) []Reading {
 	p.due = false
 	if first := answer[0]; !first.Available && first.Name == "" && !absent(first.Reason) {
-		return p.lost(first.Reason)
+		return p.lost(first.Reason, first.Lost)
 	}
 	p.cards = answer
 	return answer
 }
 
-// lost gives the reason for each GPU that is known.
-func (p *part) lost(reason string) []Reading {
+// lost gives the reason for each GPU that is known, and whether no program can use it.
+func (p *part) lost(reason string, barred bool) []Reading {
 	now := time.Now()
 	var all []Reading
 	for _, r := range p.cards {
 		if r.Name != "" {
-			all = append(all, Reading{At: now, Reason: reason, UUID: r.UUID, Name: r.Name, Driver: r.Driver, Source: r.Source, Unified: r.Unified})
+			all = append(all, Reading{At: now, Reason: reason, Lost: barred, UUID: r.UUID, Name: r.Name, Driver: r.Driver, Source: r.Source, Unified: r.Unified})
 		}
 	}
 	if all == nil {
-		return unavailable(now, reason)
+		all = unavailable(now, reason)
+		all[0].Lost = barred
 	}
 	return all
 }

@@ -187,6 +187,7 @@ func (a *answer) finish() {
 // for server-sent events, whose clients may take an end for success, a broken
 // connection behind it.
 func (a *answer) breakOff(f *fault) {
+	f = a.blame(f)
 	a.fault, a.ending, a.midLine = f, framed, a.tap.midLine()
 	a.end = errBroken
 	words, clean := a.dialect.lastWords(f, a.id, a.tap.form, a.fixed, a.midLine)

@@ -296,6 +296,7 @@ func (c *call) orGone(f *fault) *fault {
 // sending side must not read our silence as net/http's empty 200, so its
 // connection is broken off.
 func (c *call) fail(f *fault) {
+	f = c.blame(f)
 	c.fault = f
 	if f.kind == clientGone {
 		panic(http.ErrAbortHandler)

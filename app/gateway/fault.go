@@ -39,6 +39,7 @@ const (
 	cancelled           kind = "cancelled"
 	shuttingDown        kind = "shutting_down"
 	gpuYielded          kind = "gpu_yielded"
+	gpuLost             kind = "gpu_lost"
 	backendUnavailable  kind = "backend_unavailable"
 	backendDisconnected kind = "backend_disconnected"
 	backendBadResponse  kind = "backend_bad_response"
@@ -103,6 +104,7 @@ var rules = map[kind]rule{
 	queueTimeout:        {status: 503, openai: unavailableType, anthropic: "overloaded_error", retryAfter: 5},
 	shuttingDown:        {status: 503, openai: unavailableType, anthropic: apiType, retryAfter: 5, hangUp: true},
 	gpuYielded:          {status: 503, openai: unavailableType, anthropic: apiType, hopeless: true},
+	gpuLost:             {status: 503, openai: unavailableType, anthropic: apiType, hopeless: true},
 	backendUnavailable:  {status: 503, openai: unavailableType, anthropic: apiType, retryAfter: 5},
 	backendTimeout:      {status: 504, openai: apiType, anthropic: "timeout_error"},
 }

@@ -90,12 +90,15 @@ func (l Limits) withDefaults() Limits {
 type Options struct {
 	Scheduler Scheduler
 	Engines   Engines
-	Record    func(Record)   // called once per scheduled request; must not block; nil = none
-	Unmerged  func(Unmerged) // hears when merging is turned off for a model; must not block or call back; nil = none
-	Reloaded  func(Reload)   // hears of each model that was loaded again; must not block or call back; nil = none
-	Health    func() any     // body of GET /health, marshalled as JSON; nil = {"status":"ok"}, or "shutting down"
-	Metrics   http.Handler   // answers GET /metrics; nil = 404
-	Listen    string         // our address with the actual port, for the Host check
+	Record    func(Record) // called once per scheduled request; must not block; nil = none
+	// LostGPU says why no program can use the GPU of an engine on this machine, "" if
+	// it can or nobody knows. It must not block. nil = nobody knows.
+	LostGPU  func(engine string) string
+	Unmerged func(Unmerged) // hears when merging is turned off for a model; must not block or call back; nil = none
+	Reloaded func(Reload)   // hears of each model that was loaded again; must not block or call back; nil = none
+	Health   func() any     // body of GET /health, marshalled as JSON; nil = {"status":"ok"}, or "shutting down"
+	Metrics  http.Handler   // answers GET /metrics; nil = 404
+	Listen   string         // our address with the actual port, for the Host check
 	// Peer begins to look for the program at the client's end of a connection; it
 	// must not block. It needs ConnContext in the http.Server. nil = nobody looks.
 	Peer func(client, server netip.AddrPort) Peer
@@ -107,6 +110,7 @@ type Gateway struct {
 	scheduler Scheduler
 	engines   Engines
 	record    func(Record)
+	lostGPU   func(engine string) string
 	reloaded  func(Reload)
 	health    func() any
 	metrics   http.Handler
@@ -149,6 +153,7 @@ func New(o Options, l Limits) *Gateway {
 		scheduler: o.Scheduler,
 		engines:   o.Engines,
 		record:    o.Record,
+		lostGPU:   o.LostGPU,
 		reloaded:  o.Reloaded,
 		health:    o.Health,
 		metrics:   o.Metrics,
@@ -162,6 +167,9 @@ func New(o Options, l Limits) *Gateway {
 	}
 	if g.record == nil {
 		g.record = func(Record) {}
+	}
+	if g.lostGPU == nil {
+		g.lostGPU = func(string) string { return "" }
 	}
 	if g.reloaded == nil {
 		g.reloaded = func(Reload) {}

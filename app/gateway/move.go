@@ -133,7 +133,7 @@ func (c *call) giveBack() {
 
 // engineFaults are those kinds of faults that speak against the engine, however it
 // was asked.
-var engineFaults = map[kind]bool{backendError: true, backendBadResponse: true, backendTruncated: true, backendTimeout: true}
+var engineFaults = map[kind]bool{backendError: true, backendBadResponse: true, backendTruncated: true, backendTimeout: true, gpuLost: true}
 
 // rate tells the registry how the engine did.
 func (c *call) rate() {

@@ -324,7 +324,7 @@ func (c *call) passRefusal(res *http.Response) error {
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 		return err
 	}
-	c.fault = newFault(kindOfEngine(res.StatusCode, string(head[:n])), "the engine's own error")
+	c.fault = c.blame(newFault(kindOfEngine(res.StatusCode, string(head[:n])), "the engine's own error"))
 	if res.StatusCode >= http.StatusInternalServerError { // a refusal may quote the client
 		c.hearEnd(string(head[:n]))
 	}

@@ -166,3 +166,30 @@ func TestOf(t *testing.T) {
 		})
 	}
 }
+
+func TestLost(t *testing.T) {
+	well := State{Reading: gpu.Reading{Available: true, Index: 0, UUID: "GPU-aaaa"}, Engines: []string{"ollama"}}
+	gone := State{Reading: gpu.Reading{Index: 1, UUID: "GPU-bbbb", Name: "Card", Reason: "GPU lost", Lost: true}}
+	silent := State{Reading: gpu.Reading{Index: 2, Reason: "GPU driver does not answer"}}
+	for name, tc := range map[string]struct {
+		states         []State
+		engine, device string
+		want           string
+	}{
+		"TheOnlyOne":                {[]State{gone}, "ollama", "", "Card: GPU lost"},
+		"OneOfSeveral":              {[]State{well, gone}, "lmstudio", "", "Card: GPU lost"},
+		"TheOneThatIsSet":           {[]State{well, gone}, "lmstudio", "1", "Card: GPU lost"},
+		"TheOneThatIsSetByUUID":     {[]State{well, gone}, "lmstudio", "gpu-b", "Card: GPU lost"},
+		"NotTheOneThatIsSet":        {[]State{well, gone}, "lmstudio", "0", ""},
+		"NotWhereTheEngineRuns":     {[]State{well, gone}, "ollama", "", ""},
+		"OneThatOnlyCannotBeRead":   {[]State{silent}, "ollama", "", ""},
+		"OneOfWhichNoNameWasTold":   {[]State{{Reading: gpu.Reading{Reason: "driver was updated", Lost: true}}}, "ollama", "", "driver was updated"},
+		"NoneOnAMachineWithoutGPUs": {[]State{{Reading: gpu.Reading{Reason: "no NVIDIA GPU"}}}, "ollama", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := Lost(tc.states, tc.engine, tc.device); got != tc.want {
+				t.Errorf("%q, want %q", got, tc.want)
+			}
+		})
+	}
+}

@@ -35,12 +35,28 @@ func Of(states []State, engine, device string) State {
 	return states[best]
 }
 
+// Lost says for people why no program can use the GPU of an engine; "" if one can, or
+// it is not known. A lost GPU tells no processes any more, so whose it was is known
+// only where device names one, or where the engine runs on no other.
+func Lost(states []State, engine, device string) string {
+	if slices.ContainsFunc(states, func(s State) bool { return slices.Contains(s.Engines, engine) }) {
+		return ""
+	}
+	for _, s := range states {
+		if s.Lost && (device == "" || s.names(device)) {
+			return strings.TrimPrefix(s.Name+": "+s.Reason, ": ")
+		}
+	}
+	return ""
+}
+
 // is reports whether a setting means this GPU. A UUID may be cut short, as
 // drivers' own tools take it.
 func (s State) is(device string) bool {
-	if !s.Available || device == "" {
-		return false
-	}
+	return s.Available && device != "" && s.names(device)
+}
+
+func (s State) names(device string) bool {
 	if n, err := strconv.Atoi(device); err == nil {
 		return s.Index == n
 	}
