@@ -1,0 +1,199 @@
+package edit
+
+import (
+	"bytes"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// ErrMoved says that what was changed is not there any more as it was written.
+var ErrMoved = errors.New("what Carpool had written there was changed since")
+
+// Undo takes back what Change did, in a file that was changed by others since: values
+// that are still as they were set get their old text, trees that were added and are
+// still whole are taken out. All or nothing: it is ErrMoved if one is not there.
+func (d Document) Undo(done Done) ([]byte, error) {
+	var all []splice
+	expected := maps.Clone(d.flat)
+	used := map[int]bool{}
+	for _, s := range done.Sets {
+		i, err := d.find(s, done.Sets, used)
+		if err != nil {
+			return nil, err
+		}
+		used[i] = true
+		with, err := d.written(d.values[i], s.Old)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, splice{d.values[i].start, d.values[i].end, with})
+		expected[key(d.values[i].Path)] = textKind + s.Old
+	}
+	for _, p := range done.Adds {
+		made, err := d.locate(p)
+		if err != nil {
+			return nil, err
+		}
+		s, err := d.without(p, made)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s...)
+		drop(expected, made)
+	}
+	text, err := apply(d.text, all)
+	if err != nil {
+		return nil, err
+	}
+	got, err := Parse(d.format, text)
+	if err != nil || !same(got.flat, expected) {
+		return nil, errors.Join(ErrMoved, err)
+	}
+	return text, nil
+}
+
+// find is the value that was set: at its path, or at the same one in another place of
+// a list, if it can only be that one.
+func (d Document) find(s Set, sets []Set, used map[int]bool) (int, error) {
+	var like []int
+	for i, v := range d.values {
+		if v.Text != s.New || v.end == 0 || used[i] || !slices.Equal(loose(v.Path), loose(s.Path)) {
+			continue
+		}
+		if slices.Equal(v.Path, s.Path) && d.unmoved(sets) {
+			return i, nil
+		}
+		like = append(like, i)
+	}
+	wanted := 0
+	for _, other := range sets {
+		if other.New == s.New && slices.Equal(loose(other.Path), loose(s.Path)) {
+			wanted++
+		}
+	}
+	if len(like) == 0 || len(like)+countUsed(d, used, s) != wanted {
+		return 0, ErrMoved
+	}
+	return like[0], nil
+}
+
+// unmoved tells whether all that was set stands where it was.
+func (d Document) unmoved(sets []Set) bool {
+	for _, s := range sets {
+		if text, ok := d.Get(s.Path...); !ok || text != s.New {
+			return false
+		}
+	}
+	return true
+}
+
+func countUsed(d Document, used map[int]bool, s Set) int {
+	n := 0
+	for i := range used {
+		if d.values[i].Text == s.New && slices.Equal(loose(d.values[i].Path), loose(s.Path)) {
+			n++
+		}
+	}
+	return n
+}
+
+// loose is a path with no places in lists.
+func loose(path []string) []string {
+	out := slices.Clone(path)
+	for i, p := range out {
+		if _, err := strconv.Atoi(p); err == nil {
+			out[i] = "#"
+		}
+	}
+	return out
+}
+
+// locate is the path of what was made, whole and with nothing added to it; in a list it
+// may have moved.
+func (d Document) locate(p Put) ([]string, error) {
+	paths := [][]string{p.Made}
+	if p.Path[len(p.Made)-1] == Item {
+		list := p.Made[:len(p.Made)-1]
+		for i := range d.length(list) {
+			paths = append(paths, join(list, strconv.Itoa(i)))
+		}
+	}
+	for _, path := range paths {
+		want := map[string]string{}
+		for _, h := range p.Holds {
+			want[key(join(path, h.Path...))] = textKind + h.Text
+		}
+		got := maps.Clone(d.flat)
+		maps.DeleteFunc(got, func(k, _ string) bool { return !within(k, path) })
+		if maps.Equal(got, want) {
+			return path, nil
+		}
+	}
+	return nil, ErrMoved
+}
+
+// within tells whether a key is that of a path or of something below it.
+func within(k string, path []string) bool {
+	return len(path) == 0 || k == key(path) || strings.HasPrefix(k, key(path)+"\x00")
+}
+
+// without takes out what was put in.
+func (d Document) without(p Put, made []string) ([]splice, error) {
+	if d.format == JSON {
+		return d.withoutJSON(made)
+	}
+	if n := bytes.Count(d.text, []byte(p.Bytes)); n != 1 {
+		// The text may have got or lost its last end of line.
+		if s, ok := d.lastLines(p.Bytes); ok {
+			return []splice{s}, nil
+		}
+		return nil, ErrMoved
+	}
+	i := bytes.Index(d.text, []byte(p.Bytes))
+	return []splice{{i, i + len(p.Bytes), ""}}, nil
+}
+
+// lastLines finds added lines at the end of the text, whatever the last one ends with.
+func (d Document) lastLines(added string) (splice, bool) {
+	lines := strings.Trim(added, "\r\n")
+	i := bytes.Index(d.text, []byte(lines))
+	if i < 0 || bytes.Count(d.text, []byte(lines)) != 1 || lineStart(d.text, i) != i {
+		return splice{}, false
+	}
+	end := i + len(lines)
+	switch rest := string(d.text[end:]); {
+	case rest == "", rest == "\n", rest == "\r\n":
+		return splice{i, len(d.text), ""}, true
+	case strings.HasPrefix(rest, "\r\n"):
+		return splice{i, end + 2, ""}, true
+	case strings.HasPrefix(rest, "\n"):
+		return splice{i, end + 1, ""}, true
+	}
+	return splice{}, false
+}
+
+// drop takes a path out of the values, and moves those of a list that stood behind it.
+func drop(flat map[string]string, path []string) {
+	maps.DeleteFunc(flat, func(k, _ string) bool { return within(k, path) })
+	n, err := strconv.Atoi(path[len(path)-1])
+	if err != nil {
+		return
+	}
+	list := path[:len(path)-1]
+	moved := map[string]string{}
+	for k, v := range flat {
+		if !within(k, list) {
+			continue
+		}
+		parts := strings.Split(k, "\x00")
+		if i, err := strconv.Atoi(parts[len(list)]); err == nil && i > n {
+			parts[len(list)] = strconv.Itoa(i - 1)
+			delete(flat, k)
+			moved[key(parts)] = v
+		}
+	}
+	maps.Copy(flat, moved)
+}
