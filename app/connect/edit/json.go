@@ -90,19 +90,22 @@ func (d *Document) intoJSON(v *hujson.Value, skip int) adder {
 		if count > 0 && isBlank(d.text[lineStart(d.text, first):first]) {
 			inner = d.indentation(first)
 		}
+		end := lineEnd(d.text, last)
+		found := tail.FindSubmatch(d.text[last:end])
+		if count > 0 && found == nil {
+			inner = outer // the last member's line goes on
+		}
 		member := renderJSON(tree, inner, d.indentUnit(), nl)
 		if name != Item {
 			member = quoted(name) + ": " + member
 		}
 		if count == 0 {
-			open, end := v.StartOffset+1+skip, v.EndOffset-1+skip
-			if !isBlank(d.text[open:end]) {
+			open, shut := v.StartOffset+1+skip, v.EndOffset-1+skip
+			if !isBlank(d.text[open:shut]) {
 				return nil, errPlace // comments alone
 			}
-			return []splice{{open, end, nl + inner + member + nl + outer}}, nil
+			return []splice{{open, shut, nl + inner + member + nl + outer}}, nil
 		}
-		end := lineEnd(d.text, last)
-		found := tail.FindSubmatch(d.text[last:end])
 		switch {
 		case found == nil:
 			return []splice{{last, last, ", " + member}}, nil

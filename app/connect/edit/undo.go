@@ -145,15 +145,25 @@ func (d Document) without(p Put, made []string) ([]splice, error) {
 	if d.format == JSON {
 		return d.withoutJSON(made)
 	}
-	if n := bytes.Count(d.text, []byte(p.Bytes)); n != 1 {
-		// The text may have got or lost its last end of line.
-		if s, ok := d.lastLines(p.Bytes); ok {
-			return []splice{s}, nil
-		}
+	first := slices.IndexFunc(d.values, func(v Value) bool { return slices.Equal(v.Path, join(made, p.Holds[0].Path...)) })
+	if first < 0 {
 		return nil, ErrMoved
 	}
-	i := bytes.Index(d.text, []byte(p.Bytes))
-	return []splice{{i, i + len(p.Bytes), ""}}, nil
+	// The same bytes may stand elsewhere: those around the first value are meant.
+	for at := 0; ; at++ {
+		i := bytes.Index(d.text[at:], []byte(p.Bytes))
+		if i < 0 {
+			break
+		}
+		at += i
+		if v := d.values[first]; at <= v.start && v.end <= at+len(p.Bytes) {
+			return []splice{{at, at + len(p.Bytes), ""}}, nil
+		}
+	}
+	if s, ok := d.lastLines(p.Bytes); ok { // the text may have got or lost its last end of line
+		return []splice{s}, nil
+	}
+	return nil, ErrMoved
 }
 
 // lastLines finds added lines at the end of the text, whatever the last one ends with.
