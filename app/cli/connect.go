@@ -59,7 +59,7 @@ Apps that keep their settings where they cannot be edited get steps to do by han
 }
 
 func (c *cli) connect(ctx context.Context, wanted string, f connectFlags) error {
-	target, guides, err := c.target(ctx)
+	target, guides, running, err := c.target(ctx)
 	if err != nil {
 		return err
 	}
@@ -78,23 +78,29 @@ func (c *cli) connect(ctx context.Context, wanted string, f connectFlags) error 
 	case f.json && !f.yes && !f.dryRun:
 		return errors.New("--json asks nothing: say --yes or --dry-run too")
 	}
-	return c.rewire(w, a, guides, f)
+	if err := c.rewire(w, a, guides, f); err != nil {
+		return err
+	}
+	if !running && !f.revert {
+		c.note("carpool is not running: %s finds nothing at %s until it is", a.Name, target.Endpoint)
+	}
+	return nil
 }
 
 // target is where apps are pointed, and how by hand: as the running Carpool says, or
 // else the settings.
-func (c *cli) target(ctx context.Context) (wiring.Target, []app.ConnectGuide, error) {
+func (c *cli) target(ctx context.Context) (to wiring.Target, guides []app.ConnectGuide, running bool, err error) {
 	s, _, err := c.snapshot(ctx)
 	if errors.Is(err, control.ErrNotRunning) {
 		file, _, err := config.Load(c.place.config)
-		endpoint := "http://" + cmp.Or(c.place.listen, file.Gateway.Listen)
-		return wiring.Target{Endpoint: endpoint}, connect.Guides(endpoint, ""), err
+		to.Endpoint = "http://" + cmp.Or(c.place.listen, file.Gateway.Listen)
+		return to, connect.Guides(to.Endpoint, ""), false, err
 	}
 	if err != nil {
-		return wiring.Target{}, nil, err
+		return to, nil, false, err
 	}
-	guides, err := c.running().ConnectGuides(ctx)
-	return wiring.Target{Endpoint: s.Endpoint, Model: app.SomeModel(s.Engines)}, guides, err
+	guides, err = c.running().ConnectGuides(ctx)
+	return wiring.Target{Endpoint: s.Endpoint, Model: app.SomeModel(s.Engines)}, guides, true, err
 }
 
 func (c *cli) wiring(t wiring.Target) (*wiring.Wiring, error) {

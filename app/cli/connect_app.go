@@ -27,6 +27,9 @@ func (c *cli) rewire(w *wiring.Wiring, a wiring.App, guides []app.ConnectGuide, 
 			return c.printJSON(rewired{App: a.Name})
 		}
 		return c.print(a.Name + " already points at Carpool.\n")
+	case errors.Is(err, wiring.ErrAbsent) && !f.yes && !f.json:
+		c.note("%v", failed(a, err))
+		return c.byHand(guides, a)
 	case err != nil && !f.revert && !f.json:
 		return errors.Join(c.byHand(guides, a), failed(a, err))
 	case err != nil:

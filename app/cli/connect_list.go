@@ -32,14 +32,15 @@ func (c *cli) listApps(w *wiring.Wiring, guides []app.ConnectGuide, asJSON bool)
 
 func appsText(all listedApps) string {
 	rows := [][]string{{"APP", "NAME HERE", "POINTS AT", "SETTINGS"}}
-	var absent, ready []string
+	var absent []string
+	ready := ""
 	for _, f := range all.Apps {
 		if f.State == wiring.Absent {
 			absent = append(absent, f.ID)
 			continue
 		}
-		if f.State == wiring.Direct || f.State == wiring.Unset {
-			ready = append(ready, f.ID)
+		if f.State == wiring.Direct && ready == "" {
+			ready = f.ID
 		}
 		rows = append(rows, []string{f.App, f.ID, pointsAt(f), short(f.File)})
 	}
@@ -49,8 +50,8 @@ func appsText(all listedApps) string {
 	} else {
 		b.WriteString("None of the apps whose settings Carpool can change was found here.\n")
 	}
-	if len(ready) > 0 {
-		b.WriteString("\n\"carpool connect " + ready[0] + "\" shows the change, asks, and makes it.\n")
+	if ready != "" {
+		b.WriteString("\n\"carpool connect " + ready + "\" shows the change, asks, and makes it.\n")
 	}
 	b.WriteString("\nNot found: " + strings.Join(absent, ", ") + ".\n")
 	b.WriteString("With steps to do by hand: " + strings.Join(all.Steps, ", ") + ".\n")
@@ -72,7 +73,7 @@ func pointsAt(f wiring.Finding) string {
 	case wiring.Unclear:
 		return "not clear: " + f.Problem
 	}
-	return "no engine here"
+	return "no engine of this computer"
 }
 
 // short is a path with ~ for the home folder.

@@ -75,8 +75,11 @@ func (w *Wiring) find(a App) Finding {
 		return f
 	}
 	f.File = file
-	if err == nil && text == nil {
-		return f // it would be made
+	if err == nil && text == nil { // it would be made
+		if a.always {
+			f.State = Unset
+		}
+		return f
 	}
 	var d edit.Document
 	if err == nil {

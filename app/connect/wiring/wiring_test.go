@@ -368,7 +368,7 @@ func TestConnect(t *testing.T) {
 		for _, f := range r.w.Find() {
 			states[f.ID] = f.State
 		}
-		for id, want := range map[string]State{"obsidian": Direct, "goose": Connected, "continue": Direct, "codex": Unclear, "zed": Absent, "librechat": Absent, "ollama": Absent} {
+		for id, want := range map[string]State{"obsidian": Direct, "goose": Connected, "continue": Direct, "codex": Unclear, "zed": Absent, "librechat": Absent, "llm": Absent, "ollama": Unset} {
 			if states[id] != want {
 				t.Errorf("%s is %s, want %s", id, states[id], want)
 			}
@@ -395,6 +395,23 @@ func TestFiles(t *testing.T) {
 		r.revert("goose")
 		if got := r.text(link); got != text {
 			t.Error(got)
+		}
+	})
+	t.Run("KeepsModeAndContentsOfOthers", func(t *testing.T) {
+		r := newRig(t, target)
+		file := r.write("config.yaml", text)
+		if err := os.Chmod(file, 0o604); err != nil {
+			t.Fatal(err)
+		}
+		before, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, do := range []func(){func() { r.connect("goose", file) }, func() { r.revert("goose") }} {
+			do()
+			if after, err := os.Stat(file); err != nil || after.Mode() != before.Mode() {
+				t.Errorf("mode %v, was %v (%v)", after.Mode(), before.Mode(), err)
+			}
 		}
 	})
 	t.Run("RefusesAReadOnlyFile", func(t *testing.T) {
