@@ -53,7 +53,10 @@ func appsText(all listedApps) string {
 	if ready != "" {
 		b.WriteString("\n\"carpool connect " + ready + "\" shows the change, asks, and makes it.\n")
 	}
-	b.WriteString("\nNot found: " + strings.Join(absent, ", ") + ".\n")
+	b.WriteString("\n")
+	if len(absent) > 0 {
+		b.WriteString("Not found: " + strings.Join(absent, ", ") + ".\n")
+	}
 	b.WriteString("With steps to do by hand: " + strings.Join(all.Steps, ", ") + ".\n")
 	return b.String()
 }

@@ -122,7 +122,7 @@ func TestConnectAnApp(t *testing.T) {
 		if status, out, notes := i.carpool("connect", "--revert", "aider", "--yes"); status != 0 || text() != before {
 			t.Errorf("status %d, %q, %q", status, out, notes)
 		}
-		if status, _, notes := i.carpool("connect", "--revert", "aider", "--yes"); status != 1 || !strings.Contains(notes, "has not changed its settings") {
+		if status, _, notes := i.carpool("connect", "--revert", "aider", "--yes"); status != 1 || !strings.Contains(notes, "were not changed by Carpool") {
 			t.Errorf("status %d, %q", status, notes)
 		}
 	})

@@ -19,14 +19,16 @@ type Set struct {
 	Path []string `json:"path"`
 	Old  string   `json:"old"`
 	New  string   `json:"new"`
+	// Beside stands for what is beside it; Change fills it in.
+	Beside string `json:"beside,omitempty"`
 }
 
 // Add is a tree that is put where nothing is yet. Path is that of the tree itself; its
 // last element is Item for the end of a list. What is missing on the way is made.
 // Tree is a string, Pairs or a []any of these.
 type Add struct {
-	Path []string `json:"path"`
-	Tree any      `json:"-"`
+	Path []string
+	Tree any
 }
 
 // Pair is a key with its tree, Pairs a mapping in order.
@@ -76,6 +78,7 @@ func (d Document) Change(sets []Set, adds []Add) ([]byte, Done, error) {
 		}
 		all = append(all, splice{v.start, v.end, with})
 		expected[key(s.Path)] = textKind + s.New
+		s.Beside = d.beside(s.Path)
 		done.Sets = append(done.Sets, s)
 	}
 	for _, a := range adds {

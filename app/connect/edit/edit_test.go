@@ -29,7 +29,7 @@ func replacements(d Document) []Set {
 	var sets []Set
 	for _, v := range d.Values() {
 		if v.Text == was && v.end > 0 {
-			sets = append(sets, Set{v.Path, was, becomes})
+			sets = append(sets, Set{Path: v.Path, Old: was, New: becomes})
 		}
 	}
 	return sets

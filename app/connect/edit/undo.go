@@ -2,6 +2,8 @@ package edit
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"maps"
 	"slices"
@@ -19,19 +21,7 @@ func (d Document) Undo(done Done) ([]byte, error) {
 	var all []splice
 	expected := maps.Clone(d.flat)
 	used := map[int]bool{}
-	for _, s := range done.Sets {
-		i, err := d.find(s, done.Sets, used)
-		if err != nil {
-			return nil, err
-		}
-		used[i] = true
-		with, err := d.written(d.values[i], s.Old)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, splice{d.values[i].start, d.values[i].end, with})
-		expected[key(d.values[i].Path)] = textKind + s.Old
-	}
+	var gone [][]string
 	for _, p := range done.Adds {
 		made, err := d.locate(p)
 		if err != nil {
@@ -41,7 +31,28 @@ func (d Document) Undo(done Done) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, s...)
+		all, gone = append(all, s...), append(gone, made)
+	}
+	rest := slices.Clone(d.values)
+	for i, v := range rest {
+		if slices.ContainsFunc(gone, func(made []string) bool { return within(key(v.Path), made) }) {
+			rest[i].end = 0 // it is no value that was set
+		}
+	}
+	for _, s := range done.Sets {
+		i, err := d.find(rest, s, done.Sets, used)
+		if err != nil {
+			return nil, err
+		}
+		used[i] = true
+		with, err := d.written(rest[i], s.Old)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, splice{rest[i].start, rest[i].end, with})
+		expected[key(rest[i].Path)] = textKind + s.Old
+	}
+	for _, made := range slices.Backward(gone) {
 		drop(expected, made)
 	}
 	text, err := apply(d.text, all)
@@ -55,49 +66,52 @@ func (d Document) Undo(done Done) ([]byte, error) {
 	return text, nil
 }
 
-// find is the value that was set: at its path, or at the same one in another place of
-// a list, if it can only be that one.
-func (d Document) find(s Set, sets []Set, used map[int]bool) (int, error) {
-	var like []int
-	for i, v := range d.values {
-		if v.Text != s.New || v.end == 0 || used[i] || !slices.Equal(loose(v.Path), loose(s.Path)) {
+// find is the value that was set. In a list it may have moved: of several that were set
+// to the same it is known by what stands beside it.
+func (d Document) find(values []Value, s Set, sets []Set, used map[int]bool) (int, error) {
+	var all, free, beside []int
+	for i, v := range values {
+		if v.Text != s.New || v.end == 0 || !slices.Equal(loose(v.Path), loose(s.Path)) {
 			continue
 		}
-		if slices.Equal(v.Path, s.Path) && d.unmoved(sets) {
-			return i, nil
+		all = append(all, i)
+		if used[i] {
+			continue
 		}
-		like = append(like, i)
+		free = append(free, i)
+		if d.beside(v.Path) == s.Beside {
+			beside = append(beside, i)
+		}
 	}
-	wanted := 0
+	alike, equal := 0, true // those that were set to the same
 	for _, other := range sets {
 		if other.New == s.New && slices.Equal(loose(other.Path), loose(s.Path)) {
-			wanted++
+			alike++
+			equal = equal && other.Old == s.Old
 		}
 	}
-	if len(like) == 0 || len(like)+countUsed(d, used, s) != wanted {
-		return 0, ErrMoved
+	switch {
+	case len(all) != alike:
+	case equal:
+		return free[0], nil
+	case len(beside) == 1:
+		return beside[0], nil
 	}
-	return like[0], nil
+	return 0, ErrMoved
 }
 
-// unmoved tells whether all that was set stands where it was.
-func (d Document) unmoved(sets []Set) bool {
-	for _, s := range sets {
-		if text, ok := d.Get(s.Path...); !ok || text != s.New {
-			return false
+// beside stands for the single values that are in the same mapping as a value.
+func (d Document) beside(path []string) string {
+	parent := path[:len(path)-1]
+	var all []string
+	for k, v := range d.flat {
+		if parts := strings.Split(k, "\x00"); len(parts) == len(path) && within(k, parent) && k != key(path) {
+			all = append(all, parts[len(parent)]+"\x00"+v)
 		}
 	}
-	return true
-}
-
-func countUsed(d Document, used map[int]bool, s Set) int {
-	n := 0
-	for i := range used {
-		if d.values[i].Text == s.New && slices.Equal(loose(d.values[i].Path), loose(s.Path)) {
-			n++
-		}
-	}
-	return n
+	slices.Sort(all)
+	sum := sha256.Sum256([]byte(strings.Join(all, "\x00")))
+	return hex.EncodeToString(sum[:])
 }
 
 // loose is a path with no places in lists.

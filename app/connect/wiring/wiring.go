@@ -177,7 +177,7 @@ func (w *Wiring) before(a App, file string, now []byte) ([]byte, error) {
 		return now, err
 	}
 	if k.File != file {
-		return nil, fmt.Errorf("Carpool has changed %s; take that back first: carpool connect --revert %s", k.File, a.ID)
+		return nil, fmt.Errorf("its settings %s were changed by Carpool; take that back first: carpool connect --revert %s", k.File, a.ID)
 	}
 	original, err := w.backups.original(a.ID, k)
 	if err != nil {
@@ -251,7 +251,7 @@ func (w *Wiring) Revert(a App) (Change, error) {
 		return Change{}, err
 	}
 	if k == nil {
-		return Change{}, errors.New("Carpool has not changed its settings")
+		return Change{}, errors.New("its settings were not changed by Carpool")
 	}
 	now, err := readFile(k.File)
 	if errors.Is(err, ErrAbsent) {

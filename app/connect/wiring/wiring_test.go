@@ -469,24 +469,39 @@ func TestFiles(t *testing.T) {
 			t.Errorf("what was kept may be lost: %v", err)
 		}
 	})
+	const two = "models:\n  - name: a\n    apiBase: http://localhost:11434\n  - name: b\n    apiBase: http://localhost:1234\n"
 	t.Run("FindsItsOwnAfterListsMoved", func(t *testing.T) {
+		const swapped = "models:\n  - name: new\n    model: x\n  - name: b\n    apiBase: %b\n  - name: a\n    apiBase: %a\n"
 		r := newRig(t, target)
-		before := "models:\n  - name: a\n    apiBase: http://localhost:11434\n  - name: b\n    apiBase: http://127.0.0.1:11434\n"
-		more := "models:\n  - name: new\n    model: x\n"
-		file := r.write("config.yaml", before)
+		file := r.write("config.yaml", two)
 		r.connect("continue", file)
-		r.write("config.yaml", strings.Replace(r.text(file), "models:\n", more, 1))
+		r.write("config.yaml", strings.NewReplacer("%a", target.Endpoint, "%b", target.Endpoint).Replace(swapped))
 		r.revert("continue")
-		if got := r.text(file); got != strings.Replace(before, "models:\n", more, 1) {
+		if got := r.text(file); got != strings.NewReplacer("%a", "http://localhost:11434", "%b", "http://localhost:1234").Replace(swapped) {
 			t.Error(got)
 		}
 	})
 	t.Run("RefusesToGuessWhichAddressWasWhich", func(t *testing.T) {
+		for name, change := range map[string]*strings.Replacer{
+			"one more": strings.NewReplacer("models:\n", "models:\n  - name: c\n    apiBase: http://127.0.0.1:11435\n"),
+			"one less": strings.NewReplacer("  - name: a\n    apiBase: http://127.0.0.1:11435\n", ""),
+			"renamed":  strings.NewReplacer("name: a", "name: c", "name: b", "name: d"),
+		} {
+			r := newRig(t, target)
+			file := r.write("config.yaml", two)
+			r.connect("continue", file)
+			r.write("config.yaml", change.Replace(r.text(file)))
+			if c, err := r.w.Revert(r.app("continue")); !errors.Is(err, edit.ErrMoved) {
+				t.Errorf("%s: %v\n%s", name, err, c.Diff())
+			}
+		}
+	})
+	t.Run("NeverWritesOverTheOnlyCopy", func(t *testing.T) {
 		r := newRig(t, target)
-		file := r.write("config.yaml", "models:\n  - name: a\n    apiBase: http://localhost:11434\n  - name: b\n    apiBase: http://127.0.0.1:11434\n")
+		file := r.write("config.yaml", two)
 		r.connect("continue", file)
-		r.write("config.yaml", strings.Replace(r.text(file), "  - name: a\n    apiBase: http://127.0.0.1:11435\n", "", 1))
-		if _, err := r.w.Revert(r.app("continue")); !errors.Is(err, edit.ErrMoved) {
+		r.write("config.yaml", strings.Replace(r.text(file), "name: a\n    apiBase: http://127.0.0.1:11435", "name: a\n    apiBase: http://localhost:8080", 1))
+		if _, err := r.w.Connect(r.app("continue"), file); err == nil || !strings.Contains(err.Error(), r.w.backups.file("continue")) {
 			t.Errorf("got %v", err)
 		}
 	})
