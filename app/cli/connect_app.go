@@ -66,6 +66,9 @@ func (c *cli) rewire(w *wiring.Wiring, a wiring.App, guides []app.ConnectGuide, 
 		return c.printJSON(rewired{App: a.Name, File: change.File, Diff: diff, Changed: true, Then: a.After})
 	}
 	text := fmt.Sprintf("Changed %s. %s\n", change.File, a.After)
+	if change.Removes() {
+		text = fmt.Sprintf("Removed %s, which Carpool had made.\n", change.File)
+	}
 	if !f.revert {
 		text += fmt.Sprintf("To take it back: carpool connect --revert %s\n", a.ID)
 	}

@@ -66,6 +66,9 @@ func Parse(format Format, text []byte) (Document, error) {
 	if err := read(&d, body, len(text)-len(body)); err != nil {
 		return d, err
 	}
+	if !d.Has() {
+		return d, errors.New("it is a single value, no settings")
+	}
 	return d, nil
 }
 

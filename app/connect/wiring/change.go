@@ -40,6 +40,9 @@ func (c Change) Diff() string {
 	return udiff.Unified(from, to, shown(c.before), shown(c.after))
 }
 
+// Removes tells that the file goes: it was Carpool's own.
+func (c Change) Removes() bool { return c.after == nil }
+
 // shown is a text without the marks of its encoding and ends of lines.
 func shown(text []byte) string {
 	return strings.ReplaceAll(strings.TrimPrefix(string(text), "\ufeff"), "\r\n", "\n")

@@ -302,6 +302,7 @@ func TestConnect(t *testing.T) {
 			"twice yaml":  {"goose", "a.yaml", "OLLAMA_HOST: localhost\nOLLAMA_HOST: localhost\n", "twice"},
 			"escapes":     {"zed", "a.json", `{"language_models": {"ollama": {"api_url": "http:\/\/localhost:11434"}}}`, "cannot be replaced"},
 			"lines":       {"goose", "a.yaml", "OLLAMA_HOST: >-\n  localhost\n", "cannot be replaced"},
+			"one value":   {"continue", "a.yaml", "ollama\n", "a single value"},
 			"toml":        {"codex", "a.toml", "a = 1\na = 2\n", "does not parse"},
 			"env":         {"anythingllm", ".env", "if true; then\n", "NAME=value"},
 			"env quote":   {"anythingllm", ".env", "A='1\n2'\n", "quote without an end"},
