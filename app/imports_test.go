@@ -17,10 +17,12 @@ import (
 // unless it has a line of its own.
 var mayImport = map[string][]string{
 	".":                     {"app/cli", "ui/desktop"},
-	"app/cli":               {"app", "app/bench", "app/bench/gpu", "app/bench/relay", "app/config", "app/control", "app/energy", "app/fit", "backends/launch", "storage"},
+	"app/cli":               {"app", "app/bench", "app/bench/gpu", "app/bench/relay", "app/config", "app/connect", "app/connect/wiring", "app/control", "app/energy", "app/fit", "backends/launch", "storage"},
 	"app":                   {"app/advice", "app/config", "app/connect", "app/control", "app/energy", "app/fit", "app/gateway", "app/gpus", "app/metrics", "app/process", "app/trial", "app/tuner", "app/wedge", "app/yield", "batching", "gpu", "backends", "backends/launch", "storage"},
 	"app/advice":            {},
 	"app/connect":           {},
+	"app/connect/edit":      {},
+	"app/connect/wiring":    {"app/connect/edit"},
 	"app/control":           {"app/config", "app/connect", "app/fit", "app/trial", "backends/launch", "storage"},
 	"app/gateway":           {"app/gateway/translate", "batching", "backends"},
 	"app/gateway/translate": {},
@@ -60,6 +62,8 @@ var reasons = map[string]string{
 	"app/cli":               "the command line knows the surface of app, not its parts; of energy only its arithmetic",
 	"app/advice":            "a leaf: figures come in as plain values",
 	"app/connect":           "a leaf: an address comes in as a plain value",
+	"app/connect/edit":      "pure: bytes of a settings file in, bytes out",
+	"app/connect/wiring":    "settings of apps are changed without a Carpool that runs",
 	"app/control":           "app starts it, so it cannot know app",
 	"app/gateway":           "HTTP must live without window, GPU and history",
 	"app/gateway/translate": "pure: bytes of one dialect in, bytes of another out",

@@ -701,30 +701,6 @@ func TestHistory(t *testing.T) {
 	})
 }
 
-func TestConnect(t *testing.T) {
-	i := newInstance(t)
-	i.serve(&fake{snapshot: busy()})
-	t.Run("ShowsAllApps", func(t *testing.T) {
-		_, out, _ := i.carpool("connect")
-		golden(t, "connect.txt", out)
-	})
-	t.Run("FindsOneByAPartOfItsName", func(t *testing.T) {
-		if _, out, _ := i.carpool("connect", "CUR"); out != "curl\n1. A chat:\n\ncurl http://127.0.0.1:11435/v1/models\n\n" {
-			t.Errorf("got %q", out)
-		}
-		if status, _, notes := i.carpool("connect", "emacs"); status != 1 || !strings.Contains(notes, "there are Zed, curl") {
-			t.Errorf("status %d, says %q", status, notes)
-		}
-	})
-	t.Run("PrintsJSON", func(t *testing.T) {
-		_, out, _ := i.carpool("connect", "zed", "--json")
-		var got []app.ConnectGuide
-		if err := json.Unmarshal([]byte(out), &got); err != nil || len(got) != 1 || len(got[0].Steps) != 2 {
-			t.Errorf("got %s, %v", out, err)
-		}
-	})
-}
-
 func TestMoment(t *testing.T) {
 	for text, want := range map[string]time.Time{
 		"90s":                  moment0.Add(-90 * time.Second),

@@ -1,12 +1,9 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -21,12 +18,11 @@ func (c *cli) wipeHistory(ctx context.Context, yes bool) error {
 		return err
 	}
 	if !yes {
-		_, _ = fmt.Fprintf(c.stderr, "Delete the whole history, %s? [y/N] ", sizeText(size))
-		answer, err := bufio.NewReader(c.stdin).ReadString('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
+		agreed, err := c.agreed(fmt.Sprintf("Delete the whole history, %s?", sizeText(size)))
+		if err != nil {
 			return err
 		}
-		if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
+		if !agreed {
 			return errors.New("nothing was deleted; --yes answers for you")
 		}
 	}

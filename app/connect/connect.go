@@ -35,24 +35,14 @@ func Guides(endpoint, model string) []Guide {
 		p.model = unnamed
 	}
 	return []Guide{
-		p.openWebUI(), p.continueDev(), p.cline(), p.zed(), p.vsCode(), p.obsidian(),
+		p.openWebUI(), p.continueDev(), p.cline(), p.zed(), p.vsCode(), p.opencode(), p.aider(), p.goose(), p.codex(),
+		p.aichat(), p.llm(), p.obsidian(), p.anythingLLM(), p.libreChat(), p.jan(), p.msty(), p.gptel(),
 		p.n8n(), p.homeAssistant(), p.langChain(), p.openAI(), p.ollama(), p.curl(),
 	}
 }
 
 // place is what snippets name.
 type place struct{ endpoint, model string }
-
-func (p place) openWebUI() Guide {
-	return Guide{"Open WebUI", []Step{
-		{"In Admin Panel › Settings › Connections, set the Ollama API connection to this address.", p.endpoint},
-		{"If it runs in Docker Desktop (Windows, macOS), use this address instead.", p.fromContainer()},
-		{"If it runs in Docker on Linux, start it on the host's network, since Carpool listens on this machine only. It is then at http://localhost:8080.",
-			"docker run -d --name open-webui --network=host --restart always \\\n" +
-				"  -v open-webui:/app/backend/data -e OLLAMA_BASE_URL=" + p.endpoint + " \\\n" +
-				"  ghcr.io/open-webui/open-webui:main"},
-	}}
-}
 
 func (p place) continueDev() Guide {
 	return Guide{"Continue", []Step{
@@ -75,8 +65,8 @@ models:
 }
 
 func (p place) cline() Guide {
-	return Guide{"Cline", []Step{
-		{"In Cline's settings, under API Configuration, set the API Provider to Ollama.", ""},
+	return Guide{"Cline and Roo Code", []Step{
+		{"They keep their settings inside VS Code, where no other program can change them. In theirs, under API Configuration or Providers, set the API Provider to Ollama.", ""},
 		{"Tick “Use custom base URL” and enter this address.", p.endpoint},
 		{"Choose the model. Cline wants a context of 32,000 tokens or more.", p.model},
 	}}
@@ -179,15 +169,27 @@ func (p place) curl() Guide {
 	}}
 }
 
-// fromContainer is the address as Docker Desktop's containers know it.
-func (p place) fromContainer() string { return "http://host.docker.internal:" + p.port() }
-
 func (p place) port() string {
 	u, err := url.Parse(p.endpoint)
 	if err != nil || u.Port() == "" {
 		return "80"
 	}
 	return u.Port()
+}
+
+// hostPort is the address without its scheme.
+func (p place) hostPort() string { return strings.TrimPrefix(p.endpoint, "http://") }
+
+// lisp is a symbol as Emacs Lisp reads it.
+func lisp(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if strings.ContainsRune(" \t\"';#()[]\\,`?", r) {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }
 
 // quoted is a string as JSON, YAML and Python write it.

@@ -31,7 +31,8 @@ func TestGuides(t *testing.T) {
 				}
 			}
 		}
-		want := []string{"Open WebUI", "Continue", "Cline", "Zed", "VS Code", "Obsidian", "n8n", "Home Assistant",
+		want := []string{"Open WebUI", "Continue", "Cline and Roo Code", "Zed", "VS Code", "opencode", "aider", "Goose", "Codex",
+			"AIChat", "llm", "Obsidian", "AnythingLLM", "LibreChat", "Jan", "Msty", "Emacs (gptel)", "n8n", "Home Assistant",
 			"LangChain", "OpenAI SDK", "Ollama's command", "curl"}
 		if !slices.Equal(apps, want) {
 			t.Errorf("got %q, want %q", apps, want)
@@ -54,7 +55,7 @@ func TestGuides(t *testing.T) {
 				}
 			}
 		}
-		if parsed != 2 { // Zed and VS Code
+		if parsed != 3 { // Zed, VS Code and opencode
 			t.Errorf("%d snippets are JSON", parsed)
 		}
 	})

@@ -1,0 +1,29 @@
+package cli
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/mattn/go-isatty"
+)
+
+// agreed asks a question that is answered with yes or no; anything but yes is no.
+func (c *cli) agreed(question string) (bool, error) {
+	_, _ = fmt.Fprint(c.stderr, harmless(question)+" [y/N] ")
+	answer, err := bufio.NewReader(c.stdin).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	a := strings.ToLower(strings.TrimSpace(answer))
+	return a == "y" || a == "yes", nil
+}
+
+// unattended tells that nobody is there to be asked: the input is a file or a pipe.
+func unattended(stdin io.Reader) bool {
+	f, ok := stdin.(*os.File)
+	return ok && !isatty.IsTerminal(f.Fd()) && !isatty.IsCygwinTerminal(f.Fd())
+}

@@ -1,0 +1,211 @@
+package wiring
+
+import (
+	"errors"
+
+	"carpool/app/connect/edit"
+)
+
+// errNoModel says why an entry that names a model cannot be made.
+var errNoModel = errors.New("an entry needs the name of a model, and Carpool knows none now; start it with an engine that has one")
+
+// known are the apps. The address beside each says where the form of its settings is
+// described.
+var known = []App{
+	{
+		ID: "continue", Name: "Continue",
+		Source: "https://docs.continue.dev/reference, https://docs.continue.dev/reference/json-reference",
+		After:  "Continue reads its settings again by itself.",
+		files: func(c Computer) []string {
+			dir := c.variable("CONTINUE_GLOBAL_DIR", "", c.home(".continue"))
+			return files(dir, "config.yaml", "config.json")
+		},
+		rules: []rule{
+			at("models/*/apiBase", keep), at("tabAutocompleteModel/apiBase", keep),
+			at("tabAutocompleteModel/*/apiBase", keep), at("embeddingsProvider/apiBase", keep),
+		},
+		missing: continueUnsaid,
+		fresh:   continueModel,
+	},
+	{
+		ID: "zed", Name: "Zed",
+		Source: "https://zed.dev/docs/ai/use-a-local-model, https://zed.dev/docs/configuring-zed",
+		After:  "Zed reads its settings again by itself.",
+		files: func(c Computer) []string {
+			if c.OS == "windows" {
+				return []string{c.roaming("Zed", "settings.json")}
+			}
+			return []string{c.xdg("zed", "settings.json")}
+		},
+		rules: []rule{
+			at("language_models/ollama/api_url", keep), at("language_models/lmstudio/api_url", keep),
+			at("language_models/llama.cpp/api_url", keep), at("language_models/openai_compatible/*/api_url", openAI),
+			at("language_models/openai/api_url", openAI), at("edit_predictions/ollama/api_url", keep),
+		},
+		fresh: func(_ edit.Document, t Target) ([]edit.Add, error) {
+			return []edit.Add{{Path: []string{"language_models", "ollama", "api_url"}, Tree: t.Endpoint}}, nil
+		},
+	},
+	{
+		ID: "vscode", Name: "VS Code",
+		Source: "https://github.com/microsoft/vscode-copilot-chat (package.json: github.copilot.chat.byok.ollamaEndpoint), https://code.visualstudio.com/docs/configure/settings",
+		After:  "Then run “Chat: Manage Language Models” in VS Code and choose Ollama.",
+		files:  func(c Computer) []string { return []string{c.config("Code", "User", "settings.json")} },
+		rules:  []rule{at("github.copilot.chat.byok.ollamaEndpoint", keep)},
+		fresh: func(_ edit.Document, t Target) ([]edit.Add, error) {
+			return []edit.Add{{Path: []string{"github.copilot.chat.byok.ollamaEndpoint"}, Tree: t.Endpoint}}, nil
+		},
+	},
+	{
+		ID: "opencode", Name: "opencode",
+		Source: "https://opencode.ai/docs/providers, https://opencode.ai/docs/config",
+		After:  "Start opencode again.",
+		files: func(c Computer) []string {
+			return files(c.xdg("opencode"), "opencode.jsonc", "opencode.json", "config.json")
+		},
+		rules: []rule{at("provider/*/options/baseURL", openAI)},
+		fresh: func(_ edit.Document, t Target) ([]edit.Add, error) {
+			if t.Model == "" {
+				return nil, errNoModel
+			}
+			return []edit.Add{{Path: []string{"provider", "carpool"}, Tree: edit.Pairs{
+				{Key: "npm", Tree: "@ai-sdk/openai-compatible"},
+				{Key: "name", Tree: "Carpool"},
+				{Key: "options", Tree: edit.Pairs{{Key: "baseURL", Tree: t.Endpoint + "/v1"}}},
+				{Key: "models", Tree: edit.Pairs{{Key: t.Model, Tree: edit.Pairs{{Key: "name", Tree: t.Model}}}}},
+			}}}, nil
+		},
+	},
+	{
+		ID: "aider", Name: "aider",
+		Source: "https://aider.chat/docs/config/aider_conf.html, https://aider.chat/docs/llms/ollama.html",
+		After:  "Start aider again, with a model such as ollama_chat/llama3.2.",
+		files:  func(c Computer) []string { return []string{c.home(".aider.conf.yml")} },
+		rules:  []rule{at("openai-api-base", openAI), at("set-env/*", named), at("set-env", named)},
+		fresh: func(_ edit.Document, t Target) ([]edit.Add, error) {
+			return []edit.Add{{Path: []string{"set-env", edit.Item}, Tree: "OLLAMA_API_BASE=" + t.Endpoint}}, nil
+		},
+	},
+	{
+		ID: "goose", Name: "Goose",
+		Source: "https://block.github.io/goose/docs/guides/config-file, https://github.com/block/goose/blob/main/crates/goose/src/providers/ollama.rs",
+		After:  "Start Goose again.",
+		files: func(c Computer) []string {
+			if c.OS == "windows" {
+				return []string{c.roaming("Block", "goose", "config", "config.yaml")}
+			}
+			return []string{c.xdg("goose", "config.yaml")}
+		},
+		rules: []rule{at("OLLAMA_HOST", host)},
+		fresh: func(_ edit.Document, t Target) ([]edit.Add, error) {
+			return []edit.Add{{Path: []string{"OLLAMA_HOST"}, Tree: t.Endpoint}}, nil
+		},
+	},
+	{
+		ID: "aichat", Name: "AIChat",
+		Source: "https://github.com/sigoden/aichat/blob/main/config.example.yaml",
+		After:  "Start aichat again.",
+		files: func(c Computer) []string {
+			return []string{c.variable("AICHAT_CONFIG_DIR", "config.yaml", c.config("aichat", "config.yaml"))}
+		},
+		rules: []rule{at("clients/*/api_base", keep)},
+		fresh: func(_ edit.Document, t Target) ([]edit.Add, error) {
+			if t.Model == "" {
+				return nil, errNoModel
+			}
+			return []edit.Add{{Path: []string{"clients", edit.Item}, Tree: edit.Pairs{
+				{Key: "type", Tree: "openai-compatible"},
+				{Key: "name", Tree: "carpool"},
+				{Key: "api_base", Tree: t.Endpoint + "/v1"},
+				{Key: "models", Tree: []any{edit.Pairs{{Key: "name", Tree: t.Model}}}},
+			}}}, nil
+		},
+	},
+	{
+		ID: "llm", Name: "llm",
+		Source: "https://llm.datasette.io/en/stable/other-models.html#openai-compatible-models",
+		After:  "“llm models” then shows it.",
+		files: func(c Computer) []string {
+			return []string{c.variable("LLM_USER_PATH", "extra-openai-models.yaml", c.config("io.datasette.llm", "extra-openai-models.yaml"))}
+		},
+		make:  true,
+		rules: []rule{at("*/api_base", openAI)},
+		fresh: func(_ edit.Document, t Target) ([]edit.Add, error) {
+			if t.Model == "" {
+				return nil, errNoModel
+			}
+			return []edit.Add{{Path: []string{edit.Item}, Tree: edit.Pairs{
+				{Key: "model_id", Tree: "carpool/" + t.Model},
+				{Key: "model_name", Tree: t.Model},
+				{Key: "api_base", Tree: t.Endpoint + "/v1"},
+			}}}, nil
+		},
+	},
+	{
+		ID: "codex", Name: "Codex",
+		Source: "https://github.com/openai/codex/blob/main/docs/config.md#model_providers",
+		After:  "Where Carpool was added as a provider, start Codex with: codex -c model_provider=carpool -m MODEL. What Codex has built in (--oss) is not changed by its settings.",
+		files: func(c Computer) []string {
+			return []string{c.variable("CODEX_HOME", "config.toml", c.home(".codex", "config.toml"))}
+		},
+		rules: []rule{at("model_providers/*/base_url", openAI)},
+		fresh: func(_ edit.Document, t Target) ([]edit.Add, error) {
+			return []edit.Add{{Path: []string{"model_providers", "carpool"}, Tree: edit.Pairs{
+				{Key: "name", Tree: "Carpool"}, {Key: "base_url", Tree: t.Endpoint + "/v1"},
+			}}}, nil
+		},
+	},
+	{
+		ID: "obsidian", Name: "Obsidian",
+		Source: "https://github.com/logancyang/obsidian-copilot/blob/master/src/aiParams.ts (baseUrl), https://help.obsidian.md/vault",
+		Before: "Close Obsidian first: it may write its settings when it closes.",
+		After:  "Open Obsidian again.",
+		files:  vaults,
+		rules:  []rule{at("activeModels/*/baseUrl", keep), at("activeEmbeddingModels/*/baseUrl", keep)},
+	},
+	{
+		ID: "anythingllm", Name: "AnythingLLM",
+		Source: "https://github.com/Mintplex-Labs/anything-llm/blob/master/server/.env.example, https://docs.anythingllm.com/installation-desktop/storage",
+		Before: "Close AnythingLLM first: it writes its settings while it runs.",
+		After:  "Open AnythingLLM again.",
+		files:  func(c Computer) []string { return []string{c.config("anythingllm-desktop", "storage", ".env")} },
+		rules: []rule{
+			at("OLLAMA_BASE_PATH", keep), at("LMSTUDIO_BASE_PATH", openAI), at("LOCAL_AI_BASE_PATH", openAI),
+			at("GENERIC_OPEN_AI_BASE_PATH", openAI), at("EMBEDDING_BASE_PATH", keep),
+		},
+	},
+	{
+		ID: "librechat", Name: "LibreChat",
+		Source: "https://www.librechat.ai/docs/configuration/librechat_yaml/object_structure/custom_endpoint",
+		After:  "Start LibreChat again. If it runs in a container, see “carpool connect openwebui” for the address that containers use.",
+		files:  func(Computer) []string { return nil }, // it lies where LibreChat was put
+		rules:  []rule{at("endpoints/custom/*/baseURL", openAI)},
+	},
+	{
+		ID: "ollama", Name: "Ollama's command",
+		Source: "https://docs.ollama.com/faq, https://www.freedesktop.org/software/systemd/man/latest/environment.d.html",
+		After:  "Log out and in: then “ollama run” and programs made with Ollama's libraries go through Carpool. To start Ollama by hand from then on: OLLAMA_HOST=127.0.0.1:11434 ollama serve",
+		files:  func(c Computer) []string { return c.environment("60-carpool-ollama.conf") },
+		make:   true, always: true,
+		rules: []rule{at("OLLAMA_HOST", host)},
+		fresh: func(_ edit.Document, t Target) ([]edit.Add, error) {
+			return []edit.Add{{Path: []string{"OLLAMA_HOST"}, Tree: t.Endpoint}}, nil
+		},
+	},
+	{
+		ID: "openai", Name: "OpenAI SDK",
+		Source: "https://github.com/openai/openai-python (OPENAI_BASE_URL), https://www.freedesktop.org/software/systemd/man/latest/environment.d.html",
+		Before: "This is for all programs of your login that read OPENAI_BASE_URL, also for those that you mean for OpenAI's cloud.",
+		After:  "Log out and in: then programs that read OPENAI_BASE_URL go through Carpool, unless they are told an address of their own.",
+		refuse: cloudKey,
+		files:  func(c Computer) []string { return c.environment("60-carpool-openai.conf") },
+		make:   true, always: true,
+		rules: []rule{at("OPENAI_BASE_URL", openAI), at("OPENAI_API_BASE", openAI)},
+		fresh: func(_ edit.Document, t Target) ([]edit.Add, error) {
+			return []edit.Add{
+				{Path: []string{"OPENAI_BASE_URL"}, Tree: t.Endpoint + "/v1"},
+				{Path: []string{"OPENAI_API_KEY"}, Tree: "carpool"},
+			}, nil
+		},
+	},
+}
