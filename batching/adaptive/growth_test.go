@@ -81,6 +81,22 @@ func TestGrowth(t *testing.T) {
 		}
 	})
 
+	t.Run("CountsACrowdOfWhichSomeComeAndGoWithEveryStep", func(t *testing.T) {
+		e := newEngine(adaptive.Config{Max: 1024}, 2000)
+		e.constantGap(40 * time.Millisecond)
+		e.spread, e.endsFirst = 9, true
+		if !e.until(75*time.Second, func() bool { return e.highest >= 900 }) {
+			t.Errorf("limit %d, %d streams seen: %s", e.decision.Limit, e.State().Peak, e.decision.Reason)
+		}
+		e = newEngine(adaptive.Config{Max: 1024}, 250)
+		e.constantGap(40 * time.Millisecond)
+		e.spread, e.endsFirst = 9, true
+		e.run(75 * time.Second)
+		if n := e.decision.Limit; n < 240 || n > 251 || e.highest > 250+256/8 {
+			t.Errorf("limit %d, up to %d, before 250 slots: %s", n, e.highest, e.decision.Reason)
+		}
+	})
+
 	t.Run("WaitsForDemand", func(t *testing.T) {
 		e := newEngine(adaptive.Config{}, 100)
 		e.demand = 4
