@@ -39,7 +39,7 @@ func serverScenario(l serverLoad) scenario {
 		rounds: 1, fresh: true, targets: []string{carpool},
 		text: fmt.Sprintf("Each client streams one chat after the other, of 50–150 tokens; a step takes %v and %v for each stream. "+
 			"Adaptive begins with what it knows of no engine and may go up to 1,024: how long until its limit is 9/10 of what the engine "+
-			"runs for this load, and tokens/s in the last quarter of %v.", serverStep, serverStream, l.climb),
+			"runs for this load (0: not in this time), and tokens/s in the last quarter of %v.", serverStep, serverStream, l.climb),
 		figures: []figure{
 			{name: "direct", unit: "tokens/s"}, {name: "fixed", unit: "tokens/s"}, {name: "adaptive", unit: "tokens/s"},
 			{name: "limit", unit: "found in the end"}, {name: "climb", unit: "s to 9/10", digits: 1},
@@ -107,9 +107,9 @@ func serve(ctx context.Context, s *stage, t *target, l serverLoad) (got sample, 
 	}
 	wanted := min(l.clients, l.sequences) * 9 / 10
 	begun := time.Now()
-	climb, limit := time.Duration(-1), 0
+	climb, limit := time.Duration(0), 0
 	adaptive, err := streams(ctx, t.address(), l.clients, l.climb, func(ctx context.Context) (err error) {
-		if limit, err = limitOf(ctx, t.address()); climb < 0 && limit >= wanted {
+		if limit, err = limitOf(ctx, t.address()); climb == 0 && limit >= wanted {
 			climb = time.Since(begun)
 		}
 		return err
