@@ -95,17 +95,14 @@ func MeasureEfficiency(ctx context.Context, version string, quick bool) (Efficie
 
 // size measures both modes of one size.
 func (e *Efficiency) size(ctx context.Context, size int, turn time.Duration) ([]EfficiencyRow, error) {
-	all := []batching.Limits{
+	ways := []*batching.Limits{
+		nil, // direct
 		{Mode: batching.Fixed, Size: size},
 		{Mode: batching.Static, Size: size, Wait: Default().Wait, Parallel: 1},
 	}
-	rates := make([][]float64, 1+len(all)) // the engine's own first
+	rates := make([][]float64, len(ways))
 	for range e.Rounds {
-		for i := range rates {
-			var l *batching.Limits
-			if i > 0 {
-				l = &all[i-1]
-			}
+		for i, l := range ways {
 			rate, err := keepBusy(ctx, size, e.Delay, turn, l)
 			if err != nil {
 				return nil, err
@@ -114,14 +111,17 @@ func (e *Efficiency) size(ctx context.Context, size int, turn time.Duration) ([]
 		}
 	}
 	var rows []EfficiencyRow
-	for i, l := range all {
+	for i, l := range ways {
+		if l == nil {
+			continue
+		}
 		var ratios []float64
-		for round, rate := range rates[1+i] {
+		for round, rate := range rates[i] {
 			ratios = append(ratios, rate/rates[0][round])
 		}
 		const rounds = 100
-		got := EfficiencyRow{Mode: l.Mode, Size: size, Direct: middle(rates[0]), Carpool: middle(rates[1+i]), ToDirect: middle(ratios),
-			Virtual: ideal(l, clientsPerSize*size, e.Delay, rounds)}
+		got := EfficiencyRow{Mode: l.Mode, Size: size, Direct: middle(rates[0]), Carpool: middle(rates[i]), ToDirect: middle(ratios),
+			Virtual: ideal(*l, clientsPerSize*size, e.Delay, rounds)}
 		got.OfBest = got.Carpool * e.Delay.Seconds() / float64(size)
 		rows = append(rows, got)
 	}
