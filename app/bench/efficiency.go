@@ -46,8 +46,9 @@ type EfficiencyRow struct {
 // Lone is what a request waits in Carpool while nothing else is there.
 type Lone struct {
 	Requests int           `json:"requests"`
-	P50      time.Duration `json:"p50_ns"`
+	P50      time.Duration `json:"p50_ns"` // from the question for a place to the lease
 	P99      time.Duration `json:"p99_ns"`
+	Counted  time.Duration `json:"counted_ns"` // the longest wait that Carpool counted, of as many requests over HTTP
 }
 
 // Goal is a figure that was asked for and what came out.
@@ -152,43 +153,53 @@ func keepBusy(ctx context.Context, size int, delay, turn time.Duration, l *batch
 	}
 	const warm = 4 // times the delay: by then all connections are open
 	pause(sending, warm*delay)
-	served, begun := engine.served.Load(), time.Now()
+	before := engine.tally()
 	pause(sending, turn)
-	rate := float64(engine.served.Load()-served) / time.Since(begun).Seconds()
+	rate := engine.tally().since(before)
 	over.Store(true)
 	return rate, all.Wait()
 }
 
 // lone measures what requests wait that come one after the other.
 func lone(ctx context.Context, requests int) (Lone, error) {
-	var mu sync.Mutex
-	var waits []time.Duration
-	note := func(r gateway.Record) {
-		mu.Lock()
-		defer mu.Unlock()
-		waits = append(waits, r.Queued)
-	}
 	l := batching.Limits{Mode: batching.Fixed, Size: Default().Size, Wait: Default().Wait}
-	s, err := newStand(ctx, newPlaces(1, time.Millisecond), 1, &l, note)
-	if err != nil {
-		return Lone{}, err
-	}
-	defer s.close()
-	for range requests {
-		if err := s.ask(ctx); err != nil {
+	scheduler := batching.New(batching.Settings{Limits: l, MaxWaiting: 1}, batching.Options{})
+	r := batching.Request{Key: batching.Key{Engine: "engine", Model: "model"}, App: "bench"}
+	waits := make([]time.Duration, requests)
+	for i := range waits {
+		begun := time.Now()
+		lease, err := scheduler.Acquire(ctx, r)
+		if err != nil {
 			return Lone{}, err
 		}
+		waits[i] = time.Since(begun)
+		lease.Release(batching.Served)
 	}
-	if err := s.scheduler.Shutdown(ctx); err != nil {
-		return Lone{}, err
+	slices.Sort(waits)
+	counted, err := countedWait(ctx, requests, l)
+	return Lone{Requests: requests, P50: waits[requests/2], P99: waits[requests*99/100], Counted: counted}, err
+}
+
+// countedWait is the longest wait on the records of lone requests through a gateway.
+func countedWait(ctx context.Context, requests int, l batching.Limits) (longest time.Duration, err error) {
+	var mu sync.Mutex
+	s, err := newStand(ctx, newPlaces(1, time.Millisecond), 1, &l, func(r gateway.Record) {
+		mu.Lock()
+		defer mu.Unlock()
+		longest = max(longest, r.Queued)
+	})
+	if err != nil {
+		return 0, err
 	}
+	for range requests {
+		if err = s.ask(ctx); err != nil {
+			break
+		}
+	}
+	s.close()
 	mu.Lock()
 	defer mu.Unlock()
-	slices.Sort(waits)
-	if len(waits) == 0 {
-		return Lone{}, nil
-	}
-	return Lone{Requests: len(waits), P50: waits[len(waits)/2], P99: waits[len(waits)*99/100]}, nil
+	return longest, err
 }
 
 // stand is an engine, a gateway before it unless it is asked directly, and clients.
@@ -209,7 +220,7 @@ func newStand(ctx context.Context, engine http.Handler, clients int, l *batching
 	at := behind
 	if l != nil {
 		s.scheduler = batching.New(batching.Settings{Limits: *l, MaxWaiting: clients + 1}, batching.Options{})
-		if s.front, err = serveGateway(ctx, s.scheduler, before(behind, clients), record); err != nil {
+		if s.front, err = serveGateway(ctx, s.scheduler, engineAt(behind, clients), record); err != nil {
 			behind.close()
 			return nil, err
 		}
@@ -234,8 +245,8 @@ func question() string {
 	return fmt.Sprintf(`{"model":%q,"prompt":"How long does it take?","stream":false,"options":{"num_predict":8}}`, backends.DemoModel)
 }
 
-// before is the gateway's view of an engine that keeps so many connections.
-func before(engine *loopback, connections int) fixedEngine {
+// engineAt is the gateway's view of an engine that keeps so many connections.
+func engineAt(engine *loopback, connections int) fixedEngine {
 	return fixedEngine{backends.Target{
 		Info: backends.Info{Name: "demo", Kind: backends.KindDemo, Health: backends.Up, Active: true, Simulated: true,
 			APIs: []backends.API{backends.OllamaAPI, backends.OpenAIAPI, backends.ResponsesAPI, backends.AnthropicAPI}},

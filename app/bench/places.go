@@ -3,16 +3,24 @@ package bench
 import (
 	"io"
 	"net/http"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
 // places is an engine that runs so many requests at once, each for the same time, and
 // has a line of its own for more, first in, first out.
 type places struct {
-	free   chan struct{}
-	delay  time.Duration
-	served atomic.Int64
+	free  chan struct{}
+	delay time.Duration
+
+	mu   sync.Mutex
+	done tally
+}
+
+// tally is how many requests were served, and when the last one was.
+type tally struct {
+	served int
+	last   time.Time
 }
 
 func newPlaces(n int, delay time.Duration) *places {
@@ -34,8 +42,25 @@ func (p *places) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	<-p.free
 	time.Sleep(p.delay)
-	p.served.Add(1)
+	p.mu.Lock()
+	p.done = tally{p.done.served + 1, time.Now()}
+	p.mu.Unlock()
 	p.free <- struct{}{}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	_, _ = io.WriteString(w, wholeAnswer)
+}
+
+func (p *places) tally() tally {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.done
+}
+
+// since is the requests per second since an earlier tally. It goes from end to end, so
+// that a batch that is half done at either moment does not count as none or as whole.
+func (t tally) since(before tally) float64 {
+	if t.served == before.served {
+		return 0
+	}
+	return float64(t.served-before.served) / t.last.Sub(before.last).Seconds()
 }

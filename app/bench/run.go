@@ -29,7 +29,7 @@ func run(ctx context.Context, o Options, l batching.Limits) (Result, error) {
 	}
 	defer engine.close()
 	scheduler := batching.New(batching.Settings{Limits: l, MaxWaiting: o.Requests + 1}, batching.Options{})
-	front, err := serveGateway(ctx, scheduler, before(engine, o.slots()), func(gateway.Record) {})
+	front, err := serveGateway(ctx, scheduler, engineAt(engine, o.slots()), func(gateway.Record) {})
 	if err != nil {
 		return Result{}, err
 	}
