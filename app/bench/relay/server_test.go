@@ -13,7 +13,7 @@ func TestMeasureServes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := relay.Measure(t.Context(), relay.Options{Program: self, Version: "1.2.3", Quick: true, Only: []string{"vllm8", "vllm32"}})
+	r, err := relay.Measure(t.Context(), relay.Options{Program: self, Version: "1.2.3", Quick: true, Only: []string{"vllm32"}})
 	if err != nil {
 		t.Fatal(err)
 	}
