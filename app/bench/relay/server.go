@@ -25,7 +25,7 @@ type serverLoad struct {
 // smaller cards, and one that runs all.
 func servers(quickly bool) [2]serverLoad {
 	if quickly {
-		return [2]serverLoad{{24, 12, time.Second / 2, 2 * time.Second}, {24, 32, time.Second / 2, 2 * time.Second}}
+		return [2]serverLoad{{24, 12, 2 * time.Second, 2 * time.Second}, {24, 32, 2 * time.Second, 2 * time.Second}}
 	}
 	const turn, climb = 15 * time.Second, 100 * time.Second
 	return [2]serverLoad{{1000, 256, turn, climb}, {1000, 1024, turn, climb}}
