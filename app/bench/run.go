@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -30,27 +29,20 @@ func run(ctx context.Context, o Options, l batching.Limits) (Result, error) {
 	}
 	defer engine.close()
 	scheduler := batching.New(batching.Settings{Limits: l, MaxWaiting: o.Requests + 1}, batching.Options{})
-	front, err := serveGateway(ctx, scheduler, fixedEngine{backends.Target{
-		Info: backends.Info{Name: "demo", Kind: backends.KindDemo, Health: backends.Up, Active: true, Simulated: true,
-			APIs: []backends.API{backends.OllamaAPI, backends.OpenAIAPI, backends.ResponsesAPI, backends.AnthropicAPI}},
-		Base:      &url.URL{Scheme: "http", Host: engine.address},
-		Transport: engine.transport(o.slots()),
-	}})
+	front, err := serveGateway(ctx, scheduler, engineAt(engine, o.slots()), func(gateway.Record) {})
 	if err != nil {
 		return Result{}, err
 	}
 	defer front.close()
 
 	client := &http.Client{Transport: front.transport(o.Requests)}
-	body := fmt.Sprintf(`{"model":%q,"prompt":"How long does it take?","stream":false,"options":{"num_predict":8}}`,
-		backends.DemoModel)
 	if err := warmUp(ctx, client, front.address, o.Requests); err != nil {
 		return Result{}, err
 	}
 	all, sending := errgroup.WithContext(ctx)
 	begun := time.Now()
 	for range o.Requests {
-		all.Go(func() error { return post(sending, client, "http://"+front.address+"/api/generate", body) })
+		all.Go(func() error { return post(sending, client, "http://"+front.address+"/api/generate", question()) })
 	}
 	if err := all.Wait(); err != nil {
 		return Result{}, err
@@ -127,14 +119,14 @@ type loopback struct {
 	done    chan struct{}
 }
 
-func serveGateway(ctx context.Context, s *batching.Scheduler, e gateway.Engines) (*loopback, error) {
+func serveGateway(ctx context.Context, s *batching.Scheduler, e gateway.Engines, record func(gateway.Record)) (*loopback, error) {
 	l, err := listen(ctx)
 	if err != nil {
 		return nil, err
 	}
 	g := gateway.New(gateway.Options{
 		Scheduler: s, Engines: e, Listen: l.Addr().String(),
-		Record: func(gateway.Record) {}, Health: func() any { return struct{}{} },
+		Record: record, Health: func() any { return struct{}{} },
 	}, gateway.Limits{MaxBody: 1 << 20, FirstToken: time.Hour, Stall: time.Hour})
 	return serveOn(l, g), nil
 }

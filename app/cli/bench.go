@@ -44,6 +44,10 @@ With --suite gateway it measures what Carpool costs: latency, throughput, memory
 CPU beside a plain reverse proxy (and nginx where it is installed), each in a process
 of its own, in front of an engine that answers at once. It takes about five minutes.
 
+With --suite batching it measures how full Carpool keeps an engine's places with 1 to
+16 at once, beside the engine alone, and what a lone request waits. It says which of
+the goals were met, fails if one was missed, and takes about four minutes.
+
 With --gpu it measures a real engine on a real GPU instead: tokens per second,
 first tokens, memory and energy with as many chats at once as --sizes says, and
 whether Carpool reads the GPU as nvidia-smi does. It takes some minutes and keeps
@@ -60,6 +64,7 @@ engine runs at once. The result stays in the history.`,
   carpool bench --suite scheduling --only slots8,dynmem
   carpool bench --suite scheduling --write docs/benchmarks/scheduling.md
   carpool bench --suite gateway
+  carpool bench --suite batching
   carpool bench --live
   carpool bench --live --engine ollama --model llama3.2:3b --sizes 1,4,8
   carpool bench --gpu --engine http://127.0.0.1:11434 --model llama3.2:3b
@@ -88,7 +93,7 @@ engine runs at once. The result stays in the history.`,
 	f.IntVar(&o.Parallel, "parallel", o.Parallel, "static: batches that run at once, 1–16")
 	f.DurationVar(&o.Delay, "delay", o.Delay, "the engine's time per request, 1ms–1m")
 	f.IntSliceVar(&o.sizes, "sizes", nil, "`list` of batch sizes to compare, e.g. 1,2,4,8,16")
-	f.StringVar(&o.suite.name, "suite", "", "`name` of a suite to run instead: scheduling or gateway")
+	f.StringVar(&o.suite.name, "suite", "", "`name` of a suite to run instead: scheduling, gateway or batching")
 	f.BoolVar(&o.suite.Quick, "quick", false, "suite: few seeds and shorter runs")
 	f.StringSliceVar(&o.suite.Only, "only", nil, "suite: `names` of its sections or scenarios")
 	f.BoolVar(&o.gpu.on, "gpu", false, "measure a real engine on this machine's GPU instead")

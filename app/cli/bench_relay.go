@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -41,8 +42,8 @@ func (c *cli) benchRelay(ctx context.Context, o suiteOptions, write string, asJS
 // benchPartCommand is a process that `carpool bench --suite gateway` starts.
 func (c *cli) benchPartCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:    "bench-part engine|plain ADDRESS [URL]",
-		Short:  "Run the engine or the plain proxy of carpool bench --suite gateway",
+		Use:    "bench-part engine|plain|vllm ADDRESS [URL|SEQUENCES]",
+		Short:  "Run an engine or the plain proxy of carpool bench --suite gateway",
 		Hidden: true,
 		Args:   cobra.RangeArgs(2, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -55,6 +56,13 @@ func (c *cli) benchPartCommand() *cobra.Command {
 			}
 			if args[0] == "engine" {
 				return relay.Engine(ctx, l)
+			}
+			if args[0] == "vllm" {
+				n, err := strconv.Atoi(args[len(args)-1])
+				if err != nil || n < 1 {
+					return fmt.Errorf("%q is no number of sequences", args[len(args)-1])
+				}
+				return relay.VLLM(ctx, l, n)
 			}
 			engine, err := url.Parse(args[len(args)-1])
 			if err != nil {

@@ -19,10 +19,12 @@ type suiteOptions struct {
 func (c *cli) benchSuite(ctx context.Context, o suiteOptions, write string, asJSON bool) error {
 	switch o.name {
 	case "scheduling":
+	case "batching":
+		return c.benchEfficiency(ctx, o, write, asJSON)
 	case "gateway":
 		return c.benchRelay(ctx, o, write, asJSON)
 	default:
-		return fmt.Errorf("suite %q is not known; there are: scheduling, gateway", o.name)
+		return fmt.Errorf("suite %q is not known; there are: scheduling, gateway, batching", o.name)
 	}
 	begun := time.Now()
 	r, err := scheduling.Measure(ctx, o.Options)

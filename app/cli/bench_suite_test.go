@@ -32,6 +32,7 @@ func TestBenchSuite(t *testing.T) {
 	for _, c := range []struct{ args, says string }{
 		{"bench --suite speed", `"speed"`},
 		{"bench --quick", "need --suite"},
+		{"bench --suite batching --only 8", "no parts"},
 		{"bench --suite scheduling --only nothing", "slots8"},
 	} {
 		t.Run("Refuses "+c.args, func(t *testing.T) {

@@ -466,6 +466,17 @@ func TestSet(t *testing.T) {
 			t.Errorf("says %q of a size that counts", notes)
 		}
 	})
+	t.Run("TakesTheKeyOfAnEngineThatTheSettingsList", func(t *testing.T) {
+		i := newInstance(t)
+		for _, arg := range []string{"engines.list=server=openai https://gpu.lan:8000", "engines.keys=$VLLM_KEY=server"} {
+			if status, _, notes := i.carpool("set", arg); status != 0 {
+				t.Errorf("%s: status %d, says %q", arg, status, notes)
+			}
+		}
+		if status, _, _ := i.carpool("set", "engines.keys=$VLLM_KEY=other"); status != 1 {
+			t.Errorf("status %d for an engine that is not listed", status)
+		}
+	})
 	t.Run("SavesForTheNextStartWhenNothingRuns", func(t *testing.T) {
 		i := newInstance(t)
 		status, out, notes := i.carpool("set", "gateway.listen=127.0.0.1:8080")

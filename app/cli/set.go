@@ -64,8 +64,13 @@ only the file is changed. "carpool config" lists the keys.`,
 
 // set changes a setting of the running Carpool, or else of the file.
 func (c *cli) set(ctx context.Context, key, value string) error {
-	// Judged here too, so that a mistake is told without a Carpool that runs.
-	wanted, err := config.Default().With(key, value)
+	// Judged here too, so that a mistake is told without a Carpool that runs; beside what
+	// was saved, since a key may be of an engine that the settings list.
+	saved, _, err := config.Load(c.place.config)
+	if err != nil {
+		saved = config.Default() // what is wrong with the file is told by whoever has to write it
+	}
+	wanted, err := saved.With(key, value)
 	if err != nil {
 		return err
 	}

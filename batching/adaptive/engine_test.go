@@ -1,6 +1,7 @@
 package adaptive_test
 
 import (
+	"slices"
 	"time"
 
 	"carpool/batching/adaptive"
@@ -30,6 +31,8 @@ type engine struct {
 	timed   bool // the engine tells its times
 	urgent  bool // requests are
 	stopped bool // it generates nothing
+
+	endsFirst bool // the last tokens of a step come before the others, and who ends is gone by then
 
 	after func() // called after each decision; nil = nothing
 
@@ -139,7 +142,11 @@ func (e *engine) step() {
 	}
 	streams := 0
 	var done []*answer
-	for _, a := range e.flight {
+	all := slices.Clone(e.flight)
+	if e.endsFirst {
+		slices.SortStableFunc(all, func(a, b *answer) int { return b.tokens - a.tokens })
+	}
+	for _, a := range all {
 		if a.entered.IsZero() || e.now.Before(a.entered.Add(e.read)) {
 			continue
 		}
@@ -149,12 +156,15 @@ func (e *engine) step() {
 			e.Tokens(e.now, a.id, 1)
 		}
 		if a.tokens >= e.length+int(a.id%7)*e.spread {
+			if e.endsFirst {
+				e.end(a.id, adaptive.Served)
+			}
 			done = append(done, a)
 		}
 	}
 	e.streams, e.seen = streams, max(e.seen, streams)
 	for _, a := range done {
-		e.end(a.id, adaptive.Served)
+		e.end(a.id, adaptive.Served) // again, where it has ended
 	}
 	if len(done) > 0 {
 		e.tick()

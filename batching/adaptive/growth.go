@@ -29,7 +29,7 @@ func (g *Governor) crowded() bool { return g.memory.others > .3 }
 
 // grow raises the limit once that many streams were seen.
 func (g *Governor) grow() {
-	if !g.mayGrow() || g.slots.probe.on || g.proven < g.limit {
+	if !g.mayGrow() || g.slots.probe.on || g.proven < g.limit-comings(g.limit) {
 		return
 	}
 	if g.knee > 0 && g.boundTotal-g.kneeAt >= g.kneeWait && g.limit >= g.knee {
@@ -42,7 +42,7 @@ func (g *Governor) grow() {
 	if g.limit >= top || g.tooSlow() {
 		return
 	}
-	if g.limit%8 == 0 && !g.level(g.limit).sure() && g.boundFor < 10*time.Second {
+	if g.limit == g.landing() && !g.level(g.limit).sure() && g.boundFor < 10*time.Second {
 		return
 	}
 	next, wait := g.limit+1, 2*time.Second
@@ -51,12 +51,47 @@ func (g *Governor) grow() {
 		if g.limit < 4 {
 			next = 2 * g.limit
 		} else {
-			next = min(g.limit+max(1, g.limit/8), g.limit/8*8+8)
+			next = min(min(g.limit, g.proven)+max(1, g.limit/8), g.nextLanding())
 		}
 	}
 	if g.boundFor >= wait {
 		g.set(min(next, top), fmt.Sprintf("%d ran at once, trying %d", g.limit, min(next, top)))
 	}
+}
+
+// crowd is the limit from which on landings are rare. So many streams hardly ever
+// keep their number for long enough to be measured, so most landings last their full
+// time: every 8 streams, an engine of a server would take a quarter of an hour to fill.
+const crowd = 64
+
+// comings is how many of a crowd may be missing where all are said to have been seen
+// at once: with every step some end and others begin, and are never seen together.
+func comings(limit int) int {
+	if limit < crowd {
+		return 0
+	}
+	return limit / 16
+}
+
+// landing is the last limit, up to the present one, at which growth stops to measure:
+// the multiples of 8, and beyond a crowd its doublings.
+func (g *Governor) landing() int {
+	if g.limit < crowd {
+		return g.limit / 8 * 8
+	}
+	n := crowd
+	for 2*n <= g.limit {
+		n *= 2
+	}
+	return n
+}
+
+// nextLanding is the one above.
+func (g *Governor) nextLanding() int {
+	if n := g.landing(); n >= crowd {
+		return 2 * n
+	}
+	return g.limit/8*8 + 8
 }
 
 // tooSlow means that one more would take each stream far beyond the floor.

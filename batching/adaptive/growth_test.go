@@ -56,6 +56,47 @@ func TestGrowth(t *testing.T) {
 		}
 	})
 
+	t.Run("FillsTheEngineOfAServerInAMinute", func(t *testing.T) {
+		e := newEngine(adaptive.Config{Max: 1024}, 2000)
+		e.constantGap(40 * time.Millisecond)
+		e.spread = 9 // some always end, so that no number of many streams lasts
+		if !e.until(75*time.Second, func() bool { return e.highest >= 900 }) {
+			t.Fatalf("limit %d after %v", e.decision.Limit, e.now.Sub(start))
+		}
+		var limits []int
+		for _, d := range e.history {
+			if d.Limit >= 64 && (len(limits) == 0 || d.Limit != limits[len(limits)-1]) {
+				limits = append(limits, d.Limit)
+			}
+		}
+		for i, n := range limits[1:] {
+			if before := limits[i]; n > before+before/8 {
+				t.Errorf("limit %d after %d", n, before)
+			}
+		}
+		for _, landing := range []int{64, 128, 256, 512} {
+			if !slices.Contains(limits, landing) {
+				t.Errorf("never stopped at %d: %v", landing, limits)
+			}
+		}
+	})
+
+	t.Run("CountsACrowdOfWhichSomeComeAndGoWithEveryStep", func(t *testing.T) {
+		e := newEngine(adaptive.Config{Max: 1024}, 2000)
+		e.constantGap(40 * time.Millisecond)
+		e.spread, e.endsFirst = 9, true
+		if !e.until(75*time.Second, func() bool { return e.highest >= 900 }) {
+			t.Errorf("limit %d, %d streams seen: %s", e.decision.Limit, e.State().Peak, e.decision.Reason)
+		}
+		e = newEngine(adaptive.Config{Max: 1024}, 250)
+		e.constantGap(40 * time.Millisecond)
+		e.spread, e.endsFirst = 9, true
+		e.run(75 * time.Second)
+		if n := e.decision.Limit; n < 240 || n > 251 || e.highest > 250+256/8 {
+			t.Errorf("limit %d, up to %d, before 250 slots: %s", n, e.highest, e.decision.Reason)
+		}
+	})
+
 	t.Run("WaitsForDemand", func(t *testing.T) {
 		e := newEngine(adaptive.Config{}, 100)
 		e.demand = 4

@@ -136,7 +136,7 @@ func (g *Governor) detectByPeak(r *request) {
 	if limit > 4 && g.proven >= limit-1 {
 		enough *= 2
 	}
-	if g.proven > 0 && g.proven < limit && g.slots.firsts >= enough {
+	if g.proven > 0 && g.proven < limit-comings(limit) && g.slots.firsts >= enough {
 		g.found(g.proven, ByPeakStreams)
 	}
 }

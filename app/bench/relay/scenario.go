@@ -103,6 +103,8 @@ func scenarios(quickly bool) []scenario {
 				return queued(ctx, s, t, 5*turn, 5*requests)
 			},
 		},
+		serverScenario(servers(quickly)[0]),
+		serverScenario(servers(quickly)[1]),
 	)
 }
 

@@ -1,0 +1,45 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"carpool/app/bench"
+)
+
+// benchEfficiency is `carpool bench --suite batching`.
+func (c *cli) benchEfficiency(ctx context.Context, o suiteOptions, write string, asJSON bool) error {
+	if len(o.Only) > 0 {
+		return errors.New("the suite batching has no parts: leave out --only")
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	begun := time.Now()
+	r, err := bench.MeasureEfficiency(ctx, c.version, o.Quick)
+	if err != nil {
+		return err
+	}
+	c.note("measured in %s", span(time.Since(begun)))
+	if write != "" {
+		if err := writeReport(write, r); err != nil {
+			return fmt.Errorf("write report: %w", err)
+		}
+		c.note("written to %s", write)
+	}
+	show := func() error { return r.Text(c.stdout) }
+	if asJSON {
+		show = func() error { return c.printJSON(r) }
+	}
+	if err := show(); err != nil {
+		return err
+	}
+	if n := r.Missed(); n > 0 && !o.Quick {
+		return fmt.Errorf("%d of the goals were missed", n)
+	}
+	return nil
+}
