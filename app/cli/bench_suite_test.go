@@ -32,6 +32,8 @@ func TestBenchSuite(t *testing.T) {
 	for _, c := range []struct{ args, says string }{
 		{"bench --suite speed", `"speed"`},
 		{"bench --quick", "need --suite"},
+		{"bench --profiles here", "need --suite"},
+		{"bench --suite scheduling --profiles here", "--suite gateway"},
 		{"bench --suite scheduling --only nothing", "slots8"},
 	} {
 		t.Run("Refuses "+c.args, func(t *testing.T) {

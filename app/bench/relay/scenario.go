@@ -39,9 +39,9 @@ var (
 
 // scenarios are all, in the order in which they run; quick ones are for tests.
 func scenarios(quickly bool) []scenario {
-	rounds, turn, requests, streams := 7, 2*time.Second, 2000, []int{1000, 5000}
+	rounds, turn, requests, streams, alone := 7, 2*time.Second, 2000, []int{1000, 5000}, 10*time.Minute
 	if quickly {
-		rounds, turn, requests, streams = 1, 200*time.Millisecond, 100, []int{100}
+		rounds, turn, requests, streams, alone = 1, 200*time.Millisecond, 100, []int{100}, 10*time.Second
 	}
 	all := []scenario{
 		{
@@ -102,6 +102,12 @@ func scenarios(quickly bool) []scenario {
 			run: func(ctx context.Context, s *stage, t *target) (sample, error) {
 				return queued(ctx, s, t, 5*turn, 5*requests)
 			},
+		},
+		scenario{
+			name: "idle", title: "Idle", rounds: 1, fresh: true, targets: []string{carpool},
+			text:    fmt.Sprintf("Carpool as it is installed, without a window, left alone for %v. No engine is there, unless the machine has one.", alone),
+			figures: []figure{{name: "memory", unit: "MB", digits: 1}, {name: "cpu", unit: "% of a core", digits: 2}},
+			run:     func(ctx context.Context, s *stage, t *target) (sample, error) { return idle(ctx, s, t, alone) },
 		},
 	)
 }

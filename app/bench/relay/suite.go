@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"time"
 )
@@ -22,9 +21,11 @@ type Options struct {
 type Report struct {
 	Version  string    `json:"version"`
 	Date     time.Time `json:"date"`
-	System   string    `json:"system"` // "linux/amd64, 2 cores, go1.26"
+	Machine  Machine   `json:"machine"`
+	On       string    `json:"on"` // what Carpool had at work, by its own word
 	Quick    bool      `json:"quick"`
 	Sections []Section `json:"sections"`
+	Goals    []Goal    `json:"goals"` // of the scenarios that ran
 }
 
 // Section is one load.
@@ -43,14 +44,15 @@ type Figure struct {
 	Unit    string             `json:"unit"`
 	Median  map[string]float64 `json:"median"`
 	ToPlain map[string]float64 `json:"to_plain"` // without those where there is no plain proxy
-	digits  int
-	added   bool
+	// Rounds are what each round gave for each target.
+	Rounds map[string][]float64 `json:"rounds"`
+	digits int
+	added  bool
 }
 
 // Measure runs the suite. It fails if a program cannot be started or a request fails.
 func Measure(ctx context.Context, o Options) (r Report, err error) {
-	r = Report{Version: o.Version, Date: time.Now(), Quick: o.Quick,
-		System: fmt.Sprintf("%s/%s, %d cores, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())}
+	r = Report{Version: o.Version, Date: time.Now(), Quick: o.Quick, Machine: thisMachine(ctx)}
 	todo, err := chosen(scenarios(o.Quick), o.Only)
 	if err != nil {
 		return r, err
@@ -62,6 +64,7 @@ func Measure(ctx context.Context, o Options) (r Report, err error) {
 	if err != nil {
 		return r, err
 	}
+	r.On = s.on
 	for _, sc := range todo {
 		begun := time.Now()
 		section, err := s.measure(ctx, sc)
@@ -73,6 +76,7 @@ func Measure(ctx context.Context, o Options) (r Report, err error) {
 			o.Note("%s: %s", sc.name, time.Since(begun).Round(time.Second))
 		}
 	}
+	r.Goals = judged(r.Sections)
 	return r, nil
 }
 
@@ -119,29 +123,40 @@ func (s *stage) measure(ctx context.Context, sc scenario) (Section, error) {
 }
 
 func (f figure) of(turns map[string][]sample) Figure {
-	all := Figure{Name: f.name, Unit: f.unit, digits: f.digits, added: f.added, Median: map[string]float64{}, ToPlain: map[string]float64{}}
+	all := Figure{Name: f.name, Unit: f.unit, digits: f.digits, added: f.added,
+		Median: map[string]float64{}, ToPlain: map[string]float64{}, Rounds: map[string][]float64{}}
 	for name, samples := range turns {
+		for _, got := range samples {
+			all.Rounds[name] = append(all.Rounds[name], got[f.name])
+		}
+	}
+	for name, values := range all.Rounds {
 		if f.sum {
-			for _, got := range samples {
-				all.Median[name] += got[f.name]
+			for _, v := range values {
+				all.Median[name] += v
 			}
 			continue
 		}
-		var values, ratios []float64
-		for round, got := range samples {
-			v := got[f.name]
-			base := 0.0
-			if f.added {
-				base = turns[direct][round][f.name]
-			}
-			values = append(values, v)
-			if peers := turns[plain]; peers != nil && peers[round][f.name] != base {
-				ratios = append(ratios, (v-base)/(peers[round][f.name]-base))
-			}
-		}
 		all.Median[name] = median(values)
-		if len(ratios) > 0 && (!f.added || name != direct) {
+		if ratios := all.ratios(name, plain); len(ratios) > 0 && (!f.added || name != direct) {
 			all.ToPlain[name] = median(ratios)
+		}
+	}
+	return all
+}
+
+// ratios are what a target was to another in each round; of what is added over direct
+// in both.
+func (f Figure) ratios(name, to string) []float64 {
+	var all []float64
+	peers, engine := f.Rounds[to], f.Rounds[direct]
+	for i, v := range f.Rounds[name] {
+		base := 0.0
+		if f.added {
+			base = engine[i]
+		}
+		if i < len(peers) && peers[i] != base {
+			all = append(all, (v-base)/(peers[i]-base))
 		}
 	}
 	return all
