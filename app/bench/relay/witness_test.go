@@ -39,11 +39,11 @@ func TestWitness(t *testing.T) {
 				_, _ = io.Copy(io.Discard, r.Body)
 				switch r.URL.Path {
 				case "/health":
-					fmt.Fprintf(w, `{"batching":{%s},"history":{"ok":%s}}`, tt.batching, tt.history)
+					_, _ = fmt.Fprintf(w, `{"batching":{%s},"history":{"ok":%s}}`, tt.batching, tt.history)
 				case "/metrics":
-					fmt.Fprintf(w, "carpool_requests_total{app=%q,engine=\"e\",model=\"m\",outcome=\"ok\"} 3\n", tt.app)
+					_, _ = fmt.Fprintf(w, "carpool_requests_total{app=%q,engine=\"e\",model=\"m\",outcome=\"ok\"} 3\n", tt.app)
 				default:
-					fmt.Fprint(w, "{}")
+					_, _ = fmt.Fprint(w, "{}")
 				}
 			}))
 			defer server.Close()
