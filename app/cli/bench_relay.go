@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -28,10 +29,10 @@ func (c *cli) benchRelay(ctx context.Context, o suiteOptions, write string, asJS
 		return c.profileRelay(ctx, options, o.profiles)
 	}
 	r, err := relay.Measure(ctx, options)
-	if err != nil {
+	if len(r.Sections) == 0 {
 		return err
 	}
-	if write != "" {
+	if write != "" && err == nil { // a report that lacks some is none
 		if err := writeReport(write, r); err != nil {
 			return fmt.Errorf("write report: %w", err)
 		}
@@ -44,7 +45,7 @@ func (c *cli) benchRelay(ctx context.Context, o suiteOptions, write string, asJS
 	if err := show(); err != nil {
 		return err
 	}
-	return r.Missed()
+	return errors.Join(err, r.Missed())
 }
 
 // profileRelay is `carpool bench --suite gateway --profiles FOLDER`.

@@ -50,7 +50,8 @@ type Figure struct {
 	added  bool
 }
 
-// Measure runs the suite. It fails if a program cannot be started or a request fails.
+// Measure runs the suite. It fails if a program cannot be started, and, with what the
+// other scenarios gave, if one could not be measured.
 func Measure(ctx context.Context, o Options) (r Report, err error) {
 	r = Report{Version: o.Version, Date: time.Now(), Quick: o.Quick, Machine: thisMachine(ctx)}
 	todo, err := chosen(scenarios(o.Quick), o.Only)
@@ -65,11 +66,19 @@ func Measure(ctx context.Context, o Options) (r Report, err error) {
 		return r, err
 	}
 	r.On = s.on
+	var broken error // scenarios that could not be measured
 	for _, sc := range todo {
 		begun := time.Now()
 		section, err := s.measure(ctx, sc)
 		if err != nil {
-			return r, fmt.Errorf("%s: %w", sc.name, err)
+			err = fmt.Errorf("%s: %w", sc.name, err)
+			if broken = errors.Join(broken, err); ctx.Err() != nil {
+				break
+			}
+			if o.Note != nil {
+				o.Note("%v", err)
+			}
+			continue // what the others show took minutes
 		}
 		r.Sections = append(r.Sections, section)
 		if o.Note != nil {
@@ -77,7 +86,7 @@ func Measure(ctx context.Context, o Options) (r Report, err error) {
 		}
 	}
 	r.Goals = judged(r.Sections)
-	return r, nil
+	return r, broken
 }
 
 func chosen(all []scenario, only []string) ([]scenario, error) {

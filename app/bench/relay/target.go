@@ -144,8 +144,12 @@ func (s *stage) part(ctx context.Context, program, part string, more ...string) 
 }
 
 // settings have everything on and let everything in: what is measured is the path.
+// Thousands of connections at once are more than a listener has room for; Carpool
+// then waits for the engine as long as the plain proxy does.
 const settings = `[engine]
 url = "http://%s"
+[gateway]
+connect_timeout_s = 60
 [batching]
 mode = "fixed"
 max_batch_size = %d
