@@ -66,27 +66,33 @@ func Measure(ctx context.Context, o Options) (r Report, err error) {
 		return r, err
 	}
 	r.On = s.on
-	var broken error // scenarios that could not be measured
+	r.Sections, err = s.play(ctx, todo, o.Note)
+	r.Goals = judged(r.Sections)
+	return r, err
+}
+
+// play measures one scenario after the other. One that cannot be measured is in the
+// error, and takes nothing from the others, which took minutes.
+func (s *stage) play(ctx context.Context, todo []scenario, note func(format string, args ...any)) (sections []Section, err error) {
+	if note == nil {
+		note = func(string, ...any) {}
+	}
 	for _, sc := range todo {
 		begun := time.Now()
-		section, err := s.measure(ctx, sc)
-		if err != nil {
-			err = fmt.Errorf("%s: %w", sc.name, err)
-			if broken = errors.Join(broken, err); ctx.Err() != nil {
-				break
-			}
-			if o.Note != nil {
-				o.Note("%v", err)
-			}
-			continue // what the others show took minutes
+		section, failed := s.measure(ctx, sc)
+		if ctx.Err() != nil {
+			return sections, errors.Join(err, failed, ctx.Err())
 		}
-		r.Sections = append(r.Sections, section)
-		if o.Note != nil {
-			o.Note("%s: %s", sc.name, time.Since(begun).Round(time.Second))
+		if failed != nil {
+			failed = fmt.Errorf("%s: %w", sc.name, failed)
+			note("%v", failed)
+			err = errors.Join(err, failed)
+			continue
 		}
+		sections = append(sections, section)
+		note("%s: %s", sc.name, time.Since(begun).Round(time.Second))
 	}
-	r.Goals = judged(r.Sections)
-	return r, broken
+	return sections, err
 }
 
 func chosen(all []scenario, only []string) ([]scenario, error) {
