@@ -39,7 +39,8 @@ var (
 
 // scenarios are all, in the order in which they run; quick ones are for tests.
 func scenarios(quickly bool) []scenario {
-	rounds, turn, requests, streams, alone := 7, 2*time.Second, 2000, []int{1000, 5000}, 10*time.Minute
+	// Many short rounds: the nearer in time two turns are, the more alike the machine is.
+	rounds, turn, requests, streams, alone := 15, time.Second, 1000, []int{1000, 5000}, 10*time.Minute
 	if quickly {
 		rounds, turn, requests, streams, alone = 1, 200*time.Millisecond, 100, []int{100}, 10*time.Second
 	}
@@ -86,7 +87,7 @@ func scenarios(quickly bool) []scenario {
 			name: "embeddings", title: "Embedding storm, 256 clients", rounds: min(rounds, 5), targets: []string{direct, carpool},
 			text:    fmt.Sprintf("Single texts before an engine with one slot whose call takes %v and %v for each text.", embedCall, embedText),
 			figures: []figure{{name: "rate", unit: "texts/s"}},
-			run:     func(ctx context.Context, _ *stage, t *target) (sample, error) { return storm(ctx, t, turn) },
+			run:     func(ctx context.Context, _ *stage, t *target) (sample, error) { return storm(ctx, t, 2*turn) },
 		},
 		scenario{
 			name: "rest", title: "At rest", rounds: min(rounds, 5), fresh: true, targets: []string{plain, carpool},
@@ -100,7 +101,7 @@ func scenarios(quickly bool) []scenario {
 			figures: []figure{{name: "alone", unit: "% of a core, none waiting", digits: 1}, {name: "waiting", unit: "% of a core, 10,000 waiting", digits: 1},
 				{name: "scheduling", unit: "% of a core for the 10,000", digits: 1}},
 			run: func(ctx context.Context, s *stage, t *target) (sample, error) {
-				return queued(ctx, s, t, 5*turn, 5*requests)
+				return queued(ctx, s, t, 10*turn, 10*requests)
 			},
 		},
 		scenario{
