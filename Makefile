@@ -16,7 +16,7 @@ LINT         := $(CACHE)/golangci-lint-$(LINT_VERSION)/golangci-lint
 # the tests on real engines up to three that failed run once more, and it says so.
 GOTESTSUM_VERSION := v1.13.0
 
-.PHONY: help run build build-headless cross test desktop race lint bench suite e2e fuzz fuzz-short chaos soak reliability vuln mutants screens deps icons clean
+.PHONY: help run build build-headless cross test desktop race lint bench benchstat profile suite e2e fuzz fuzz-short chaos soak reliability vuln mutants screens deps icons clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -64,12 +64,19 @@ lint: $(LINT) ## go vet and golangci-lint
 $(LINT):
 	GOBIN=$(dir $@) CGO_ENABLED=0 GOFLAGS= $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 
-bench: build ## what batching gains, and what the hot paths cost
+bench: build build-headless ## what batching gains, what Carpool costs, and what its hot paths cost; half an hour, fails if a figure is missed
 	bin/carpool bench
 	bin/carpool bench --sizes 1,2,4,8,16
 	bin/carpool bench --suite scheduling --write docs/benchmarks/scheduling.md
-	bin/carpool bench --suite gateway --write docs/benchmarks/gateway.md
-	$(GO) test -run '^$$' -bench . -benchtime 1s ./batching ./app/gateway ./gpu ./storage ./ui/chart
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./batching ./batching/adaptive ./app ./app/gateway ./app/gateway/translate ./app/metrics ./gpu ./storage ./ui/chart
+	bin/carpool-headless bench --suite gateway --write docs/benchmarks/gateway.md
+
+benchstat: ## the hot paths' Go benchmarks against the last tag (BASE=commit for another), for information: it always passes
+	BASE=$(BASE) .ci/benchstat
+
+profile: build-headless ## bin/profiles/: what Carpool does under the gateway suite's load, and what takes most of it (ONLY=scenario,…)
+	bin/carpool-headless bench --suite gateway --profiles bin/profiles $(if $(ONLY),--only $(ONLY))
+	.ci/profiles bin/profiles
 
 suite: build-headless ## the scheduling suite in virtual time, in its short form; fails if a figure is missed
 	bin/carpool-headless bench --suite scheduling --quick

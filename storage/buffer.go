@@ -6,12 +6,17 @@ import (
 )
 
 const (
-	// writeEvery leaves half of the promised 100 ms to the transaction itself.
-	writeEvery = 50 * time.Millisecond
+	// writeEvery is the least time from the begin of a write to that of the next, whatever
+	// the rate of rows, and the most that a row waits for its write.
+	writeEvery = 100 * time.Millisecond
+	// gather is how long the first row after a while waits for others.
+	gather = writeEvery / 2
 	// retryEvery is the pause after a failed write.
 	retryEvery = 10 * time.Second
-	// keepRows is how many rows a transaction writes at most, and how many wait
-	// in memory while the file cannot be written.
+	// writeRows is how many rows a transaction writes at most: about what a file takes
+	// in writeEvery, so that only a burst fills it.
+	writeRows = 8192
+	// keepRows is how many rows wait in memory while the file cannot be written.
 	keepRows = 1000
 	// busyTries is how many times in a row the file may be locked before the
 	// history pauses; each try has waited for the lock by itself.
@@ -37,8 +42,9 @@ func taken(result sql.Result, err error) (bool, error) {
 // buffer holds the rows that are not on disk yet and decides when to write
 // them. It is told the time and does nothing by itself.
 type buffer struct {
-	rows   []row     // oldest first, at most keepRows
+	rows   []row     // oldest first, at most writeRows, after a failure keepRows
 	oldest time.Time // when the first of rows came
+	begun  time.Time // the last write that succeeded
 	fails  int       // writes failed since the last success
 	retry  time.Time // no write before then, after a failure
 }
@@ -48,12 +54,20 @@ func (b *buffer) add(now time.Time, r row) (lost bool) {
 	if len(b.rows) == 0 {
 		b.oldest = now
 	}
-	if len(b.rows) == keepRows {
+	if len(b.rows) == b.room() {
 		b.rows = b.rows[1:]
 		lost = true
 	}
 	b.rows = append(b.rows, r)
 	return lost
+}
+
+// room is how many rows it holds at most.
+func (b *buffer) room() int {
+	if b.fails > 0 {
+		return keepRows
+	}
+	return writeRows
 }
 
 // due is when to write next; false = nothing to write.
@@ -63,27 +77,36 @@ func (b *buffer) due() (time.Time, bool) {
 		return time.Time{}, false
 	case b.fails > 0:
 		return b.retry, true
-	case len(b.rows) == keepRows:
-		return b.oldest, true
+	case len(b.rows) == writeRows:
+		return b.oldest, true // waiting on would lose rows
 	}
-	return b.oldest.Add(writeEvery), true
+	due := b.oldest.Add(gather)
+	if next := b.begun.Add(writeEvery); due.Before(next) {
+		due = next
+	}
+	return due, true
 }
 
-// written forgets the rows: they are on disk.
-func (b *buffer) written() {
+// written forgets the rows: the write that began then has put them on disk.
+func (b *buffer) written(begun time.Time) {
 	clear(b.rows) // lets go of what they point to
 	b.rows = b.rows[:0]
 	b.fails = 0
+	b.begun = begun
 }
 
-// failed keeps the rows for another try. A locked file is tried again at once;
-// paused tells whether the history now waits for longer.
-func (b *buffer) failed(now time.Time, locked bool) (paused bool) {
+// failed keeps rows for another try, and tells how many there is no more room for. A
+// locked file is tried again at once; paused tells whether the history now waits for
+// longer.
+func (b *buffer) failed(now time.Time, locked bool) (lost int, paused bool) {
 	b.fails++
+	if lost = max(0, len(b.rows)-b.room()); lost > 0 {
+		b.rows = b.rows[lost:]
+	}
 	if locked && b.fails < busyTries {
 		b.retry = now
-		return false
+		return lost, false
 	}
 	b.retry = now.Add(retryEvery)
-	return true
+	return lost, true
 }

@@ -13,8 +13,8 @@ func TestBuffer(t *testing.T) {
 			t.Fatalf("due %v %v, want %v", got, ok, want)
 		}
 	}
-	fill := func(b *buffer) (lost int) {
-		for range keepRows {
+	fill := func(b *buffer, n int) (lost int) {
+		for range n {
 			if b.add(noon, Request{}) {
 				lost++
 			}
@@ -33,18 +33,26 @@ func TestBuffer(t *testing.T) {
 		var b buffer
 		b.add(noon, Request{})
 		b.add(after(40*time.Millisecond), Request{})
-		requireDue(t, &b, after(writeEvery))
-		b.written()
+		requireDue(t, &b, after(gather))
+		b.written(after(gather))
 		if _, ok := b.due(); ok {
 			t.Fatal("due after it was written")
 		}
 		b.add(after(time.Second), Request{})
-		requireDue(t, &b, after(time.Second+writeEvery))
+		requireDue(t, &b, after(time.Second+gather))
+	})
+
+	t.Run("IsNotDueSoonAfterAWrite", func(t *testing.T) {
+		var b buffer
+		b.add(noon, Request{})
+		b.written(after(gather))
+		b.add(after(gather+time.Millisecond), Request{})
+		requireDue(t, &b, after(gather+writeEvery))
 	})
 
 	t.Run("IsDueAtOnceWhenFull", func(t *testing.T) {
 		var b buffer
-		if lost := fill(&b); lost != 0 {
+		if lost := fill(&b, writeRows); lost != 0 {
 			t.Fatalf("%d lost", lost)
 		}
 		requireDue(t, &b, noon)
@@ -52,10 +60,10 @@ func TestBuffer(t *testing.T) {
 
 	t.Run("RetriesAfterTenSeconds", func(t *testing.T) {
 		var b buffer
-		fill(&b)
+		fill(&b, keepRows)
 		for i := range 3 {
 			now := after(time.Duration(i) * time.Minute)
-			if paused := b.failed(now, false); !paused {
+			if _, paused := b.failed(now, false); !paused {
 				t.Fatal("not paused")
 			}
 			requireDue(t, &b, now.Add(10*time.Second))
@@ -66,7 +74,7 @@ func TestBuffer(t *testing.T) {
 		var b buffer
 		b.add(noon, Request{})
 		for i, want := range []bool{false, false, true, true} {
-			if paused := b.failed(noon, true); paused != want {
+			if _, paused := b.failed(noon, true); paused != want {
 				t.Fatalf("try %d: paused %v", i+1, paused)
 			}
 		}
@@ -75,8 +83,10 @@ func TestBuffer(t *testing.T) {
 
 	t.Run("KeepsTheNewestThousandRows", func(t *testing.T) {
 		var b buffer
-		fill(&b)
-		b.failed(noon, false)
+		fill(&b, keepRows+7)
+		if lost, _ := b.failed(noon, false); lost != 7 {
+			t.Fatalf("%d lost, want 7", lost)
+		}
 		for range 5 {
 			if !b.add(noon, Request{ID: "new"}) {
 				t.Fatal("nothing made room")

@@ -52,7 +52,7 @@ func (e energy) insert(in *inserts) (bool, error) {
 }
 
 // AddEnergy queues the joules of a request whose row was added before; it never
-// blocks. They are on disk at most 100 ms later. Without that row they are dropped.
+// blocks. They are written at most 100 ms later. Without that row they are dropped.
 func (s *Store) AddEnergy(batch uint64, id string, joules float64) { s.add(energy{batch, id, joules}) }
 
 const sumEnergy = `SELECT b.engine, b.model, b.running, count(*),

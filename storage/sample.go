@@ -32,7 +32,7 @@ const insertSample = `INSERT OR IGNORE INTO sample (` + sampleColumns + `) VALUE
 const selectSamples = `SELECT ` + sampleColumns + ` FROM sample
 	WHERE at >= ? AND at < ? ORDER BY at DESC LIMIT ?`
 
-// AddSample queues a row; it never blocks. It is on disk at most 100 ms later. A
+// AddSample queues a row; it never blocks. It is written at most 100 ms later. A
 // second that has a row already keeps it: a clock that is set back, or a ticker
 // that is early, brings two.
 func (s *Store) AddSample(r Sample) { s.add(r) }

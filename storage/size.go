@@ -107,7 +107,7 @@ func (w *writer) wipe(ctx context.Context) error {
 	if err := tx.Commit(); err != nil {
 		return err
 	}
-	w.rows.written()
+	w.rows.written(time.Now())
 	w.in.unfilled = unfilled{}
 	return nil
 }

@@ -1,10 +1,10 @@
 // Package storage keeps the history in one SQLite file: times, counts, sizes
 // and names, never a prompt or an answer.
 //
-// Rows are handed over without waiting and written by one goroutine, many to a
-// transaction, so that a request never waits for the disk. A row is on disk
-// within 100 ms of being added; a killed process loses what is younger, a power
-// cut may lose a little more, and neither damages the file. One that is found
+// Rows are handed over without waiting and written by one goroutine, in one
+// transaction per 100 ms whatever their rate, so that a request never waits for the
+// disk. A row is written at most 100 ms after it was added; a killed process loses
+// what is younger, a power cut may lose a little more, and neither damages the file. One that is found
 // damaged, at the start or later, is set aside and a new one is begun. While the file
 // cannot be written (disk full, locked by another program) the history pauses:
 // the newest 1000 rows wait in memory, a write is tried every 10 s, and State
@@ -131,14 +131,14 @@ func (s *Store) start(ctx context.Context, o Options) error {
 	return nil
 }
 
-// AddRequest queues a row; it never blocks. It is on disk at most 100 ms later.
+// AddRequest queues a row; it never blocks. It is written at most 100 ms later.
 func (s *Store) AddRequest(r Request) { s.add(r) }
 
-// AddBatch queues a row; it never blocks. It is on disk at most 100 ms later.
+// AddBatch queues a row; it never blocks. It is written at most 100 ms later.
 // Batch ids are unique on file: a second row with an id is dropped.
 func (s *Store) AddBatch(b Batch) { s.add(b) }
 
-// AddDecision queues a row; it never blocks. It is on disk at most 100 ms later.
+// AddDecision queues a row; it never blocks. It is written at most 100 ms later.
 func (s *Store) AddDecision(d Decision) { s.add(d) }
 
 func (s *Store) add(r row) {

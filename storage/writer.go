@@ -217,6 +217,7 @@ func (w *writer) write(ctx context.Context) error {
 	if len(w.rows.rows) == 0 {
 		return nil
 	}
+	begun := time.Now()
 	refused, err := w.insert(ctx, w.rows.rows)
 	if isDamage(err) {
 		w.damaged = true
@@ -224,13 +225,15 @@ func (w *writer) write(ctx context.Context) error {
 	}
 	if err != nil {
 		c := code(err)
-		if w.rows.failed(time.Now(), c == sqlite3.SQLITE_BUSY || c == sqlite3.SQLITE_LOCKED) {
+		lost, paused := w.rows.failed(time.Now(), c == sqlite3.SQLITE_BUSY || c == sqlite3.SQLITE_LOCKED)
+		w.dropped.Add(uint64(lost))
+		if paused {
 			why := "history paused: " + explain(err)
 			w.paused.Store(&why)
 		}
 		return err
 	}
-	w.rows.written()
+	w.rows.written(begun)
 	w.dropped.Add(refused)
 	w.paused.Store(nil)
 	return nil

@@ -2,12 +2,16 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"modernc.org/sqlite"
 )
 
 // fillDisk lets the file grow no further, which SQLite reports as a full disk.
@@ -43,6 +47,24 @@ func lockFile(t *testing.T, s *Store) (unlock func()) {
 	}
 }
 
+// countCommits counts the transactions of the writer from now on.
+func countCommits(t *testing.T, s *Store) *atomic.Int64 {
+	t.Helper()
+	var n atomic.Int64
+	conn, err := s.writer.db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = conn.Raw(func(driver any) error {
+		driver.(sqlite.HookRegisterer).RegisterCommitHook(func() int32 { n.Add(1); return 0 })
+		return nil
+	})
+	if err := errors.Join(err, conn.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return &n
+}
+
 func bigRows(s *Store, n int) {
 	for range n {
 		s.AddRequest(Request{Started: noon, ID: strings.Repeat("x", 2000)})
@@ -64,6 +86,36 @@ func TestWriter(t *testing.T) {
 			}
 			closeStore(t, s)
 		})
+	})
+
+	t.Run("WritesOncePer100msWhateverTheRate", func(t *testing.T) {
+		for _, perMillisecond := range []int{1, 10, 60} {
+			t.Run(fmt.Sprintf("%d rows a second", 1000*perMillisecond), func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "history.db")
+				synctest.Test(t, func(t *testing.T) {
+					s := openStore(t, Options{Path: path})
+					commits := countCommits(t, s)
+					const length = time.Second
+					rows := 0
+					for range length / time.Millisecond {
+						for range perMillisecond {
+							s.AddRequest(Request{Started: noon, Outcome: "ok"})
+							rows++
+						}
+						time.Sleep(time.Millisecond)
+					}
+					time.Sleep(writeEvery)
+					synctest.Wait()
+					if most := int64(length/(100*time.Millisecond) + 1); commits.Load() > most {
+						t.Errorf("%d transactions in a second, want %d at most", commits.Load(), most)
+					}
+					if sum, err := s.Summary(t.Context(), Query{}); err != nil || sum.Requests != int64(rows) {
+						t.Errorf("%d of %d rows on disk, %v", sum.Requests, rows, err)
+					}
+					closeStore(t, s)
+				})
+			})
+		}
 	})
 
 	t.Run("CloseGivesUpWithItsContext", func(t *testing.T) {
@@ -97,7 +149,7 @@ func TestWriter(t *testing.T) {
 		s := openStore(t, Options{Path: path})
 		unlock := lockFile(t, s) // the writer waits for the lock meanwhile
 		const more = 100
-		n := keepRows + queueLength + more
+		n := writeRows + queueLength + more
 		for range n {
 			s.AddRequest(Request{Started: noon})
 		}

@@ -2,11 +2,13 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"syscall"
 
@@ -23,20 +25,37 @@ func (c *cli) benchRelay(ctx context.Context, o suiteOptions, write string, asJS
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	r, err := relay.Measure(ctx, relay.Options{Program: self, Version: c.version, Quick: o.Quick, Only: o.Only, Note: c.note})
-	if err != nil {
+	options := relay.Options{Program: self, Version: c.version, Quick: o.Quick, Only: o.Only, Note: c.note}
+	if o.profiles != "" {
+		return c.profileRelay(ctx, options, o.profiles)
+	}
+	r, err := relay.Measure(ctx, options)
+	if len(r.Sections) == 0 {
 		return err
 	}
-	if write != "" {
+	if write != "" && err == nil { // a report that lacks some is none
 		if err := writeReport(write, r); err != nil {
 			return fmt.Errorf("write report: %w", err)
 		}
 		c.note("written to %s", write)
 	}
+	show := func() error { return r.Text(c.stdout) }
 	if asJSON {
-		return c.printJSON(r)
+		show = func() error { return c.printJSON(r) }
 	}
-	return r.Text(c.stdout)
+	if err := show(); err != nil {
+		return err
+	}
+	return errors.Join(err, r.Missed())
+}
+
+// profileRelay is `carpool bench --suite gateway --profiles FOLDER`.
+func (c *cli) profileRelay(ctx context.Context, o relay.Options, folder string) error {
+	all, err := relay.Profile(ctx, o, folder)
+	for _, name := range all {
+		c.note("%s: profiles in %s", name, filepath.Join(folder, name))
+	}
+	return err
 }
 
 // benchPartCommand is a process that `carpool bench --suite gateway` starts.

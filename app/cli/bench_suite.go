@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,10 +14,14 @@ import (
 // suiteOptions are the flags of `carpool bench --suite`.
 type suiteOptions struct {
 	scheduling.Options
-	name string
+	name     string
+	profiles string // folder for profiles of Carpool under the gateway suite's load, instead of figures; "" = none
 }
 
 func (c *cli) benchSuite(ctx context.Context, o suiteOptions, write string, asJSON bool) error {
+	if o.profiles != "" && o.name != "gateway" {
+		return errors.New("--profiles needs --suite gateway")
+	}
 	switch o.name {
 	case "scheduling":
 	case "batching":

@@ -33,6 +33,8 @@ func TestBenchSuite(t *testing.T) {
 		{"bench --suite speed", `"speed"`},
 		{"bench --quick", "need --suite"},
 		{"bench --suite batching --only 8", "no parts"},
+		{"bench --profiles here", "need --suite"},
+		{"bench --suite scheduling --profiles here", "--suite gateway"},
 		{"bench --suite scheduling --only nothing", "slots8"},
 	} {
 		t.Run("Refuses "+c.args, func(t *testing.T) {

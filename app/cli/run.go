@@ -26,9 +26,13 @@ gateway.drain_timeout_s. A second Ctrl-C or SIGTERM ends it at once.`,
   carpool serve --listen 127.0.0.1:8080 --engine http://127.0.0.1:11434
   carpool serve --engine demo      try it without an engine; answers are simulated`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return c.serve(cmd.Context()) },
 	}
 	c.overrides(cmd)
+	folder := cmd.Flags().String("profiles", "", "write profiles of this run into `folder` at its end")
+	_ = cmd.Flags().MarkHidden("profiles") // for who works on Carpool; the flag is there
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return profiled(*folder, func() error { return c.serve(cmd.Context()) })
+	}
 	return cmd
 }
 

@@ -41,9 +41,12 @@ func (c *client) renew(ctx context.Context) error {
 
 func (c *client) close() { _ = c.conn.Close() }
 
+// userAgent is what the load calls itself; Carpool finds the process behind it.
+const userAgent = "carpool-bench"
+
 // request is the bytes of a POST.
 func request(address, path, body string) []byte {
-	return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: carpool-bench\r\nContent-Type: application/json\r\n"+
+	return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: "+userAgent+"\r\nContent-Type: application/json\r\n"+
 		"Accept: */*\r\nContent-Length: %d\r\n\r\n%s", path, address, len(body), body)
 }
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -85,6 +86,39 @@ func TestMeasure(t *testing.T) {
 		}
 		if !strings.Contains(doc.String(), "not to be quoted") || !strings.Contains(doc.String(), "Carpool 1.2.3") {
 			t.Error(doc.String())
+		}
+	})
+	t.Run("TellsWhatIsAskedAndWhatIsOn", func(t *testing.T) {
+		r := measure(t, "latency", "embeddings")
+		var doc bytes.Buffer
+		if err := r.Markdown(&doc); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"| Asked | measured | met |", "at most 1.10 × plain's | ", "at least 3 × direct | ", "scheduler in mode fixed", "history in an SQLite file", "load average"} {
+			if !strings.Contains(doc.String(), want) {
+				t.Errorf("%q is missing in\n%s", want, &doc)
+			}
+		}
+		if strings.Contains(doc.String(), "idle without") {
+			t.Error("a goal of what did not run")
+		}
+		if r.Machine.Cores < 1 || r.Machine.Go == "" || r.Machine.System == "" || len(r.Goals) != 4 {
+			t.Errorf("machine %+v, goals %+v", r.Machine, r.Goals)
+		}
+		if err := r.Missed(); err != nil {
+			t.Errorf("a quick run fails: %v", err)
+		}
+	})
+	t.Run("WritesProfiles", func(t *testing.T) {
+		folder := t.TempDir()
+		done, err := relay.Profile(t.Context(), relay.Options{Program: self, Quick: true, Only: []string{"throughput"}}, folder)
+		if err != nil || len(done) != 1 {
+			t.Fatalf("%v, %v", done, err)
+		}
+		for _, name := range []string{"cpu", "allocs", "mutex", "goroutine"} {
+			if info, err := os.Stat(filepath.Join(folder, "throughput", name+".pprof")); err != nil || info.Size() == 0 {
+				t.Errorf("%s: %v, %v", name, info, err)
+			}
 		}
 	})
 	t.Run("KnowsItsScenarios", func(t *testing.T) {

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,7 +34,7 @@ func servers(quickly bool) [2]serverLoad {
 func serverScenario(l serverLoad) scenario {
 	return scenario{
 		name: fmt.Sprintf("vllm%d", l.sequences), title: fmt.Sprintf("A scripted vLLM of %d sequences, %d streams", l.sequences, l.clients),
-		rounds: 1, fresh: true, targets: []string{carpool},
+		rounds: 1, fresh: true, apart: true, targets: []string{carpool},
 		text: fmt.Sprintf("Each client streams one chat after the other, of 50–150 tokens; a step takes %v and %v for each stream. "+
 			"Adaptive begins with what it knows of no engine and may go up to 1,024: how long until its limit is 9/10 of what the engine "+
 			"runs for this load (0: not in this time), and tokens/s in the last quarter of %v.", serverStep, serverStream, l.climb),
@@ -128,7 +126,7 @@ func (s *stage) exchange(ctx context.Context, t *target, engine *program, mode s
 	if err := t.program.stop(); err != nil {
 		return err
 	}
-	p, err := s.carpoolWith(ctx, fmt.Sprintf(serverSettings, engine.address, mode))
+	p, err := s.carpoolWith(ctx, fmt.Appendf(nil, serverSettings, engine.address, mode))
 	if err != nil {
 		return err
 	}
@@ -144,25 +142,6 @@ func (s *stage) exchange(ctx context.Context, t *target, engine *program, mode s
 			return err
 		}
 	}
-}
-
-// carpoolWith starts one with settings of its own.
-func (s *stage) carpoolWith(ctx context.Context, text string) (*program, error) {
-	address, err := freeAddress(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s.starts++
-	home := filepath.Join(s.folder, fmt.Sprint("carpool", s.starts))
-	const ownerOnly, private = 0o700, 0o600
-	if err := os.MkdirAll(home, ownerOnly); err != nil {
-		return nil, err
-	}
-	file := filepath.Join(home, "carpool.toml")
-	if err := os.WriteFile(file, []byte(text), private); err != nil {
-		return nil, err
-	}
-	return launch(ctx, address, s.self, "serve", "--listen", address, "--config", file, "--state", filepath.Join(home, "state"))
 }
 
 // tally is what streams gave, by quarters of a second.

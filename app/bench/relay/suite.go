@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"time"
 )
@@ -14,7 +13,7 @@ type Options struct {
 	Program string   // path of the carpool that is measured, and whose parts are the engine and the plain proxy
 	Version string   // of it
 	Quick   bool     // one short round: no figure to quote
-	Only    []string // names of scenarios; nil = all
+	Only    []string // names of scenarios; nil = all but those of a server
 	Note    func(format string, args ...any)
 }
 
@@ -22,9 +21,11 @@ type Options struct {
 type Report struct {
 	Version  string    `json:"version"`
 	Date     time.Time `json:"date"`
-	System   string    `json:"system"` // "linux/amd64, 2 cores, go1.26"
+	Machine  Machine   `json:"machine"`
+	On       string    `json:"on"` // what Carpool had at work, by its own word
 	Quick    bool      `json:"quick"`
 	Sections []Section `json:"sections"`
+	Goals    []Goal    `json:"goals"` // of the scenarios that ran
 }
 
 // Section is one load.
@@ -43,14 +44,16 @@ type Figure struct {
 	Unit    string             `json:"unit"`
 	Median  map[string]float64 `json:"median"`
 	ToPlain map[string]float64 `json:"to_plain"` // without those where there is no plain proxy
-	digits  int
-	added   bool
+	// Rounds are what each round gave for each target.
+	Rounds map[string][]float64 `json:"rounds"`
+	digits int
+	added  bool
 }
 
-// Measure runs the suite. It fails if a program cannot be started or a request fails.
+// Measure runs the suite. It fails if a program cannot be started, and, with what the
+// other scenarios gave, if one could not be measured.
 func Measure(ctx context.Context, o Options) (r Report, err error) {
-	r = Report{Version: o.Version, Date: time.Now(), Quick: o.Quick,
-		System: fmt.Sprintf("%s/%s, %d cores, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())}
+	r = Report{Version: o.Version, Date: time.Now(), Quick: o.Quick, Machine: thisMachine(ctx)}
 	todo, err := chosen(scenarios(o.Quick), o.Only)
 	if err != nil {
 		return r, err
@@ -62,23 +65,39 @@ func Measure(ctx context.Context, o Options) (r Report, err error) {
 	if err != nil {
 		return r, err
 	}
+	r.On = s.on
+	r.Sections, err = s.play(ctx, todo, o.Note)
+	r.Goals = judged(r.Sections)
+	return r, err
+}
+
+// play measures one scenario after the other. One that cannot be measured is in the
+// error, and takes nothing from the others, which took minutes.
+func (s *stage) play(ctx context.Context, todo []scenario, note func(format string, args ...any)) (sections []Section, err error) {
+	if note == nil {
+		note = func(string, ...any) {}
+	}
 	for _, sc := range todo {
 		begun := time.Now()
-		section, err := s.measure(ctx, sc)
-		if err != nil {
-			return r, fmt.Errorf("%s: %w", sc.name, err)
+		section, failed := s.measure(ctx, sc)
+		if ctx.Err() != nil {
+			return sections, errors.Join(err, failed, ctx.Err())
 		}
-		r.Sections = append(r.Sections, section)
-		if o.Note != nil {
-			o.Note("%s: %s", sc.name, time.Since(begun).Round(time.Second))
+		if failed != nil {
+			failed = fmt.Errorf("%s: %w", sc.name, failed)
+			note("%v", failed)
+			err = errors.Join(err, failed)
+			continue
 		}
+		sections = append(sections, section)
+		note("%s: %s", sc.name, time.Since(begun).Round(time.Second))
 	}
-	return r, nil
+	return sections, err
 }
 
 func chosen(all []scenario, only []string) ([]scenario, error) {
 	if len(only) == 0 {
-		return all, nil
+		return slices.DeleteFunc(all, func(s scenario) bool { return s.apart }), nil
 	}
 	var todo []scenario
 	for _, name := range only {
@@ -119,29 +138,40 @@ func (s *stage) measure(ctx context.Context, sc scenario) (Section, error) {
 }
 
 func (f figure) of(turns map[string][]sample) Figure {
-	all := Figure{Name: f.name, Unit: f.unit, digits: f.digits, added: f.added, Median: map[string]float64{}, ToPlain: map[string]float64{}}
+	all := Figure{Name: f.name, Unit: f.unit, digits: f.digits, added: f.added,
+		Median: map[string]float64{}, ToPlain: map[string]float64{}, Rounds: map[string][]float64{}}
 	for name, samples := range turns {
+		for _, got := range samples {
+			all.Rounds[name] = append(all.Rounds[name], got[f.name])
+		}
+	}
+	for name, values := range all.Rounds {
 		if f.sum {
-			for _, got := range samples {
-				all.Median[name] += got[f.name]
+			for _, v := range values {
+				all.Median[name] += v
 			}
 			continue
 		}
-		var values, ratios []float64
-		for round, got := range samples {
-			v := got[f.name]
-			base := 0.0
-			if f.added {
-				base = turns[direct][round][f.name]
-			}
-			values = append(values, v)
-			if peers := turns[plain]; peers != nil && peers[round][f.name] != base {
-				ratios = append(ratios, (v-base)/(peers[round][f.name]-base))
-			}
-		}
 		all.Median[name] = median(values)
-		if len(ratios) > 0 && (!f.added || name != direct) {
+		if ratios := all.ratios(name, plain); len(ratios) > 0 && (!f.added || name != direct) {
 			all.ToPlain[name] = median(ratios)
+		}
+	}
+	return all
+}
+
+// ratios are what a target was to another in each round; of what is added over direct
+// in both.
+func (f Figure) ratios(name, to string) []float64 {
+	var all []float64
+	peers, engine := f.Rounds[to], f.Rounds[direct]
+	for i, v := range f.Rounds[name] {
+		base := 0.0
+		if f.added {
+			base = engine[i]
+		}
+		if i < len(peers) && peers[i] != base {
+			all = append(all, (v-base)/(peers[i]-base))
 		}
 	}
 	return all
