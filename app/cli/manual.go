@@ -145,5 +145,4 @@ func homeless(text string) string {
 	return strings.NewReplacer(config.DefaultFile(), "~/.config/carpool/carpool.toml", config.DefaultState(), "~/.local/state/carpool").Replace(text)
 }
 
-
 func lowerFirst(text string) string { return strings.ToLower(text[:1]) + text[1:] }
