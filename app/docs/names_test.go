@@ -162,6 +162,8 @@ func (n *names) check(span string) (kind, problem string) {
 		return "header", ""
 	case metricName.MatchString(span):
 		return "metric", n.metric(span)
+	case strings.Contains(span, "NAME") || strings.Contains(span, "TAG"):
+		return "", "" // a file that is to be written
 	case ourFolders.MatchString(span) || fileName.MatchString(span) && strings.Contains(span, "/"):
 		return "file", n.file(span)
 	case settingName.MatchString(span) && !fileName.MatchString(span):
