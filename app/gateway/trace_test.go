@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"carpool/batching"
 )
 
 const traceOfClient = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -58,4 +60,23 @@ func TestTrace(t *testing.T) {
 			t.Errorf("%v allocations", n)
 		}
 	})
+}
+
+func TestTrace_ReachesTheEngineAndTheRecord(t *testing.T) {
+	for _, traced := range []bool{true, false} {
+		r, engine := scripted(t, Limits{Trace: traced}, batching.Settings{})
+		_ = r.do(http.MethodPost, "/api/chat", `{"model": "tiny", "messages": [{"role": "user", "content": "hi"}]}`, traceHeader, traceOfClient).Body.Close()
+		rec := r.recorded()
+		asked, _ := engine.Last("/api/chat")
+		told := asked.Header.Get(traceHeader)
+		if !traced {
+			if rec.Trace.On() || told != traceOfClient {
+				t.Errorf("off: %+v, the engine is told %s", rec.Trace, told)
+			}
+			continue
+		}
+		if want := "00-" + traceOfClient[3:35] + "-" + hex.EncodeToString(rec.Trace.Engine[:]) + "-01"; told != want || !rec.Trace.On() {
+			t.Errorf("the engine is told %s, want %s", told, want)
+		}
+	}
 }
