@@ -16,7 +16,7 @@ LINT         := $(CACHE)/golangci-lint-$(LINT_VERSION)/golangci-lint
 # the tests on real engines up to three that failed run once more, and it says so.
 GOTESTSUM_VERSION := v1.13.0
 
-.PHONY: help run build build-headless cross test desktop race lint bench benchstat profile suite e2e fuzz fuzz-short chaos soak reliability vuln mutants screens deps icons clean
+.PHONY: help run build build-headless cross test desktop race lint bench benchstat profile suite e2e fuzz fuzz-short chaos soak reliability vuln mutants screens deps icons docs clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -114,6 +114,9 @@ deps: ## the system packages that building needs
 
 icons: ## the pictures from their drawings (needs rsvg-convert)
 	assets/render.sh
+
+docs: ## the pages that are made from the program: docs/settings.md, docs/carpool.1, and the help on file
+	UPDATE_GOLDEN=1 $(GO) test -run 'TestDocs|TestHelp' ./app/cli
 
 clean: ## what was built here
 	rm -rf bin build

@@ -29,6 +29,7 @@ import (
 	"carpool/app/gateway"
 	"carpool/app/metrics"
 	"carpool/app/process"
+	"carpool/app/tracing"
 	"carpool/app/tuner"
 	"carpool/backends"
 	"carpool/backends/launch"
@@ -128,6 +129,7 @@ type App struct {
 	metrics      *metrics.Metrics
 	meter        *meter
 	recorder     *recorder
+	tracer       *tracing.Tracer
 	live         live
 	steady       *steady
 	feed         feed                            // the tick's alone
@@ -283,6 +285,7 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 		Switched:   a.switched,
 		Observer:   a.meter,
 	})
+	a.tracer = tracing.New(tracing.Options{Version: a.options.Version, Log: a.log})
 	a.processes = process.New()
 	a.gateway = gateway.New(gateway.Options{
 		Scheduler: a.scheduler,
@@ -290,6 +293,7 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 		Record: func(r gateway.Record) {
 			a.pulses.recorded(r)
 			a.recorder.request(r)
+			a.trace(r)
 		},
 		LostGPU:  a.lostGPU,
 		Unmerged: a.unmerged,

@@ -35,6 +35,7 @@ func (a *App) Run(ctx context.Context) error {
 	parts.Go(func() error { a.healer.run(work); return nil })
 	parts.Go(func() error { a.trials.run(work); return nil })
 	parts.Go(func() error { a.processes.Run(work); return nil })
+	parts.Go(func() error { a.tracer.Run(work); return nil })
 	parts.Go(func() error { a.tick(work); return nil })
 	parts.Go(func() error { a.watchFile(work); return nil })
 	parts.Go(func() error { a.serveControl(work); return nil })

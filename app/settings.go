@@ -75,6 +75,7 @@ func (a *App) commit() {
 	a.grouped = rules.Groups
 	a.scheduler.Configure(rules)
 	a.tuner.Configure(c)
+	a.tracer.Configure(c.Tracing.Endpoint)
 	a.gateway.Configure(gatewayLimits(c))
 	a.network.configure(c.Gateway.LAN)
 	if a.store != nil {
@@ -117,6 +118,7 @@ func gatewayLimits(c config.Config) gateway.Limits {
 		Keys:           c.Apps.ByKey(),
 		Priorities:     priorities(c.Apps),
 		NumCtx:         c.Models.NumCtxOf(),
+		Trace:          c.Tracing.Endpoint != "",
 	}
 }
 

@@ -37,7 +37,7 @@ var settingGroups = []settingGroup{
 	{name: "Engines", keys: []string{"engine", "engines"}},
 	{name: "GPU and energy", keys: []string{"gpu", "energy"}},
 	{name: "Making way", keys: []string{"yield"}},
-	{name: groupAbout, keys: []string{"log"}},
+	{name: groupAbout, keys: []string{"log", "tracing"}},
 }
 
 // groupOf is the index of a setting's group; -1 = it has none.
@@ -141,6 +141,7 @@ var settingNames = map[string]string{
 	"notify.yield":                  "Making way",
 	"notify.history":                "History paused",
 	"log.level":                     "Log",
+	"tracing.endpoint":              "Traces",
 	"window.theme":                  "Theme",
 	"window.language":               "Language",
 	"window.welcome":                "Welcome",

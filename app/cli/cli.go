@@ -109,6 +109,7 @@ runs.`,
 		c.benchPartCommand(),
 		c.versionCommand(),
 		c.quitCommand(),
+		c.docsCommand(),
 	)
 	return root
 }

@@ -211,3 +211,15 @@ func checkAppPriority(v string) error {
 	}
 	return nil
 }
+
+// checkEndpoint accepts nothing, or the address of a collector of traces.
+func checkEndpoint(v string) error {
+	if v == "" {
+		return nil
+	}
+	u, err := url.Parse(v)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Errorf("%q is not the address of a collector, such as http://127.0.0.1:4318", v)
+	}
+	return nil
+}

@@ -33,6 +33,7 @@ type Config struct {
 	History  History  `toml:"history" json:"history"`
 	Notify   Notify   `toml:"notify" json:"notify"`
 	Log      Log      `toml:"log" json:"log"`
+	Tracing  Tracing  `toml:"tracing" json:"tracing"`
 	Window   Window   `toml:"window" json:"window"`
 }
 
@@ -175,6 +176,11 @@ type Notify struct {
 // Log is about the log file.
 type Log struct {
 	Level string `toml:"level" json:"level"` // debug, info, warn, error
+}
+
+// Tracing is about the spans of requests, for who collects them.
+type Tracing struct {
+	Endpoint string `toml:"endpoint" json:"endpoint"` // of OTLP over HTTP; "" = off
 }
 
 // Window is about the window and the tray.

@@ -225,6 +225,10 @@ var table = []entry{
 	choice("log.level", "info", []string{"debug", "info", "warn", "error"}, func(c *Config) *string { return &c.Log.Level },
 		"How much the log file tells."),
 
+	text("tracing.endpoint", "", func(c *Config) *string { return &c.Tracing.Endpoint }, checkEndpoint,
+		"http or https address, such as http://127.0.0.1:4318, or empty",
+		"Collector of OpenTelemetry traces (OTLP over HTTP) that is told times, counts and names of requests; empty = nobody is."),
+
 	choice("window.theme", "auto", []string{"auto", "dark", "light"}, func(c *Config) *string { return &c.Window.Theme },
 		"Colours of the window; auto follows the desktop."),
 	choice("window.language", "auto", []string{"auto", "en", "de", "es", "zh"}, func(c *Config) *string { return &c.Window.Language },

@@ -115,6 +115,9 @@ func (c *call) begin() {
 		Route: c.in.URL.Path, Dialect: c.dialect, Stream: c.sketch.stream, Priority: c.policy.priorityOf(c.in, app),
 		PromptBytes: c.sketch.prompt, PromptTokens: -1, OutputTokens: -1,
 	}
+	if c.policy.Trace {
+		c.rec.Trace = newTrace(c.in.Header)
+	}
 }
 
 // locate finds the engine.

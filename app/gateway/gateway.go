@@ -59,6 +59,7 @@ type Limits struct {
 	SlowClient     time.Duration // a client may take for its body, or for one piece of what streams through, either way; 0 = 30 s
 	Merge          bool          // calls for vectors may go to the engine together
 	Share          bool          // identical deterministic requests share a run
+	Trace          bool          // requests are traced: Record.Trace
 	EmbedCache     int64         // bytes for embeddings computed before; 0 = none are kept
 	Supersede      []string      // apps whose newer completion at a place in a text replaces the waiting one
 

@@ -47,6 +47,7 @@ func (c *call) exchange() {
 		Rewrite: func(p *httputil.ProxyRequest) {
 			rewrite(p, c.target)
 			c.keepKeys(p.Out.Header)
+			c.rec.Trace.mark(p.Out.Header)
 			p.Out.Header.Set("Accept-Encoding", "identity") // the tap reads plain text
 			p.Out.Body, _ = c.reader()                      // never fails
 			p.Out.GetBody = nil                             // else net/http has retries of its own

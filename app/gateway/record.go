@@ -48,6 +48,7 @@ type Record struct {
 	Line            batching.Key    // that it was let in from; zero: never released
 	Aboard          int             // requests that the run was for, with this one; 0: never released
 	Shared          bool            // another request's run answered it: no batch and no tokens of its own
+	Trace           Trace           // where it stands in a distributed trace; zero = it is not traced
 	Load            time.Duration   // the engine loaded the model for it, or made it wait for that; 0 = no, or not told
 	Reload          string          // what made the engine load it again, as in Reload.Short; "" = it did not, or for the first time
 }

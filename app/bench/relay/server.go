@@ -66,7 +66,7 @@ reserved_others = 0
 
 // serve is the one turn of a server's load.
 func serve(ctx context.Context, s *stage, t *target, l serverLoad) (got sample, err error) {
-	engine, err := s.part(ctx, "vllm", fmt.Sprint(l.sequences))
+	engine, err := s.part(ctx, s.self, "vllm", fmt.Sprint(l.sequences))
 	if err != nil {
 		return nil, err
 	}
