@@ -17,10 +17,12 @@ import (
 // unless it has a line of its own.
 var mayImport = map[string][]string{
 	".":                     {"app/cli", "ui/desktop"},
-	"app/cli":               {"app", "app/bench", "app/bench/gpu", "app/bench/relay", "app/config", "app/control", "app/energy", "app/fit", "backends/launch", "storage"},
+	"app/cli":               {"app", "app/bench", "app/bench/gpu", "app/bench/relay", "app/config", "app/control", "app/doctor", "app/doctor/examine", "app/energy", "app/fit", "backends/launch", "storage"},
 	"app":                   {"app/advice", "app/config", "app/connect", "app/control", "app/energy", "app/fit", "app/gateway", "app/gpus", "app/metrics", "app/process", "app/trial", "app/tuner", "app/wedge", "app/yield", "batching", "gpu", "backends", "backends/launch", "storage"},
 	"app/advice":            {},
 	"app/connect":           {},
+	"app/doctor":            {},
+	"app/doctor/examine":    {"app/config", "app/doctor", "backends", "backends/launch", "gpu"},
 	"app/control":           {"app/config", "app/connect", "app/fit", "app/trial", "backends/launch", "storage"},
 	"app/gateway":           {"app/gateway/translate", "batching", "backends"},
 	"app/gateway/translate": {},
@@ -61,6 +63,8 @@ var reasons = map[string]string{
 	"app/advice":            "a leaf: figures come in as plain values",
 	"app/connect":           "a leaf: an address comes in as a plain value",
 	"app/control":           "app starts it, so it cannot know app",
+	"app/doctor":            "pure: what was found out comes in as plain values",
+	"app/doctor/examine":    "it looks at the machine, whether Carpool runs or not",
 	"app/gateway":           "HTTP must live without window, GPU and history",
 	"app/gateway/translate": "pure: bytes of one dialect in, bytes of another out",
 	"app/tuner":             "limits come from values, not from parts that run",

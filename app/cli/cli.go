@@ -108,6 +108,7 @@ runs.`,
 		c.benchCommand(),
 		c.benchPartCommand(),
 		c.versionCommand(),
+		c.doctorCommand(),
 		c.quitCommand(),
 	)
 	return root
