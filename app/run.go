@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"time"
 
@@ -39,6 +40,7 @@ func (a *App) Run(ctx context.Context) error {
 	parts.Go(func() error { a.watchFile(work); return nil })
 	parts.Go(func() error { a.serveControl(work); return nil })
 	parts.Go(func() error { a.serveNetwork(work, server); return nil })
+	parts.Go(func() error { a.serveTakeover(work, server); return nil })
 	a.serve(failed, parts, server)
 
 	select {
@@ -74,6 +76,15 @@ func (a *App) serveNetwork(ctx context.Context, server *http.Server) {
 	select {
 	case <-a.engines.Ready():
 		a.network.run(ctx, server)
+	case <-ctx.Done():
+	}
+}
+
+// serveTakeover accepts connections at an engine's port that is taken over.
+func (a *App) serveTakeover(ctx context.Context, server *http.Server) {
+	select {
+	case <-a.engines.Ready():
+		a.takeover.run(ctx, acceptor{a.connections.on, func(l net.Listener) { _ = server.Serve(l) }})
 	case <-ctx.Done():
 	}
 }
@@ -159,6 +170,7 @@ func (a *App) drain(server *http.Server) {
 	limit := time.Duration(a.config.Load().Gateway.DrainTimeoutS) * time.Second
 	a.log.Info("shutting down", "in_flight", a.scheduler.Totals().InFlight, "limit", limit)
 	a.draining.Store(true)
+	a.takeover.release()
 	a.CancelTrial()
 	a.changed()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)

@@ -75,7 +75,7 @@ func (a *App) commit() {
 	a.grouped = rules.Groups
 	a.scheduler.Configure(rules)
 	a.tuner.Configure(c)
-	a.gateway.Configure(gatewayLimits(c))
+	a.gateway.Configure(a.takeover.limits(gatewayLimits(c)))
 	a.network.configure(c.Gateway.LAN)
 	if a.store != nil {
 		a.store.SetRetention(retention(c.History))

@@ -109,6 +109,8 @@ runs.`,
 		c.benchPartCommand(),
 		c.versionCommand(),
 		c.doctorCommand(),
+		c.takeoverCommand(),
+		c.guardCommand(),
 		c.quitCommand(),
 	)
 	return root
