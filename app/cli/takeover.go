@@ -253,7 +253,7 @@ func (c *cli) giveBack(ctx context.Context, yes bool) error {
 	if r == nil {
 		return c.print("No port is taken over.\n")
 	}
-	if err := c.print(fmt.Sprintf("Carpool gives port %d back, and Ollama returns to it from %s. It is started again for that.\n", r.Port, r.Engine)); err != nil {
+	if err := c.print(backText(r)); err != nil {
 		return err
 	}
 	if ok, err := c.consent("Do this?", yes); err != nil || !ok {
@@ -287,6 +287,14 @@ func (c *cli) giveBack(ctx context.Context, yes bool) error {
 		return errors.Join(err, r.Save(c.place.state)) // so that it can be tried again
 	}
 	return c.print("Everything is as it was.\n")
+}
+
+func backText(r *takeover.Record) string {
+	text := fmt.Sprintf("Carpool gives port %d back. ", r.Port)
+	if r.By == takeover.ByHand {
+		return text + fmt.Sprintf("You moved Ollama to %s; how to move it back is told then.\n", r.Engine)
+	}
+	return text + fmt.Sprintf("Ollama returns to it from %s, and is started again for that: what it is answering now breaks off.\n", r.Engine)
 }
 
 // restartAt has Carpool start its Ollama again with another port.

@@ -181,7 +181,7 @@ func network(f Facts) []Finding {
 		return one(check, Problem, fmt.Sprintf("Others of this machine can read the token for the network (mode %04o).", l.Token.Mode),
 			"Make it private, and a new one.", "chmod 600 "+quote(l.Token.Path)+"\ncarpool lan rotate")
 	case l.Problem != "":
-		return one(check, Problem, "Other computers cannot reach Carpool: "+l.Problem+".", "Correct gateway.lan.", "carpool set gateway.lan=0.0.0.0:11436")
+		return one(check, Problem, "Other computers cannot reach Carpool: "+l.Problem+".", "Correct gateway.lan.", "carpool lan on")
 	case f.Running != nil && !l.Listening:
 		return one(check, Problem, "Other computers cannot reach Carpool at "+l.Address+" yet.", "Look again in a moment, and at the log.", "")
 	}

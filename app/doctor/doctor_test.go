@@ -98,7 +98,7 @@ func TestJudge(t *testing.T) {
 		{"NetworkNotListening", func(f *Facts) { f.LAN = LAN{Address: "0.0.0.0:11436", Token: File{Mode: 0o600}} }, "network", Problem, "cannot reach", ""},
 		{"NetworkOpen", func(f *Facts) { f.LAN = LAN{Address: "0.0.0.0:11436", Listening: true, Token: File{Mode: 0o600}} }, "network", OK, "with the token", ""},
 		{"ContainerWithoutAWay", func(f *Facts) { f.Containers = []Container{{Name: "webui", App: "Open WebUI", By: "docker"}} },
-			"container webui", Note, "does not point at Carpool.", "gateway.lan=172.17.0.1:11436"},
+			"container webui", Note, "does not point at Carpool.", "carpool lan on 172.17.0.1:11435"},
 		{"ContainerAtTheEngine", func(f *Facts) {
 			f.Containers = []Container{{Name: "webui", App: "Open WebUI", By: "docker", Host: true, Points: []string{"http://127.0.0.1:11434"}}}
 		}, "container webui", Note, "but at http://127.0.0.1:11434", ""},

@@ -107,9 +107,10 @@ func container(f Facts, c Container) Finding {
 	}
 	found.Says += "."
 	if reach == "" {
-		bridge := cmpOr(f.Bridge, "172.17.0.1")
-		found.Do = fmt.Sprintf("Open an address for containers, with a token. Then, in %s's settings under Connections, add the OpenAI API http://%s:11436/v1 with that token as key.", c.App, bridge)
-		found.Run = fmt.Sprintf("carpool set gateway.lan=%s:11436\ncarpool lan token", bridge)
+		_, port, _ := strings.Cut(f.Port.Address, ":")
+		at := cmpOr(f.Bridge, "172.17.0.1") + ":" + port
+		found.Do = fmt.Sprintf("Open an address for containers, with a token. Then, in %s's settings under Connections, add the OpenAI API http://%s/v1 with that token as key.", c.App, at)
+		found.Run = fmt.Sprintf("carpool lan on %s\ncarpool lan token", at)
 		return found
 	}
 	found.Do = fmt.Sprintf("In %s's settings under Connections, set the address of Ollama to http://%s, or of OpenAI's API to http://%s/v1", c.App, reach, reach)

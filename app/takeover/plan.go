@@ -76,8 +76,8 @@ func NewPlan(s Situation) Plan {
 			folder = s.UserUnits
 		}
 		p.Unit = NewUnit(s.Unit, user, folder)
-		p.Says = append(p.Says, "The file "+p.Unit.File+" is written, and removed again by --undo.")
 		if user || s.Root {
+			p.Says = append(p.Says, "The file "+p.Unit.File+" is written, and removed again by --undo.")
 			p.Do = DoUnit
 			return p
 		}
