@@ -17,7 +17,7 @@ import (
 // unless it has a line of its own.
 var mayImport = map[string][]string{
 	".":                     {"app/cli", "ui/desktop"},
-	"app/cli":               {"app", "app/bench", "app/bench/gpu", "app/bench/relay", "app/config", "app/control", "app/doctor", "app/doctor/examine", "app/energy", "app/fit", "app/takeover", "backends/launch", "storage"},
+	"app/cli":               {"app", "app/bench", "app/bench/gpu", "app/bench/relay", "app/config", "app/control", "app/doctor", "app/doctor/examine", "app/energy", "app/fit", "app/takeover", "app/top", "backends/launch", "storage"},
 	"app":                   {"app/advice", "app/config", "app/connect", "app/control", "app/energy", "app/fit", "app/gateway", "app/gpus", "app/metrics", "app/process", "app/takeover", "app/trial", "app/tuner", "app/wedge", "app/yield", "batching", "gpu", "backends", "backends/launch", "storage"},
 	"app/advice":            {},
 	"app/connect":           {},
@@ -37,6 +37,7 @@ var mayImport = map[string][]string{
 	"app/bench/relay":       {},
 	"app/bench/rig":         {"app/gateway", "backends", "batching", "internal/serve"},
 	"app/takeover":          {},
+	"app/top":               {},
 	"app/trial":             {"app/bench/rig", "app/energy", "app/gateway", "backends", "batching"},
 	"app/e2e":               {"app", "app/e2e", "storage"},
 	"app/trust":             {},
@@ -78,6 +79,7 @@ var reasons = map[string]string{
 	"app/bench/relay":       "what it measures are programs, seen from outside",
 	"app/bench/rig":         "it sends chats through a gateway to an engine, whatever they measure",
 	"app/takeover":          "a leaf: who has a port does not know what is said there",
+	"app/top":               "a leaf: a terminal knows no domain",
 	"app/trial":             "a benchmark needs an engine and a gateway; who draws what, and what is kept, app tells and does",
 	"internal/serve":        "a leaf: it serves any handler",
 	"internal/clocktest":    "a leaf: it knows nothing but package time",
