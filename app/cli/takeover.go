@@ -80,7 +80,10 @@ func (c *cli) guardCommand() *cobra.Command {
 			if r == nil {
 				return errors.New("no port is taken over")
 			}
-			o := takeover.Options{Record: *r}
+			o := takeover.Options{Record: *r, Gone: func() bool {
+				r, err := takeover.Load(c.place.state)
+				return r == nil && err == nil
+			}}
 			if o.Socket, err = app.GuardSocket(c.place.state); err != nil {
 				return err
 			}

@@ -12,6 +12,7 @@ import (
 type Options struct {
 	Socket string
 	Record Record
+	Gone   func() bool
 	Parent *os.File
 }
 

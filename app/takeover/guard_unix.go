@@ -18,13 +18,14 @@ import (
 type Options struct {
 	Socket string // path of the socket where Carpools ask for the port
 	Record Record
-	Parent *os.File // from Adopt: brings the port's sockets, and holds the lease; nil = they are opened
+	Gone   func() bool // the takeover is over, whoever ended it; nil = it never is
+	Parent *os.File    // from Adopt: brings the port's sockets, and holds the lease; nil = they are opened
 }
 
 // Serve guards the port until ctx ends or it is told to end. It fails where the port
 // is taken.
 func Serve(ctx context.Context, o Options) error {
-	g := &guard{relays: newRelays(o.Record.Engine), end: make(chan struct{})}
+	g := &guard{gone: o.Gone, relays: newRelays(o.Record.Engine), end: make(chan struct{})}
 	var parent *net.UnixConn
 	var err error
 	if o.Parent != nil {
@@ -60,6 +61,7 @@ func Serve(ctx context.Context, o Options) error {
 type guard struct {
 	listeners []*net.TCPListener
 	relays    *relays
+	gone      func() bool
 	accepting sync.WaitGroup // those who accept
 	end       chan struct{}
 	ended     sync.Once
@@ -81,7 +83,7 @@ const (
 	askEnd  = "end"
 )
 
-// wait also ends connections that are idle while Carpool has the port.
+// wait returns when the guard is to end.
 func (g *guard) wait(ctx context.Context) {
 	sweep := time.NewTicker(idleAfter / 4)
 	defer sweep.Stop()
@@ -92,11 +94,22 @@ func (g *guard) wait(ctx context.Context) {
 		case <-g.end:
 			return
 		case now := <-sweep.C:
-			if g.isLent() {
-				g.relays.retire(now.Add(-idleAfter))
+			if g.look(now) {
+				return
 			}
 		}
 	}
+}
+
+// look ends connections that are idle while Carpool has the port, and reports
+// whether there is nothing to guard any more: the state folder was removed, as it may
+// be.
+func (g *guard) look(now time.Time) (over bool) {
+	if g.isLent() {
+		g.relays.retire(now.Add(-idleAfter))
+		return false
+	}
+	return g.gone != nil && g.gone()
 }
 
 func (g *guard) isLent() bool {

@@ -409,6 +409,22 @@ func TestGuardPassesBytesOnAsTheyAre(t *testing.T) {
 	})
 }
 
+func TestGuardEndsWithTheTakeover(t *testing.T) {
+	over := false
+	g := &guard{relays: newRelays("127.0.0.1:1"), gone: func() bool { return over }}
+	if g.look(time.Now()) {
+		t.Error("it ended before the takeover")
+	}
+	over, g.lent = true, true
+	if g.look(time.Now()) {
+		t.Error("it ended under a Carpool that has the port")
+	}
+	g.lent = false
+	if !g.look(time.Now()) {
+		t.Error("it guards what is not taken over any more")
+	}
+}
+
 func eventually(t *testing.T, missing string, done func() bool) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); !done(); time.Sleep(10 * time.Millisecond) {
