@@ -51,6 +51,7 @@ type Options struct {
 	Listen     string         // overrides gateway.listen; "" = as set
 	Engine     string         // overrides engine.url; "" = as set
 	Version    string         // of the program
+	Guard      []string       // command that guards a port that is taken over; nil = this program's
 	GPU        gpu.Reader     // reads the GPUs; nil = gpu.Open(); only tests have another
 	Log        *slog.Logger   // nil = none
 	LogFile    string         // where Log writes, for `carpool status`
@@ -120,6 +121,7 @@ type App struct {
 	processes    *process.Finder
 	gateway      *gateway.Gateway
 	network      *network
+	takeover     *takenPort
 	yielder      *yielder
 	trials       *trials
 	unloader     *unloader
@@ -178,6 +180,7 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	if a.control, err = control.Listen(ctx, o.StateDir); err != nil {
 		a.lack("the command line cannot steer Carpool: " + err.Error())
 	}
+	a.takeover = newTakenPort(a.options, a.log, a.settled)
 	a.saved = a.readSettings()
 	c := a.effective(a.saved)
 	a.config.Store(&c)
@@ -305,7 +308,7 @@ func (a *App) openParts(c config.Config, firstBatch uint64) {
 			return a.processes.Ask(client, server)
 		},
 		Log: a.log,
-	}, gatewayLimits(c))
+	}, a.takeover.limits(gatewayLimits(c)))
 	a.network = newNetwork(a.options.StateDir, a.log, strangers(openFiles(), a.connections), a.gateway.SetToken, a.changed)
 	a.trials = newTrials(a.keepTrial, a.trialEnded)
 	a.openYielding()

@@ -27,6 +27,7 @@ func (a *App) engineSettings(c config.Config) backends.Settings {
 		}
 		s.Engines = append(s.Engines, e)
 	}
+	s.Engines, s.Self = a.takeover.engine(s.Engines)
 	trusted, err := c.Engines.Authorities()
 	if err != nil { // the file was good when it was set
 		a.log.Warn("certificates", "error", err)

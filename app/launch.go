@@ -107,6 +107,9 @@ func (a *App) plan(ctx context.Context, w launch.Wanted) (launch.Plan, error) {
 	if err != nil {
 		return launch.Plan{}, err
 	}
+	if w.Port == 0 {
+		w.Port = a.takeover.portFor(w.Kind)
+	}
 	g := launch.Given{Program: program, Memory: a.gpuMemory(), Environ: os.Environ()}
 	if w.Kind == launch.LlamaCPP {
 		if w.Model == "" {

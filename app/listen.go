@@ -65,6 +65,9 @@ func taken(ctx context.Context, addr string, err error) error {
 	return fmt.Errorf("listen on %s: taken by %s; end it, or choose another port with --listen 127.0.0.1:PORT or gateway.listen in the settings", addr, owner(ctx, addr))
 }
 
+// Owner says for people which program listens at addr, host:port; it is asked.
+func Owner(ctx context.Context, addr string) string { return owner(ctx, addr) }
+
 // owner asks the program at addr what it is.
 func owner(ctx context.Context, addr string) string {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)

@@ -62,7 +62,7 @@ func tighten(path string, info fs.FileInfo, most fs.FileMode) error {
 
 // isOurs goes by the names of all files that Carpool makes in its state folder.
 func isOurs(name string) bool {
-	for _, ours := range []string{"carpool.lock", "carpool.sock", "carpool.log", "carpool-", "history.db", "engine-", tokenFile, "." + tokenFile} {
+	for _, ours := range []string{"carpool.lock", "carpool.sock", "carpool.log", "carpool-", "history.db", "engine-", "takeover.json", tokenFile, "." + tokenFile} {
 		if strings.HasPrefix(name, ours) {
 			return true
 		}

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"time"
 
@@ -40,6 +41,7 @@ func (a *App) Run(ctx context.Context) error {
 	parts.Go(func() error { a.watchFile(work); return nil })
 	parts.Go(func() error { a.serveControl(work); return nil })
 	parts.Go(func() error { a.serveNetwork(work, server); return nil })
+	parts.Go(func() error { a.serveTakeover(work, server); return nil })
 	a.serve(failed, parts, server)
 
 	select {
@@ -90,6 +92,15 @@ func eachSecond(ctx context.Context, step func(now time.Time)) {
 		case now := <-second.C:
 			step(now)
 		}
+	}
+}
+
+// serveTakeover accepts connections at an engine's port that is taken over.
+func (a *App) serveTakeover(ctx context.Context, server *http.Server) {
+	select {
+	case <-a.engines.Ready():
+		a.takeover.run(ctx, acceptor{a.connections.on, func(l net.Listener) { _ = server.Serve(l) }})
+	case <-ctx.Done():
 	}
 }
 
@@ -174,6 +185,7 @@ func (a *App) drain(server *http.Server) {
 	limit := time.Duration(a.config.Load().Gateway.DrainTimeoutS) * time.Second
 	a.log.Info("shutting down", "in_flight", a.scheduler.Totals().InFlight, "limit", limit)
 	a.draining.Store(true)
+	a.takeover.release()
 	a.CancelTrial()
 	a.changed()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)

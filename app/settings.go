@@ -76,7 +76,7 @@ func (a *App) commit() {
 	a.scheduler.Configure(rules)
 	a.tuner.Configure(c)
 	a.tracer.Configure(c.Tracing.Endpoint)
-	a.gateway.Configure(gatewayLimits(c))
+	a.gateway.Configure(a.takeover.limits(gatewayLimits(c)))
 	a.network.configure(c.Gateway.LAN)
 	if a.store != nil {
 		a.store.SetRetention(retention(c.History))

@@ -30,6 +30,7 @@ type Snapshot struct {
 	Endpoint string    `json:"endpoint"` // "http://127.0.0.1:11435", to copy
 
 	LAN         LAN         `json:"lan"`
+	Takeover    Takeover    `json:"takeover"`
 	Connections Connections `json:"connections"`
 
 	Config   config.Config         `json:"config"`   // in force, overrides included, secrets masked

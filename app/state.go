@@ -17,6 +17,7 @@ func (a *App) Snapshot() Snapshot {
 		Endpoint: "http://" + a.address(),
 
 		LAN:         a.network.now(),
+		Takeover:    a.takeover.now(),
 		Connections: a.connections.state(),
 
 		Config:   c.Masked(),
@@ -111,6 +112,9 @@ func (a *App) problems(s Snapshot, serves bool) []string {
 	}
 	if s.LAN.Problem != "" {
 		problems = append(problems, s.LAN.Problem)
+	}
+	if s.Takeover.Problem != "" {
+		problems = append(problems, s.Takeover.Problem)
 	}
 	problems = append(problems, a.lacks...)
 	if problem := a.fileProblem.Load(); problem != nil {

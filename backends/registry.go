@@ -256,7 +256,7 @@ func (r *Registry) candidates() []candidate {
 	var all []candidate
 	add := func(c candidate) {
 		listed := slices.ContainsFunc(all, func(o candidate) bool { return o.String() == c.String() })
-		if !listed && (c.wanted || !c.isSelf(r.options.Self)) {
+		if !listed && (c.wanted || !r.isSelf(c)) {
 			all = append(all, c)
 		}
 	}
@@ -274,6 +274,11 @@ func (r *Registry) candidates() []candidate {
 		}
 	}
 	return all
+}
+
+// isSelf reports whether a candidate is Carpool.
+func (r *Registry) isSelf(c candidate) bool {
+	return c.place.isSelf(r.options.Self) || c.place.isSelf(r.settings.Self)
 }
 
 // kinds are those that an engine may be of which the settings name the kind; ""
@@ -295,7 +300,7 @@ func (r *Registry) engine(c candidate, kept []*engine) *engine {
 			return e
 		}
 	}
-	e := newEngine(c, c.isSelf(r.options.Self), newTransport(r.dial, r.settings.Authorities, r.settings.connectTimeout()))
+	e := newEngine(c, r.isSelf(c), newTransport(r.dial, r.settings.Authorities, r.settings.connectTimeout()))
 	e.trusted = r.settings.Authorities
 	e.info.Name, e.info.Epoch = c.name, r.epoch
 	if c.name == "" {

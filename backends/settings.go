@@ -19,6 +19,7 @@ type Settings struct {
 	Keys        map[string]string // bearer tokens by engine name or kind; "$NAME" is read from the environment
 	Groups      map[string]string // by engine name or kind: engines of one group share a GPU
 	Connect     time.Duration     // to reach an engine; 0 = 2 s
+	Self        []string          // addresses that are Carpool's own beside Options.Self
 	Authorities *x509.CertPool    // who vouches for https engines; nil = whom the system trusts
 }
 

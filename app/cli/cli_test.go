@@ -37,7 +37,13 @@ import (
 	"carpool/storage"
 )
 
+// asProgram has the tests' program be carpool itself, for tests that kill one.
+const asProgram = "CARPOOL_TEST_AS_PROGRAM"
+
 func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		os.Exit(Main(context.Background(), os.Args[1:], "1.2.3", nil, os.Stdout, os.Stderr))
+	}
 	for _, name := range []string{"CARPOOL_CONFIG", "CARPOOL_STATE", "CARPOOL_LISTEN", "CARPOOL_ENGINE"} {
 		if err := os.Unsetenv(name); err != nil {
 			panic(err)

@@ -54,10 +54,8 @@ func (c *cli) rewire(w *wiring.Wiring, a wiring.App, guides []app.ConnectGuide, 
 		c.note("nothing was changed")
 		return nil
 	}
-	if !f.yes {
-		if err := c.consent(change); err != nil {
-			return err
-		}
+	if err := c.consent("Change "+change.File+"?", f.yes); err != nil {
+		return err
 	}
 	if err := change.Apply(); err != nil {
 		return failed(a, err)
@@ -87,18 +85,6 @@ func plannedChange(w *wiring.Wiring, a wiring.App, f connectFlags) (wiring.Chang
 		}
 	}
 	return w.Connect(a, file)
-}
-
-// consent asks whether a change that was shown is to be made.
-func (c *cli) consent(change wiring.Change) error {
-	if unattended(c.stdin) {
-		return errors.New("nothing was changed: there is no terminal to ask at; --yes answers for you")
-	}
-	agreed, err := c.agreed("Change " + change.File + "?")
-	if err == nil && !agreed {
-		err = errors.New("nothing was changed; --yes answers for you")
-	}
-	return err
 }
 
 // byHand shows the steps for an app whose settings are not changed.
