@@ -403,15 +403,24 @@ func Test08_SlowReader(t *testing.T) {
 // bounded is a client's connection whose writes have a deadline.
 type bounded struct {
 	*httptest.ResponseRecorder
-	until time.Time // zero = none
+	until       time.Time     // zero = none
+	set         int           // how often it was
+	least, most time.Duration // that a write had, while it had a bound
 }
 
 func (b *bounded) SetWriteDeadline(until time.Time) error {
 	b.until = until
+	b.set++
 	return nil
 }
 
 func (b *bounded) Write(p []byte) (int, error) {
+	if left := time.Until(b.until); !b.until.IsZero() {
+		b.most = max(b.most, left)
+		if b.least == 0 || left < b.least {
+			b.least = left
+		}
+	}
 	if !b.until.IsZero() && !time.Now().Before(b.until) {
 		return 0, os.ErrDeadlineExceeded
 	}
@@ -432,6 +441,28 @@ func TestWriteDeadlineIsForOneWrite(t *testing.T) {
 		}
 		if !w.until.IsZero() {
 			t.Error("the deadline outlives the request")
+		}
+	})
+}
+
+func TestWriteDeadlineIsNotSetForEachToken(t *testing.T) {
+	const pieces = 1000
+	usual := Limits{}.withDefaults().SlowClient
+	synctest.Test(t, func(t *testing.T) {
+		target := targetOf(t, "http://engine")
+		pause := 50 * time.Millisecond
+		target.Transport = paced{contentType: typeNDJSON, pause: pause, ends: true,
+			pieces: append(slices.Repeat(chatStream[:1], pieces), chatStream[2])}
+		w := &bounded{ResponseRecorder: httptest.NewRecorder()}
+		virtually(t, &engines{target: target}, w, "/api/chat", `{"model":"m","messages":[1]}`)
+		if got := strings.Count(w.Body.String(), "\n"); got != pieces+1 {
+			t.Fatalf("%d lines", got)
+		}
+		if w.least < usual || w.most > usual+usual/slack {
+			t.Errorf("a write may take from %v to %v, and should at least %v and an eighth more at most", w.least, w.most, usual)
+		}
+		if most := 3 + int(pieces*pause/(usual/slack)); w.set > most {
+			t.Errorf("set %d times for %d pieces, want %d at most", w.set, pieces, most)
 		}
 	})
 }
