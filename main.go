@@ -12,6 +12,11 @@ import (
 // version is set by the Makefile from git.
 var version = "0.1.0-dev"
 
+// atExit writes what a build for profiling measured.
+var atExit = func() {}
+
 func main() {
-	os.Exit(cli.Main(context.Background(), os.Args[1:], version, desktop.Run, os.Stdout, os.Stderr))
+	status := cli.Main(context.Background(), os.Args[1:], version, desktop.Run, os.Stdout, os.Stderr)
+	atExit()
+	os.Exit(status)
 }

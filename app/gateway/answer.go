@@ -24,21 +24,36 @@ type answer struct {
 	src   io.ReadCloser
 	fixed bool   // its length is announced, so nothing can be added
 	held  []byte // to be passed on before more is read
+	chunk []byte // of copyBuffers, in which held lies; nil = it lies elsewhere
 	end   error  // what Read returns once held is empty; nil = go on
 }
 
+// leastRead is the least room that a read gets, in bytes.
+const leastRead = 2 << 10
+
 // readAhead reads until the first event, or an unstreamed answer's end. It
-// fails while the status can still tell.
-func (a *answer) readAhead() error {
-	chunk := copyBuffers.Get()
-	defer copyBuffers.Put(chunk)
+// fails while the status can still tell. What is read lies in a buffer of all
+// copies until it has gone on: most streams begin in one.
+func (a *answer) readAhead() (err error) {
+	a.chunk = copyBuffers.Get()
+	a.held = a.chunk[:0]
+	defer func() {
+		if err != nil {
+			a.letGo()
+		}
+	}()
 	most := maxAhead
 	if a.tap.form != plain {
 		most = maxLine
 	}
 	for len(a.held) < most {
-		n, err := a.fill(chunk)
-		a.held = append(a.held, chunk[:n]...)
+		if cap(a.held)-len(a.held) < leastRead {
+			longer := append(make([]byte, 0, 2*cap(a.held)), a.held...)
+			a.letGo()
+			a.held = longer
+		}
+		n, err := a.fill(a.held[len(a.held):cap(a.held)])
+		a.held = a.held[:len(a.held)+n]
 		if errors.Is(err, io.EOF) {
 			a.tap.close()
 		}
@@ -54,6 +69,14 @@ func (a *answer) readAhead() error {
 		}
 	}
 	return nil
+}
+
+// letGo gives up what is held, and the buffer that it lies in.
+func (a *answer) letGo() {
+	if a.chunk != nil {
+		copyBuffers.Put(a.chunk)
+	}
+	a.held, a.chunk = nil, nil
 }
 
 // early is what is wrong with an answer of which nothing has been passed on.
@@ -120,7 +143,9 @@ func (a *answer) Read(p []byte) (int, error) {
 	for {
 		if len(a.held) > 0 {
 			n := copy(p, a.held)
-			a.held = a.held[n:]
+			if a.held = a.held[n:]; len(a.held) == 0 {
+				a.letGo()
+			}
 			return n, nil
 		}
 		// All that was read has been written by now. Many clients leave at the

@@ -16,11 +16,13 @@ type client struct {
 	http.ResponseWriter
 	control *http.ResponseController
 	id      string
-	slow    time.Duration // longest time for one write, or to send a body
+	slow    time.Duration // longest time for one write, give or take slack, or to send a body
 	head    http.Header   // put on the answer, over the engine's
 	unread  bool          // the body of a request which is the last on its connection has not been read to its end
 	status  int           // sent; 0 = nothing yet
 	written int64         // bytes of body
+	bounded time.Time     // when writes last got a deadline; zero = they have none
+	ahead   bool          // the body's first bytes are at hand
 
 	mu  sync.Mutex
 	err error // of the first write or flush that failed; ReverseProxy flushes on a timer's goroutine too
@@ -61,8 +63,12 @@ func (c *client) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// FlushError sends what is buffered; http.ResponseController looks for it.
+// FlushError sends what is buffered; http.ResponseController looks for it. A head whose
+// body is at hand goes with it: ReverseProxy has it sent alone.
 func (c *client) FlushError() error {
+	if c.ahead && c.written == 0 {
+		return nil
+	}
 	err := c.control.Flush()
 	c.fail(err)
 	return err
@@ -86,12 +92,26 @@ func (c *client) failure() error {
 	return c.err
 }
 
-// bound gives the next write its deadline. A writer without deadlines, as in
-// tests, has no slow client either.
-func (c *client) bound() { _ = c.control.SetWriteDeadline(time.Now().Add(c.slow)) }
+// slack is the part of a write's time by which its deadline may be later. A deadline
+// is a timer of the runtime's: it is not set anew for each token.
+const slack = 8
+
+// bound gives the next write its deadline: slow from now, at most a slack later. A
+// writer without deadlines, as in tests, has no slow client either.
+func (c *client) bound() {
+	now, late := time.Now(), c.slow/slack
+	if !c.bounded.IsZero() && now.Sub(c.bounded) < late {
+		return
+	}
+	c.bounded = now
+	_ = c.control.SetWriteDeadline(now.Add(c.slow + late))
+}
 
 // finish lifts the deadline, which would outlive the request on its connection.
-func (c *client) finish() { _ = c.control.SetWriteDeadline(time.Time{}) }
+func (c *client) finish() {
+	c.bounded = time.Time{}
+	_ = c.control.SetWriteDeadline(time.Time{})
+}
 
 // linger has the connection closed after the answer, and the server wait for a moment
 // before: a body that nobody reads would reset the connection, and take the answer

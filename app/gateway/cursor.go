@@ -123,22 +123,32 @@ func (c *cursor) str() ([]byte, error) {
 		return nil, errSyntax
 	}
 	start := c.at + 1
-	for i := start; i < len(c.text); i++ {
-		switch b := c.text[i]; {
-		case b == '"':
-			c.at = i + 1
-			return c.text[start:i], nil
-		case b < ' ':
-			return nil, errSyntax
-		case b == '\\':
-			n := escapeLen(c.text[i:])
+	n := stringLen(c.text[start:])
+	if n < 0 {
+		return nil, errSyntax
+	}
+	c.at = start + n + 1
+	return c.text[start : start+n], nil
+}
+
+// stringLen is the length of the inside of a string at the head of b, which its quote
+// ends; -1 = there is no valid one.
+func stringLen(b []byte) int {
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case c == '"':
+			return i
+		case c < ' ':
+			return -1
+		case c == '\\':
+			n := escapeLen(b[i:])
 			if n == 0 {
-				return nil, errSyntax
+				return -1
 			}
 			i += n - 1
 		}
 	}
-	return nil, errSyntax
+	return -1
 }
 
 // escapeLen is the length of the escape at the head of b; 0 = not a valid one.

@@ -19,15 +19,23 @@ type event struct {
 	code   int             // its status, where the engine tells one; 0 = not told
 }
 
-// readEvent reads JSON. Fields of other types than expected are passed over:
-// the client judges them, not the tap.
-func readEvent(text []byte) (event, error) {
+// isText reports whether nothing was told but text.
+func (e *event) isText() bool {
+	return e.tokens > 0 && !e.end && !e.failed && e.told == batching.Untold()
+}
+
+// readEvent reads JSON, and has p learn what it looks like; nil = nobody. Fields of other types than
+// expected are passed over: the client judges them, not the tap.
+func readEvent(text []byte, p *pattern) (event, error) {
 	r := eventReader{cursor: cursor{text: text}, event: event{told: batching.Untold()}}
 	err := r.object(r.field)
 	if err == nil {
 		err = r.cursor.end()
 	}
 	r.event.end = r.event.end || r.bare && r.stops
+	if err == nil && p != nil && r.holed <= maxHoles {
+		p.learn(text, r.holes[:r.holed], r.event)
+	}
 	return r.event, err
 }
 
@@ -42,6 +50,17 @@ type eventReader struct {
 	cursor
 	event
 	bare, stops bool // text beside the marks, and the mark of its end: llama.cpp's own routes
+
+	holes [maxHoles]hole
+	holed int // how many there are, more than are kept at times
+}
+
+// hole notes a string that has just been read.
+func (r *eventReader) hole(inside []byte, text bool) {
+	if r.holed < maxHoles {
+		r.holes[r.holed] = hole{from: r.at - 1 - len(inside), to: r.at - 1, text: text}
+	}
+	r.holed++
 }
 
 func (r *eventReader) field(key []byte) error {
@@ -50,6 +69,8 @@ func (r *eventReader) field(key []byte) error {
 		return r.piece()
 	case "thinking":
 		return r.content()
+	case "created_at":
+		return r.moment()
 	case "content":
 		r.bare = r.next() == '"'
 		return r.content()
@@ -227,6 +248,19 @@ func (r *eventReader) content() error {
 	text, err := r.str()
 	if len(text) > 0 {
 		r.tokens++
+		r.hole(text, true)
+	}
+	return err
+}
+
+// moment passes over a time that may be another one in each event.
+func (r *eventReader) moment() error {
+	if r.next() != '"' {
+		return r.skip()
+	}
+	text, err := r.str()
+	if err == nil {
+		r.hole(text, false)
 	}
 	return err
 }

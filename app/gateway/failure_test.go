@@ -403,15 +403,24 @@ func Test08_SlowReader(t *testing.T) {
 // bounded is a client's connection whose writes have a deadline.
 type bounded struct {
 	*httptest.ResponseRecorder
-	until time.Time // zero = none
+	until       time.Time     // zero = none
+	set         int           // how often it was
+	least, most time.Duration // that a write had, while it had a bound
 }
 
 func (b *bounded) SetWriteDeadline(until time.Time) error {
 	b.until = until
+	b.set++
 	return nil
 }
 
 func (b *bounded) Write(p []byte) (int, error) {
+	if left := time.Until(b.until); !b.until.IsZero() {
+		b.most = max(b.most, left)
+		if b.least == 0 || left < b.least {
+			b.least = left
+		}
+	}
 	if !b.until.IsZero() && !time.Now().Before(b.until) {
 		return 0, os.ErrDeadlineExceeded
 	}
@@ -432,6 +441,44 @@ func TestWriteDeadlineIsForOneWrite(t *testing.T) {
 		}
 		if !w.until.IsZero() {
 			t.Error("the deadline outlives the request")
+		}
+	})
+}
+
+func TestWriteDeadlineIsNotSetForEachToken(t *testing.T) {
+	const pieces = 1000
+	usual := Limits{}.withDefaults().SlowClient
+	synctest.Test(t, func(t *testing.T) {
+		target := targetOf(t, "http://engine")
+		pause := 50 * time.Millisecond
+		target.Transport = paced{contentType: typeNDJSON, pause: pause, ends: true,
+			pieces: append(slices.Repeat(chatStream[:1], pieces), chatStream[2])}
+		w := &bounded{ResponseRecorder: httptest.NewRecorder()}
+		virtually(t, &engines{target: target}, w, "/api/chat", `{"model":"m","messages":[1]}`)
+		if got := strings.Count(w.Body.String(), "\n"); got != pieces+1 {
+			t.Fatalf("%d lines", got)
+		}
+		if w.least < usual || w.most > usual+usual/slack {
+			t.Errorf("a write may take from %v to %v, and should at least %v and an eighth more at most", w.least, w.most, usual)
+		}
+		if most := 3 + int(pieces*pause/(usual/slack)); w.set > most {
+			t.Errorf("set %d times for %d pieces, want %d at most", w.set, pieces, most)
+		}
+	})
+}
+
+func TestAWholeAnswerOfKnownLengthNeedsNoFlush(t *testing.T) {
+	const text = `{"model":"m","message":{"content":"a"},"done":true}`
+	synctest.Test(t, func(t *testing.T) {
+		target := targetOf(t, "http://engine")
+		target.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: http.StatusOK, Request: r, Header: http.Header{"Content-Type": {typeJSON}},
+				Body: io.NopCloser(strings.NewReader(text)), ContentLength: int64(len(text))}, nil
+		})
+		w := &pushed{ResponseRecorder: httptest.NewRecorder()}
+		virtually(t, &engines{target: target}, w, "/api/chat", `{"model":"m","messages":[1],"stream":false}`)
+		if got := w.Body.String(); got != text || w.all.Load() != 0 {
+			t.Errorf("answered %q with %d flushes", got, w.all.Load())
 		}
 	})
 }
@@ -495,6 +542,58 @@ func TestReleaseTellsHowTheEngineIsLeft(t *testing.T) {
 type deaf struct{ http.ResponseWriter }
 
 func (deaf) FlushError() error { return io.ErrClosedPipe }
+
+// pushed counts the flushes of an answer, and those that brought no body.
+type pushed struct {
+	*httptest.ResponseRecorder
+	all, alone atomic.Int32
+}
+
+func (p *pushed) FlushError() error {
+	p.all.Add(1)
+	if p.Body.Len() == 0 {
+		p.alone.Add(1)
+	}
+	return nil
+}
+
+func TestTheHeadOfAnAnswerGoesWithItsBody(t *testing.T) {
+	w := &pushed{ResponseRecorder: httptest.NewRecorder()}
+	c := newClient(w, "a", time.Second)
+	c.ahead = true
+	_ = c.FlushError()
+	if w.all.Load() != 0 {
+		t.Error("the head was sent alone")
+	}
+	_, _ = io.WriteString(c, "a")
+	_ = c.FlushError()
+	if w.all.Load() != 1 {
+		t.Error("the body was not sent")
+	}
+	for _, tt := range []struct {
+		name, contentType string
+		pieces            []string
+		most              int32 // flushes
+	}{
+		{"AStream", typeNDJSON, chatStream, 4},
+		{"AWholeAnswer", typeJSON, []string{`{"model":"m","message":{"content":"a"},"done":true}`}, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				target := targetOf(t, "http://engine")
+				target.Transport = paced{contentType: tt.contentType, pause: time.Second, ends: true, pieces: tt.pieces}
+				w := &pushed{ResponseRecorder: httptest.NewRecorder()}
+				virtually(t, &engines{target: target}, w, "/api/chat", `{"model":"m","messages":[1]}`)
+				if got := w.Body.String(); got != strings.Join(tt.pieces, "") {
+					t.Errorf("answered %q", got)
+				}
+				if w.alone.Load() > 0 || w.all.Load() > tt.most {
+					t.Errorf("%d flushes, %d of them without a body", w.all.Load(), w.alone.Load())
+				}
+			})
+		})
+	}
+}
 
 func TestAFlushMayFailOnAnotherGoroutine(t *testing.T) {
 	c := newClient(deaf{}, "a", time.Second)

@@ -54,8 +54,7 @@ func (c *call) exchange() {
 			p.Out.ContentLength = int64(len(c.body))
 			p.Out.TransferEncoding = nil
 		},
-		Transport:      roundTripper(c.roundTrip),
-		ModifyResponse: c.judge,
+		Transport: roundTripper(c.roundTrip),
 		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
 			if f := c.explain(err); !c.movesFrom(f) {
 				c.fail(f)
@@ -64,6 +63,13 @@ func (c *call) exchange() {
 		FlushInterval: -1,
 		BufferPool:    &copyBuffers,
 		ErrorLog:      noLog,
+	}
+	proxy.ModifyResponse = func(res *http.Response) error {
+		err := c.judge(res)
+		if c.tap != nil && c.tap.form == plain {
+			proxy.FlushInterval = 0 // it is there, so it needs no timer to be sent in time
+		}
+		return err
 	}
 	proxy.ServeHTTP(c.writer(), c.in.WithContext(c.ctx))
 }
@@ -262,6 +268,7 @@ func (c *call) judge(res *http.Response) error {
 		return err
 	}
 	c.publish(res, form)
+	c.client.ahead = len(a.held) > 0
 	res.Body = a
 	return nil
 }

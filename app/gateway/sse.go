@@ -21,11 +21,15 @@ func (s *sseReader) line(text []byte, whole bool) {
 		s.dispatch()
 		return
 	}
+	if value, ok := bytes.CutPrefix(text, []byte("data:")); ok { // most lines
+		s.add(bytes.TrimPrefix(value, []byte(" ")))
+		return
+	}
 	field, value, _ := bytes.Cut(text, []byte(":"))
 	value = bytes.TrimPrefix(value, []byte(" "))
 	switch string(field) {
 	case "data":
-		s.add(value)
+		s.add(nil)
 	case "event":
 		s.name = append(s.name[:0], value...)
 	case "error": // llama.cpp's way of failing in a stream

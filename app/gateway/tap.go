@@ -34,14 +34,16 @@ func framingOf(contentType string) (f framing, ok bool) {
 // tap reads along while an answer passes, and never changes a byte of it.
 type tap struct {
 	form    framing
-	onToken func(n int) // hears of each piece of generated text; nil = no one
+	onToken func(n int) // hears of pieces of generated text, of those that came together at once; nil = no one
 
 	lines lineReader
 	sse   sseReader
 	whole document
+	usual pattern
 
 	events  int
 	tokens  int             // pieces counted
+	untold  int             // of those, that onToken has not heard of
 	told    batching.Report // counts and times of the engine's own, the last of each
 	ended   bool            // the end mark has come
 	unread  bool            // the last event was too long to read
@@ -69,6 +71,16 @@ func (t *tap) feed(p []byte) {
 		return
 	}
 	t.lines.feed(p)
+	t.tell()
+}
+
+// tell tells of the pieces that have come. An engine that is ahead of us has several
+// arrive as one: they are told as one.
+func (t *tap) tell() {
+	if n := t.untold; n > 0 && t.onToken != nil && t.form != plain {
+		t.untold = 0
+		t.onToken(n)
+	}
 }
 
 // close reads what only the end of the answer makes complete. A last event that
@@ -94,6 +106,7 @@ func (t *tap) close() {
 	case ndjson:
 		t.lines.close()
 	}
+	t.tell()
 }
 
 // midLine reports whether the last bytes left a line unfinished.
@@ -108,6 +121,12 @@ func (t *tap) take(name, data []byte, whole bool) {
 		t.unread = true
 		return
 	}
+	if n := t.usual.count(data); n > 0 && string(name) != "error" {
+		t.events++
+		t.unread = false
+		t.came(n)
+		return
+	}
 	data = bytes.TrimSpace(data)
 	if len(data) == 0 {
 		return
@@ -118,7 +137,11 @@ func (t *tap) take(name, data []byte, whole bool) {
 		t.word(name, data)
 		return
 	}
-	e, err := readEvent(data)
+	usual := &t.usual
+	if t.form == plain {
+		usual = nil // there is but one
+	}
+	e, err := readEvent(data, usual)
 	if err == nil && string(name) == "error" && e.reason == "" {
 		e, err = readFailure(data)
 	}
@@ -142,12 +165,7 @@ func (t *tap) word(name, data []byte) {
 }
 
 func (t *tap) note(e event) {
-	if e.tokens > 0 {
-		t.tokens += e.tokens
-		if t.onToken != nil && t.form != plain {
-			t.onToken(e.tokens)
-		}
-	}
+	t.came(e.tokens)
 	t.learn(e.told)
 	if e.end {
 		t.ended = true
@@ -156,6 +174,12 @@ func (t *tap) note(e event) {
 		failure := e // so that only a failure is put on the heap
 		t.failure = &failure
 	}
+}
+
+// came counts pieces of text.
+func (t *tap) came(n int) {
+	t.tokens += n
+	t.untold += n
 }
 
 // learn puts what an event told in the place of what was told before.

@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -167,6 +168,66 @@ func TestTap(t *testing.T) {
 			t.Errorf("%d bytes held", got)
 		}
 	})
+}
+
+func TestTapTellsOfTokens(t *testing.T) {
+	token := chatStream[0]
+	for _, tt := range []struct {
+		name   string
+		chunks []string
+		want   []int
+	}{
+		{"AsTheyCome", []string{token, token}, []int{1, 1}},
+		{"OnceForThoseThatCameTogether", []string{token + token + token}, []int{3}},
+		{"OnceTheyAreWhole", []string{token[:9], token[9:] + token[:9], token[9:]}, []int{1, 1}},
+		{"AtTheEnd", []string{token, strings.TrimSpace(token)}, []int{1, 1}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var got []int
+			tap := newTap(ndjson, func(n int) { got = append(got, n) })
+			for _, c := range tt.chunks {
+				tap.feed([]byte(c))
+			}
+			tap.close()
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("told %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestTapAllocatesNothing: a stream costs the collector nothing, however long it is.
+func TestTapAllocatesNothing(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		form framing
+		text string
+	}{
+		{"Lines", ndjson, `{"created_at":"2026-11-26T08:00:00Z","message":{"content":"word "},"done":false}` + "\n"},
+		{"Events", sse, sseOf(chatEvent)},
+		{"Counts", sse, sseOf(`{"content":"word ","stop":false,"tokens_predicted":7,"timings":{"predicted_n":7,"predicted_ms":1.5}}`)},
+		{"NamedEvents", sse, "event: content_block_delta\n" + sseOf(`{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"word "}}`)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tokens := 0
+			tap := newTap(tt.form, func(n int) { tokens += n })
+			text := []byte(tt.text)
+			half := len(text) / 2
+			tap.feed(text[:half]) // of a first one, so that its room is there
+			tap.feed(text[half:])
+			const runs = 100
+			if got := testing.AllocsPerRun(runs, func() {
+				tap.feed(text)
+				tap.feed(text[:half])
+				tap.feed(text[half:])
+			}); got != 0 {
+				t.Errorf("%v allocations for two tokens", got)
+			}
+			if want := 1 + 2*(runs+1); tokens != want {
+				t.Errorf("%d tokens, want %d", tokens, want)
+			}
+		})
+	}
 }
 
 // FuzzTap: however the same bytes are cut up, they say the same.
