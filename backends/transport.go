@@ -18,6 +18,10 @@ func (s *Settings) connectTimeout() time.Duration {
 // maxHeaders bounds the headers of one answer, in bytes. Engines send some hundred.
 const maxHeaders = 64 << 10
 
+// ioBuffer is what a connection to an engine reads or writes at a time, in bytes. It
+// is held for as long as a stream lasts; larger pieces go past it.
+const ioBuffer = 4 << 10
+
 // dialEngine connects over TCP.
 func (r *Registry) dialEngine(ctx context.Context, network, addr string) (net.Conn, error) {
 	r.mu.Lock()
@@ -46,8 +50,8 @@ func newTransport(dial func(ctx context.Context, network, addr string) (net.Conn
 		TLSClientConfig:        &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12},
 		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{},
 		MaxResponseHeaderBytes: maxHeaders,
-		WriteBufferSize:        32 << 10,
-		ReadBufferSize:         32 << 10,
+		WriteBufferSize:        ioBuffer,
+		ReadBufferSize:         ioBuffer,
 	}
 }
 

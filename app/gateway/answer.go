@@ -30,8 +30,9 @@ type answer struct {
 // readAhead reads until the first event, or an unstreamed answer's end. It
 // fails while the status can still tell.
 func (a *answer) readAhead() error {
-	chunk := copyBuffers.Get()
-	defer copyBuffers.Put(chunk)
+	pool := buffersFor(a.tap.form)
+	chunk := pool.Get()
+	defer pool.Put(chunk)
 	most := maxAhead
 	if a.tap.form != plain {
 		most = maxLine

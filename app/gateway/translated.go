@@ -232,8 +232,9 @@ func (t *translation) Read(p []byte) (int, error) {
 func (t *translation) Close() error { return t.src.Close() }
 
 func (t *translation) fill() {
-	chunk := copyBuffers.Get()
-	defer copyBuffers.Put(chunk)
+	pool := buffersFor(t.tap.form)
+	chunk := pool.Get()
+	defer pool.Put(chunk)
 	n, err := t.src.Read(chunk)
 	t.tap.feed(chunk[:n])
 	ready, wrong := t.exchange.Feed(chunk[:n], time.Now())
