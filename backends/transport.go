@@ -37,14 +37,14 @@ func (r *Registry) dialEngine(ctx context.Context, network, addr string) (net.Co
 // headers. It waits for the first byte
 // as long as the request's context allows. It trusts whom the system trusts, and
 // others where trusted is not nil. hello bounds the handshake of https.
-func newTransport(dial func(ctx context.Context, network, addr string) (net.Conn, error), trusted *x509.CertPool, hello time.Duration) *http.Transport {
-	return &http.Transport{
+func newTransport(dial func(ctx context.Context, network, addr string) (net.Conn, error), trusted *x509.CertPool, hello time.Duration) *lean {
+	return newLean(&http.Transport{
 		Proxy:                  nil,
 		DialContext:            dial,
 		DisableCompression:     true,
 		MaxIdleConns:           0, // no bound
-		MaxIdleConnsPerHost:    256,
-		IdleConnTimeout:        30 * time.Second,
+		MaxIdleConnsPerHost:    mostIdle,
+		IdleConnTimeout:        idleFor,
 		TLSHandshakeTimeout:    hello,
 		ExpectContinueTimeout:  time.Second,
 		TLSClientConfig:        &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12},
@@ -52,7 +52,7 @@ func newTransport(dial func(ctx context.Context, network, addr string) (net.Conn
 		MaxResponseHeaderBytes: maxHeaders,
 		WriteBufferSize:        ioBuffer,
 		ReadBufferSize:         ioBuffer,
-	}
+	})
 }
 
 // keyed sends an engine's own key in the place of the client's, if it has one.
