@@ -18,6 +18,9 @@ const (
 	// mostIdle is how many connections without a request are kept for each address:
 	// enough for a full batch.
 	mostIdle = 256
+	// leanRead is what is read at a time, in bytes: some dozen tokens. Larger pieces go
+	// past it.
+	leanRead = 2 << 10
 	// idleFor is how long they are kept.
 	idleFor = 30 * time.Second
 )
@@ -222,6 +225,6 @@ func (l *lean) CloseIdleConnections() {
 
 // readers and writers are lent to connections while they are asked.
 var (
-	readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, ioBuffer) }}
+	readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, leanRead) }}
 	writers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, ioBuffer) }}
 )

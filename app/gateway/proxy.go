@@ -45,7 +45,7 @@ func (b *buffers) Put(p []byte) { b.pool.Put(&p) }
 // as its connection reads at a time.
 var (
 	copyBuffers   = buffers{size: 32 << 10}
-	streamBuffers = buffers{size: 4 << 10}
+	streamBuffers = buffers{size: 2 << 10}
 )
 
 // buffersFor are those for an answer of a form.
@@ -203,6 +203,7 @@ func (c *call) roundTrip(r *http.Request) (*http.Response, error) {
 	c.watch.wait()
 	defer c.watch.rest()
 	try := &attempt{start: time.Now()}
+	c.try = try
 	r = r.WithContext(httptrace.WithClientTrace(r.Context(), try.trace()))
 	engine := c.engine()
 	res, err := c.onceLoaded(engine, r)
@@ -293,6 +294,9 @@ func (c *call) judge(res *http.Response) error {
 	a := &answer{call: c, src: res.Body, fixed: res.ContentLength >= 0}
 	if err := a.readAhead(); err != nil {
 		return err
+	}
+	if form != plain {
+		c.sent()
 	}
 	c.publish(res, form)
 	res.Body = a
