@@ -107,7 +107,7 @@ func (i Info) Local() bool { return i.URL != "" && parsePlace(i.URL).local() }
 
 // Target is where a request goes.
 type Target struct {
-	Info
+	Info // its lists are shared by all targets, and never changed
 	// Model is the engine's own name for what was asked for: without the engine
 	// that it was picked by, and with ":latest" where that is how it is listed.
 	// "" = no model was asked for.

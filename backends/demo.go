@@ -86,7 +86,7 @@ func NewDemo(o DemoOptions) *Demo {
 	d.mux = d.routes()
 	pipe := serve.NewPipe()
 	d.server = serve.Start(pipe, d)
-	d.transport = newTransport(pipe.Dial, nil, time.Second)
+	d.transport = newTransport(pipe.Dial, nil, time.Second).Transport
 	d.done.Go(d.run)
 	return d
 }

@@ -20,7 +20,7 @@ var errIsCarpool = errors.New("this is Carpool's own address: set engine.url to 
 type engine struct {
 	candidate
 	self      bool // our own address, known without asking
-	transport *http.Transport
+	transport *lean
 	trusted   *x509.CertPool // by transport
 
 	maker    maker // what it is, or is taken for until it has answered
@@ -52,7 +52,7 @@ func (c candidate) is(o candidate) bool {
 	return c.String() == o.String() && c.name == o.name && slices.EqualFunc(c.makers, o.makers, func(a, b maker) bool { return a.kind == b.kind })
 }
 
-func newEngine(c candidate, self bool, t *http.Transport) *engine {
+func newEngine(c candidate, self bool, t *lean) *engine {
 	e := &engine{candidate: c, self: self, transport: t, news: make(chan struct{}),
 		info: Info{URL: c.String(), Health: Unknown, Problem: "not looked at yet"}}
 	e.become(c.makers[0])

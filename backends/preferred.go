@@ -130,7 +130,7 @@ func (r *Registry) onlyDemo(model string) error {
 
 // target is the way to an engine, for its own name of a model.
 func (r *Registry) target(e *engine, model string) Target {
-	info := e.copy()
+	info := e.info // with its lists: each request holds a target to its end
 	info.Active = e == r.up()
 	t := Target{Info: info, Model: model, Base: e.url, Transport: e.transport, Gone: e.life}
 	if key := r.settings.key(info.Name, info.Kind); key != "" {

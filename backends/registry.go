@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -56,7 +55,7 @@ type Registry struct {
 	isReady  bool
 	engines  []*engine      // the preferred first
 	slots    map[string]int // by address: what the log of an engine that was started here says
-	retired  []*http.Transport
+	retired  []*lean
 	epoch    uint64 // the last of those that were retired
 	running  bool
 	demo     *Demo // nil outside Run, and until it is first needed

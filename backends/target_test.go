@@ -23,3 +23,18 @@ func TestTarget(t *testing.T) {
 		w.after(time.Second)
 	})
 }
+
+// TestTargetsShareTheListOfModels: each request holds its target to its end.
+func TestTargetsShareTheListOfModels(t *testing.T) {
+	inWorld(t, Options{}, func(w *world) {
+		w.host(local)
+		w.run()
+		one, other := must(w.Resolve(t.Context(), "tiny")), must(w.Resolve(t.Context(), "tiny"))
+		if &one.Models[0] != &other.Models[0] {
+			t.Error("each request has a list of its own")
+		}
+		if all := w.Snapshot(); &all[0].Models[0] == &one.Models[0] {
+			t.Error("whoever looks at the engines may change the list")
+		}
+	})
+}

@@ -18,6 +18,10 @@ func (s *Settings) connectTimeout() time.Duration {
 // maxHeaders bounds the headers of one answer, in bytes. Engines send some hundred.
 const maxHeaders = 64 << 10
 
+// ioBuffer is what a connection to an engine reads or writes at a time, in bytes. It
+// is held for as long as a stream lasts; larger pieces go past it.
+const ioBuffer = 4 << 10
+
 // dialEngine connects over TCP.
 func (r *Registry) dialEngine(ctx context.Context, network, addr string) (net.Conn, error) {
 	r.mu.Lock()
@@ -33,22 +37,22 @@ func (r *Registry) dialEngine(ctx context.Context, network, addr string) (net.Co
 // headers. It waits for the first byte
 // as long as the request's context allows. It trusts whom the system trusts, and
 // others where trusted is not nil. hello bounds the handshake of https.
-func newTransport(dial func(ctx context.Context, network, addr string) (net.Conn, error), trusted *x509.CertPool, hello time.Duration) *http.Transport {
-	return &http.Transport{
+func newTransport(dial func(ctx context.Context, network, addr string) (net.Conn, error), trusted *x509.CertPool, hello time.Duration) *lean {
+	return newLean(&http.Transport{
 		Proxy:                  nil,
 		DialContext:            dial,
 		DisableCompression:     true,
 		MaxIdleConns:           0, // no bound
-		MaxIdleConnsPerHost:    256,
-		IdleConnTimeout:        30 * time.Second,
+		MaxIdleConnsPerHost:    mostIdle,
+		IdleConnTimeout:        idleFor,
 		TLSHandshakeTimeout:    hello,
 		ExpectContinueTimeout:  time.Second,
 		TLSClientConfig:        &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12},
 		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{},
 		MaxResponseHeaderBytes: maxHeaders,
-		WriteBufferSize:        32 << 10,
-		ReadBufferSize:         32 << 10,
-	}
+		WriteBufferSize:        ioBuffer,
+		ReadBufferSize:         ioBuffer,
+	})
 }
 
 // keyed sends an engine's own key in the place of the client's, if it has one.

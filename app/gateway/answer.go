@@ -24,7 +24,7 @@ type answer struct {
 	src   io.ReadCloser
 	fixed bool   // its length is announced, so nothing can be added
 	held  []byte // to be passed on before more is read
-	chunk []byte // of copyBuffers, in which held lies; nil = it lies elsewhere
+	chunk []byte // lent, in which held lies; nil = it lies elsewhere
 	end   error  // what Read returns once held is empty; nil = go on
 }
 
@@ -32,10 +32,10 @@ type answer struct {
 const leastRead = 2 << 10
 
 // readAhead reads until the first event, or an unstreamed answer's end. It
-// fails while the status can still tell. What is read lies in a buffer of all
+// fails while the status can still tell. What is read lies in a buffer of its
 // copies until it has gone on: most streams begin in one.
 func (a *answer) readAhead() (err error) {
-	a.chunk = copyBuffers.Get()
+	a.chunk = buffersFor(a.tap.form).Get()
 	a.held = a.chunk[:0]
 	defer func() {
 		if err != nil {
@@ -74,7 +74,7 @@ func (a *answer) readAhead() (err error) {
 // letGo gives up what is held, and the buffer that it lies in.
 func (a *answer) letGo() {
 	if a.chunk != nil {
-		copyBuffers.Put(a.chunk)
+		buffersFor(a.tap.form).Put(a.chunk)
 	}
 	a.held, a.chunk = nil, nil
 }

@@ -63,6 +63,7 @@ func readBody(c *client, r *http.Request, b *budget, most int64) (body []byte, h
 			}
 			if err == io.EOF {
 				c.bodyCame()
+				_ = r.Body.Close() // else net/http looks for more of it when we answer
 				return body, held, nil
 			}
 			if err != nil {

@@ -36,6 +36,9 @@ type call struct {
 
 	// Of scheduled calls only.
 	body     []byte
+	held     int64         // bytes that body takes of the gateway's memory
+	sending  *bytes.Reader // body as the engine is sent it; the latest
+	try      *attempt      // at asking the engine; the latest
 	sketch   sketch
 	about    string // X-Carpool-Supersede; "" = none
 	target   backends.Target
@@ -64,7 +67,8 @@ type call struct {
 // schedule serves a request that has to wait for its turn.
 func (c *call) schedule() {
 	body, held, f := readBody(c.client, c.in, &c.memory, c.policy.MaxBody)
-	defer c.memory.give(held)
+	c.held = held
+	defer c.dropBody()
 	if f != nil {
 		c.client.refuse(c.dialect, f)
 		return
@@ -468,6 +472,25 @@ func (c *call) countTokens() {
 }
 
 // reader is the body for the engine, fresh for each try.
-func (c *call) reader() (io.ReadCloser, error) {
-	return io.NopCloser(bytes.NewReader(c.body)), nil
+func (c *call) reader() (io.ReadCloser, error) { return c.send(c.body), nil }
+
+func (c *call) send(body []byte) io.ReadCloser {
+	c.sending = bytes.NewReader(body)
+	return io.NopCloser(c.sending)
+}
+
+// sent lets the body go, once the engine has it and answers: nobody will ask again, and
+// an answer may take minutes.
+func (c *call) sent() {
+	if c.try == nil || c.try.written.Load() == 0 {
+		return // it may still be read from
+	}
+	c.sending.Reset(nil)
+	c.dropBody()
+}
+
+// dropBody gives back what the body takes of the memory. It may be called again.
+func (c *call) dropBody() {
+	c.memory.give(c.held)
+	c.body, c.held = nil, 0
 }

@@ -24,19 +24,53 @@ import (
 // noLog keeps ReverseProxy's notes out of the log: each failure is recorded.
 var noLog = log.New(io.Discard, "", 0)
 
-// buffers are shared by all copies of answers.
-type buffers struct{ pool sync.Pool }
+// buffers are shared by copies of answers.
+type buffers struct {
+	size int // bytes
+	pool sync.Pool
+}
 
+// Get implements httputil.BufferPool.
 func (b *buffers) Get() []byte {
 	if p, ok := b.pool.Get().(*[]byte); ok {
 		return *p
 	}
-	return make([]byte, 32<<10)
+	return make([]byte, b.size)
 }
 
+// Put implements httputil.BufferPool.
 func (b *buffers) Put(p []byte) { b.pool.Put(&p) }
 
-var copyBuffers buffers
+// A stream holds its buffer for as long as it lasts, so it has a small one: as much
+// as its connection reads at a time.
+var (
+	copyBuffers   = buffers{size: 32 << 10}
+	streamBuffers = buffers{size: 2 << 10}
+)
+
+// buffersFor are those for an answer of a form.
+func buffersFor(f framing) *buffers {
+	if f == plain {
+		return &copyBuffers
+	}
+	return &streamBuffers
+}
+
+// answerBuffers are those for the call's answer. ReverseProxy asks once that has begun.
+type answerBuffers struct{ *call }
+
+// Get implements httputil.BufferPool.
+func (b answerBuffers) Get() []byte { return b.buffers().Get() }
+
+// Put implements httputil.BufferPool.
+func (b answerBuffers) Put(p []byte) { b.buffers().Put(p) }
+
+func (b answerBuffers) buffers() *buffers {
+	if b.tap == nil { // an engine's own error
+		return &copyBuffers
+	}
+	return buffersFor(b.tap.form)
+}
 
 // exchange asks the engine and passes its answer on.
 func (c *call) exchange() {
@@ -61,7 +95,7 @@ func (c *call) exchange() {
 			}
 		},
 		FlushInterval: -1,
-		BufferPool:    &copyBuffers,
+		BufferPool:    answerBuffers{c},
 		ErrorLog:      noLog,
 	}
 	proxy.ModifyResponse = func(res *http.Response) error {
@@ -176,6 +210,7 @@ func (c *call) roundTrip(r *http.Request) (*http.Response, error) {
 	c.watch.wait()
 	defer c.watch.rest()
 	try := &attempt{start: time.Now()}
+	c.try = try
 	r = r.WithContext(httptrace.WithClientTrace(r.Context(), try.trace()))
 	engine := c.engine()
 	res, err := c.onceLoaded(engine, r)
@@ -266,6 +301,9 @@ func (c *call) judge(res *http.Response) error {
 	a := &answer{call: c, src: res.Body, fixed: res.ContentLength >= 0}
 	if err := a.readAhead(); err != nil {
 		return err
+	}
+	if form != plain {
+		c.sent()
 	}
 	c.publish(res, form)
 	c.client.ahead = len(a.held) > 0

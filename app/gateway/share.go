@@ -207,8 +207,11 @@ func (c *call) follow(r *run) {
 // ctx. passed hears after each piece whether the first token was in it or before;
 // nil = no one.
 func (c *client) copyRun(ctx context.Context, r *run, at int64, passed func(token bool)) (reached int64, err error) {
-	chunk := copyBuffers.Get()
-	defer copyBuffers.Put(chunk)
+	r.mu.Lock()
+	pool := buffersFor(r.form)
+	r.mu.Unlock()
+	chunk := pool.Get()
+	defer pool.Put(chunk)
 	for {
 		n, err := r.read(ctx, at, chunk)
 		if n == 0 {

@@ -87,7 +87,7 @@ func (c *call) engine() http.RoundTripper {
 // roundTripRenamed asks for the model by the engine's own name.
 func (c *call) roundTripRenamed(r *http.Request) (*http.Response, error) {
 	body := renamed(c.body, c.target.Model)
-	fresh := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	fresh := func() (io.ReadCloser, error) { return c.send(body), nil }
 	r = r.Clone(r.Context())
 	r.ContentLength = int64(len(body))
 	r.Body, _ = fresh() // never fails
@@ -139,12 +139,13 @@ func (c *call) roundTripTranslated(r *http.Request) (*http.Response, error) {
 	base := *c.target.Base
 	base.Path, base.RawPath = strings.TrimSuffix(base.Path, "/")+x.Path, ""
 	out.URL = &base
-	out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(x.Body)), int64(len(x.Body))
+	out.Body, out.ContentLength = c.send(x.Body), int64(len(x.Body))
 	addressTranslated(out.Header)
 	res, err := c.target.Transport.RoundTrip(out)
 	if err != nil {
 		return nil, err
 	}
+	x.Body = nil // it is sent, and read nowhere else
 	res.Header.Set("X-Carpool-Translated", x.Path)
 	if res.StatusCode >= 400 {
 		return res, translateRefusal(res, c.in.URL.Path)
@@ -232,8 +233,9 @@ func (t *translation) Read(p []byte) (int, error) {
 func (t *translation) Close() error { return t.src.Close() }
 
 func (t *translation) fill() {
-	chunk := copyBuffers.Get()
-	defer copyBuffers.Put(chunk)
+	pool := buffersFor(t.tap.form)
+	chunk := pool.Get()
+	defer pool.Put(chunk)
 	n, err := t.src.Read(chunk)
 	t.tap.feed(chunk[:n])
 	ready, wrong := t.exchange.Feed(chunk[:n], time.Now())
