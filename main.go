@@ -9,9 +9,9 @@ import (
 	"carpool/ui/desktop"
 )
 
-// version is set by the Makefile from git.
-var version = "0.1.0-dev"
+// build is set by the Makefile from git: version, commit and day of the commit.
+var build = "0.1.0-dev"
 
 func main() {
-	os.Exit(cli.Main(context.Background(), os.Args[1:], version, desktop.Run, os.Stdout, os.Stderr))
+	os.Exit(cli.Main(context.Background(), os.Args[1:], cli.Build(build), desktop.Run, os.Stdout, os.Stderr))
 }

@@ -50,6 +50,8 @@ type Options struct {
 	Listen     string         // overrides gateway.listen; "" = as set
 	Engine     string         // overrides engine.url; "" = as set
 	Version    string         // of the program
+	Hidden     bool           // the window waits in the tray
+	LoginArgs  []string       // for a start at login, besides --hidden
 	GPU        gpu.Reader     // reads the GPUs; nil = gpu.Open(); only tests have another
 	Log        *slog.Logger   // nil = none
 	LogFile    string         // where Log writes, for `carpool status`

@@ -17,9 +17,11 @@ import (
 // unless it has a line of its own.
 var mayImport = map[string][]string{
 	".":                     {"app/cli", "ui/desktop"},
-	"app/cli":               {"app", "app/bench", "app/bench/gpu", "app/bench/relay", "app/config", "app/control", "app/energy", "app/fit", "backends/launch", "storage"},
-	"app":                   {"app/advice", "app/config", "app/connect", "app/control", "app/energy", "app/fit", "app/gateway", "app/gpus", "app/metrics", "app/process", "app/trial", "app/tuner", "app/wedge", "app/yield", "batching", "gpu", "backends", "backends/launch", "storage"},
+	"app/cli":               {"app", "app/autostart", "app/belongings", "app/bench", "app/bench/gpu", "app/bench/relay", "app/config", "app/control", "app/energy", "app/fit", "backends/launch", "storage"},
+	"app":                   {"app/advice", "app/autostart", "app/config", "app/connect", "app/control", "app/energy", "app/fit", "app/gateway", "app/gpus", "app/metrics", "app/process", "app/trial", "app/tuner", "app/wedge", "app/yield", "batching", "gpu", "backends", "backends/launch", "storage"},
 	"app/advice":            {},
+	"app/autostart":         {},
+	"app/belongings":        {},
 	"app/connect":           {},
 	"app/control":           {"app/config", "app/connect", "app/fit", "app/trial", "backends/launch", "storage"},
 	"app/gateway":           {"app/gateway/translate", "batching", "backends"},
@@ -59,6 +61,8 @@ var mayImport = map[string][]string{
 var reasons = map[string]string{
 	"app/cli":               "the command line knows the surface of app, not its parts; of energy only its arithmetic",
 	"app/advice":            "a leaf: figures come in as plain values",
+	"app/autostart":         "a leaf: what starts at login comes in as a plain value",
+	"app/belongings":        "a leaf: where things are comes in as plain values",
 	"app/connect":           "a leaf: an address comes in as a plain value",
 	"app/control":           "app starts it, so it cannot know app",
 	"app/gateway":           "HTTP must live without window, GPU and history",

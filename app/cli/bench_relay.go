@@ -22,7 +22,7 @@ func (c *cli) benchRelay(ctx context.Context, o suiteOptions, write string, asJS
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	r, err := relay.Measure(ctx, relay.Options{Program: self, Version: c.version, Quick: o.Quick, Only: o.Only, Note: c.note})
+	r, err := relay.Measure(ctx, relay.Options{Program: self, Version: c.version.Version(), Quick: o.Quick, Only: o.Only, Note: c.note})
 	if err != nil {
 		return err
 	}
