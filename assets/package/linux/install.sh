@@ -36,7 +36,6 @@ put share/systemd/user/carpool.service 644 "$unit"
 sed "s|^ExecStart=/usr/bin/carpool|ExecStart=\"$prefix/bin/carpool\"|" share/systemd/user/carpool.service >"$unit"
 mv "$list.new" "$list"
 
-! command -v update-desktop-database >/dev/null || update-desktop-database -q "$data/applications" || true
 ! command -v systemctl >/dev/null || systemctl --user daemon-reload 2>/dev/null || true
 missing=$(ldd "$prefix/bin/carpool" 2>/dev/null | sed -n 's/^[[:space:]]*\(.*\) => not found.*/\1/p' | tr '\n' ' ')
 [ -z "$missing" ] || echo "Missing libraries, without which Carpool does not start: $missing"

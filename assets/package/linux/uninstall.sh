@@ -23,6 +23,5 @@ while read -r file; do
 done <"$list"
 rm -f "$list"
 rmdir "$data/carpool" 2>/dev/null || true
-! command -v update-desktop-database >/dev/null || update-desktop-database -q "$data/applications" || true
 ! command -v systemctl >/dev/null || systemctl --user daemon-reload 2>/dev/null || true
 echo "Carpool is gone from $prefix."

@@ -2,14 +2,14 @@
 ; STAGE, OUTFILE, UPSTREAM and BASE defined; /S installs and removes in silence, and
 ; keeps settings and history.
 Unicode true
+; A 64-bit Windows, or wine, need not run 32-bit programs.
+Target amd64-unicode
 ManifestDPIAware true
 RequestExecutionLevel user
 ; Both programs have the same code: a dictionary larger than one packs it once.
 SetCompressor /SOLID lzma
 SetCompressorDictSize 64
 !include MUI2.nsh
-!include x64.nsh
-!include LogicLib.nsh
 
 !define KEY "Software\Microsoft\Windows\CurrentVersion\Uninstall\Carpool"
 Name "Carpool"
@@ -38,13 +38,6 @@ VIAddVersionKey "LegalCopyright" "The Carpool authors, Apache License 2.0"
 !insertmacro MUI_LANGUAGE "German"
 !insertmacro MUI_LANGUAGE "Spanish"
 !insertmacro MUI_LANGUAGE "SimpChinese"
-
-Function .onInit
-  ${IfNot} ${RunningX64}
-    MessageBox MB_OK|MB_ICONSTOP "Carpool needs a 64-bit Windows." /SD IDOK
-    Abort
-  ${EndIf}
-FunctionEnd
 
 Section "Carpool" main
   SectionIn RO
