@@ -57,7 +57,7 @@ func withoutConsole(program, system string, exists func(string) bool) string {
 }
 
 func exists(path string) bool {
-	_, err := os.Stat(path)
+	_, err := os.Stat(path) //nolint:gosec // it only asks whether the user's own entry still leads somewhere
 	return err == nil
 }
 
@@ -92,9 +92,6 @@ func writeFile(path string, content []byte) error {
 	_, err = f.Write(content)
 	if closeErr := f.Close(); err == nil {
 		err = closeErr
-	}
-	if err == nil {
-		err = os.Chmod(f.Name(), 0o644)
 	}
 	if err == nil {
 		err = os.Rename(f.Name(), path)
