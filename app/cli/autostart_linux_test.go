@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/adrg/xdg"
+	"github.com/gofrs/flock"
 
 	"carpool/app/autostart"
 )
@@ -110,6 +111,26 @@ func TestUninstall(t *testing.T) {
 			}
 		})
 	}
+	t.Run("AsksTheLockWhereTheSocketSaysNothing", func(t *testing.T) {
+		i, all, _ := settle(t)
+		// A folder in the socket's place is neither a Carpool that runs nor none.
+		if err := os.MkdirAll(filepath.Join(i.state, "carpool.sock", "x"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		lock := flock.New(filepath.Join(i.state, "carpool.lock"))
+		if ok, err := lock.TryLock(); !ok {
+			t.Fatal(err)
+		}
+		if status, _, _ := i.carpool("uninstall", "--yes"); status != 1 || left(all) != len(all) {
+			t.Errorf("status %d while the lock is held, %d files left", status, left(all))
+		}
+		if err := lock.Unlock(); err != nil {
+			t.Fatal(err)
+		}
+		if status, _, notes := i.carpool("uninstall", "--yes"); status != 0 || left(all) != 0 {
+			t.Errorf("status %d once it is free, %d files left: %s", status, left(all), notes)
+		}
+	})
 	t.Run("LeavesARunningOneAlone", func(t *testing.T) {
 		i, all, entry := settle(t)
 		i.serve(&fake{snapshot: busy()})

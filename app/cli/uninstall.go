@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -13,11 +14,11 @@ import (
 
 	"github.com/adrg/xdg"
 	"github.com/dustin/go-humanize"
+	"github.com/gofrs/flock"
 	"github.com/spf13/cobra"
 
 	"carpool/app/autostart"
 	"carpool/app/belongings"
-	"carpool/app/control"
 )
 
 func (c *cli) uninstallCommand() *cobra.Command {
@@ -44,7 +45,7 @@ pointed here. Carpool must not be running.`,
 }
 
 func (c *cli) uninstall(ctx context.Context, yes, keep bool) error {
-	if err := c.running().Snapshot(ctx, nil); !errors.Is(err, control.ErrNotRunning) {
+	if c.isRunning(ctx) {
 		return errors.New(`carpool is running; end it with "carpool quit", then say this again`)
 	}
 	if err := autostart.Disable(); err != nil {
@@ -72,6 +73,25 @@ func (c *cli) uninstall(ctx context.Context, yes, keep bool) error {
 	}
 	b.WriteString(removal(program, runtime.GOOS))
 	return c.print(b.String())
+}
+
+// isRunning asks the socket and, where nobody answers there, the lock: a Carpool that
+// starts has no socket yet, and old systems have none at all.
+func (c *cli) isRunning(ctx context.Context) bool {
+	var s any
+	if c.running().Snapshot(ctx, &s) == nil {
+		return true
+	}
+	file := filepath.Join(c.place.state, "carpool.lock")
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	lock := flock.New(file)
+	free, err := lock.TryLock()
+	if free {
+		_ = lock.Unlock()
+	}
+	return !free || err != nil
 }
 
 // deleteBelongings deletes what was found, once it was said to be meant.

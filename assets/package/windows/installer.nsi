@@ -10,6 +10,7 @@ RequestExecutionLevel user
 SetCompressor /SOLID lzma
 SetCompressorDictSize 64
 !include MUI2.nsh
+!include LogicLib.nsh
 
 !define KEY "Software\Microsoft\Windows\CurrentVersion\Uninstall\Carpool"
 Name "Carpool"
@@ -39,12 +40,31 @@ VIAddVersionKey "LegalCopyright" "The Carpool authors, Apache License 2.0"
 !insertmacro MUI_LANGUAGE "Spanish"
 !insertmacro MUI_LANGUAGE "SimpChinese"
 
+; A program that runs cannot be written over or deleted. It ends once its requests
+; have, at the latest after gateway.drain_timeout_s, which is 30 s if not set.
+!macro EndRunning
+  ${If} ${FileExists} "$INSTDIR\carpool.exe"
+    nsExec::Exec '"$INSTDIR\carpool.exe" quit'
+    Pop $2
+    ${For} $1 1 40
+      ClearErrors
+      FileOpen $2 "$INSTDIR\carpool.exe" a
+      ${IfNot} ${Errors}
+        FileClose $2
+        FileOpen $2 "$INSTDIR\carpoolw.exe" a
+        ${IfNot} ${Errors}
+          FileClose $2
+          ${ExitFor}
+        ${EndIf}
+      ${EndIf}
+      Sleep 1000
+    ${Next}
+  ${EndIf}
+!macroend
+
 Section "Carpool" main
   SectionIn RO
-  ; A program that runs cannot be written over. It ends once its requests have.
-  IfFileExists "$INSTDIR\carpool.exe" 0 +3
-    nsExec::Exec '"$INSTDIR\carpool.exe" quit'
-    Sleep 2000
+  !insertmacro EndRunning
   SetOutPath "$INSTDIR"
   File "${STAGE}/carpool.exe"
   File "${STAGE}/carpoolw.exe"
@@ -65,15 +85,16 @@ SectionEnd
 ; The same entry as "carpool autostart on", which can take it away again.
 Section /o "Start at login" login
   nsExec::Exec '"$INSTDIR\carpool.exe" autostart on'
+  Pop $2
 SectionEnd
 
 Section "Uninstall"
-  nsExec::Exec '"$INSTDIR\carpool.exe" quit'
-  Sleep 2000
+  !insertmacro EndRunning
   StrCpy $0 "--keep"
   MessageBox MB_YESNO|MB_ICONQUESTION|MB_DEFBUTTON2 "Delete your settings and history, too?" /SD IDNO IDNO +2
     StrCpy $0 "--yes"
   nsExec::Exec '"$INSTDIR\carpool.exe" uninstall $0'
+  Pop $2
   Delete "$INSTDIR\carpool.exe"
   Delete "$INSTDIR\carpoolw.exe"
   Delete "$INSTDIR\LICENSE.txt"
