@@ -2,7 +2,10 @@
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0)
 CACHE   := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/carpool
-LDFLAGS := -X main.version=$(VERSION)
+# The version, the commit and its day; see main.go.
+COMMIT  := $(shell git rev-parse --short=7 HEAD 2>/dev/null)
+DATE    := $(shell git log -1 --format=%cs 2>/dev/null)
+LDFLAGS := -X 'main.build=$(VERSION) $(COMMIT) $(DATE)'
 # NVML's header marks half of itself deprecated: hundreds of lines on each cold build.
 export CGO_CFLAGS := -g -O2 -Wno-deprecated-declarations
 
@@ -16,7 +19,7 @@ LINT         := $(CACHE)/golangci-lint-$(LINT_VERSION)/golangci-lint
 # the tests on real engines up to three that failed run once more, and it says so.
 GOTESTSUM_VERSION := v1.13.0
 
-.PHONY: help run build build-headless cross test desktop race lint bench benchstat profile suite e2e fuzz fuzz-short chaos soak reliability vuln mutants screens deps icons docs clean
+.PHONY: help run build build-headless cross test desktop race lint bench benchstat profile suite e2e fuzz fuzz-short chaos soak reliability vuln mutants screens deps icons docs package package-check clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -117,6 +120,12 @@ icons: ## the pictures from their drawings (needs rsvg-convert)
 
 docs: ## the pages that are made from the program: docs/settings.md, docs/carpool.1, and the help on file
 	UPDATE_GOLDEN=1 $(GO) test -run 'TestDocs|TestHelp' ./app/cli
+
+package: ## bin/package/: .deb, tarball, Windows installer, macOS archives (ONLY="linux windows" for some)
+	GO=$(GO) .ci/package $(ONLY)
+
+package-check: ## the packages on a clean Debian, under wine, and made twice (as root; some minutes)
+	GO=$(GO) .ci/package-check $(ONLY)
 
 clean: ## what was built here
 	rm -rf bin build

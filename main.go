@@ -9,14 +9,9 @@ import (
 	"carpool/ui/desktop"
 )
 
-// version is set by the Makefile from git.
-var version = "0.1.0-dev"
-
-// atExit writes what a build for profiling measured.
-var atExit = func() {}
+// build is set by the Makefile from git: version, commit and day of the commit.
+var build = "0.1.0-dev"
 
 func main() {
-	status := cli.Main(context.Background(), os.Args[1:], version, desktop.Run, os.Stdout, os.Stderr)
-	atExit()
-	os.Exit(status)
+	os.Exit(cli.Main(context.Background(), os.Args[1:], cli.Build(build), desktop.Run, os.Stdout, os.Stderr))
 }

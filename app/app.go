@@ -52,6 +52,8 @@ type Options struct {
 	Engine     string         // overrides engine.url; "" = as set
 	Version    string         // of the program
 	Guard      []string       // command that guards a port that is taken over; nil = this program's
+	Hidden     bool           // the window waits in the tray
+	LoginArgs  []string       // for a start at login, besides --hidden
 	GPU        gpu.Reader     // reads the GPUs; nil = gpu.Open(); only tests have another
 	Log        *slog.Logger   // nil = none
 	LogFile    string         // where Log writes, for `carpool status`

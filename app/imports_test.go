@@ -17,9 +17,11 @@ import (
 // unless it has a line of its own.
 var mayImport = map[string][]string{
 	".":                     {"app/cli", "ui/desktop"},
-	"app/cli":               {"app", "app/bench", "app/bench/gpu", "app/bench/relay", "app/config", "app/connect", "app/connect/wiring", "app/control", "app/doctor", "app/doctor/examine", "app/energy", "app/fit", "app/takeover", "app/top", "backends/launch", "storage"},
-	"app":                   {"app/advice", "app/config", "app/connect", "app/control", "app/energy", "app/fit", "app/gateway", "app/gpus", "app/metrics", "app/process", "app/takeover", "app/tracing", "app/trial", "app/tuner", "app/wedge", "app/yield", "batching", "gpu", "backends", "backends/launch", "storage"},
+	"app/cli":               {"app", "app/autostart", "app/belongings", "app/bench", "app/bench/gpu", "app/bench/relay", "app/config", "app/connect", "app/connect/wiring", "app/control", "app/doctor", "app/doctor/examine", "app/energy", "app/fit", "app/takeover", "app/top", "backends/launch", "storage"},
+	"app":                   {"app/advice", "app/autostart", "app/config", "app/connect", "app/control", "app/energy", "app/fit", "app/gateway", "app/gpus", "app/metrics", "app/process", "app/takeover", "app/tracing", "app/trial", "app/tuner", "app/wedge", "app/yield", "batching", "gpu", "backends", "backends/launch", "storage"},
 	"app/advice":            {},
+	"app/autostart":         {},
+	"app/belongings":        {},
 	"app/connect":           {},
 	"app/connect/edit":      {},
 	"app/connect/wiring":    {"app/connect/edit"},
@@ -67,6 +69,8 @@ var mayImport = map[string][]string{
 var reasons = map[string]string{
 	"app/cli":               "the command line knows the surface of app, not its parts; of energy only its arithmetic",
 	"app/advice":            "a leaf: figures come in as plain values",
+	"app/autostart":         "a leaf: what starts at login comes in as a plain value",
+	"app/belongings":        "a leaf: where things are comes in as plain values",
 	"app/connect":           "a leaf: an address comes in as a plain value",
 	"app/connect/edit":      "pure: bytes of a settings file in, bytes out",
 	"app/connect/wiring":    "settings of apps are changed without a Carpool that runs",

@@ -52,6 +52,10 @@ type Carpool interface {
 	// both return at once.
 	Yield(ctx context.Context, o app.YieldOrder) error
 	Resume(ctx context.Context) error
+	// Autostart tells whether Carpool starts at login, and SetAutostart changes that;
+	// both ask the system.
+	Autostart() (app.Autostart, error)
+	SetAutostart(on bool) error
 	// Quit ends the app.
 	Quit()
 }

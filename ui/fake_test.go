@@ -48,6 +48,7 @@ type fakeCarpool struct {
 	trials   []app.Trial
 	size     app.HistorySize
 	guides   []app.ConnectGuide
+	login    app.Autostart
 }
 
 func newFake(s app.Snapshot) *fakeCarpool {
@@ -90,6 +91,21 @@ func (f *fakeCarpool) Set(_ context.Context, key, value string) error {
 }
 
 func (f *fakeCarpool) Setting(key string) (app.Setting, bool) { return config.Lookup(key) }
+
+func (f *fakeCarpool) Autostart() (app.Autostart, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.login, nil
+}
+
+func (f *fakeCarpool) SetAutostart(on bool) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fail == nil {
+		f.login.On = on
+	}
+	return f.fail
+}
 
 func (f *fakeCarpool) Quit() { f.quit = true }
 

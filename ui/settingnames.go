@@ -17,12 +17,13 @@ type settingGroup struct {
 
 // The groups that have more than settings.
 const (
+	groupWindow  = "Window"
 	groupHistory = "History"
 	groupAbout   = "About"
 )
 
 var settingGroups = []settingGroup{
-	{name: "Window", keys: []string{"window"}},
+	{name: groupWindow, keys: []string{"window"}},
 	{name: "Notifications", keys: []string{"notify"},
 		intro: "Rare, and only of what you may want to act on. The tray's icon tells the rest."},
 	{name: "Access", keys: []string{"gateway", "apps.keys", "engines.keys"},

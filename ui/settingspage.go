@@ -32,6 +32,7 @@ type settingsPage struct {
 	intro   *lines
 	history *historyCare
 	about   *about
+	login   *loginRow
 	width   float32 // of the card
 	last    float32 // its height
 }
@@ -46,7 +47,7 @@ func newSettingsPage(w *Window) *settingsPage {
 	}
 	p.groups = newChoices(indexLook, p.choose)
 	p.groups.setNames(names)
-	p.history, p.about = newHistoryCare(w), newAbout()
+	p.history, p.about, p.login = newHistoryCare(w), newAbout(), newLoginRow(w)
 	p.card = newCard("", nil, p.list)
 	p.scroll = container.NewVScroll(container.New(settingsList{p}, p.card))
 	p.whole = container.New(settingsLayout{p}, p.search, container.NewVScroll(p.groups), p.scroll)
@@ -150,6 +151,9 @@ func (p *settingsPage) dress(g settingGroup, rows []tall) []tall {
 	}
 	parts = append(parts, rows...)
 	switch g.name {
+	case groupWindow:
+		p.login.look()
+		parts = append(parts, p.login)
 	case groupHistory:
 		p.history.measure()
 		parts = append(parts, p.history)

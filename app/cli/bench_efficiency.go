@@ -20,7 +20,7 @@ func (c *cli) benchEfficiency(ctx context.Context, o suiteOptions, write string,
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	begun := time.Now()
-	r, err := bench.MeasureEfficiency(ctx, c.version, o.Quick)
+	r, err := bench.MeasureEfficiency(ctx, c.version.Version(), o.Quick)
 	if err != nil {
 		return err
 	}

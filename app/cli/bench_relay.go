@@ -25,7 +25,7 @@ func (c *cli) benchRelay(ctx context.Context, o suiteOptions, write string, asJS
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	options := relay.Options{Program: self, Version: c.version, Quick: o.Quick, Only: o.Only, Note: c.note}
+	options := relay.Options{Program: self, Version: c.version.Version(), Quick: o.Quick, Only: o.Only, Note: c.note}
 	if o.profiles != "" {
 		return c.profileRelay(ctx, options, o.profiles)
 	}

@@ -23,11 +23,12 @@ import (
 
 // cli is what all commands share.
 type cli struct {
-	version        string
+	version        Build
 	window         app.Window // nil = none
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	place          place
+	hidden         bool // the window waits in the tray
 }
 
 // place says which Carpool is meant, and what overrides its settings.
@@ -39,7 +40,7 @@ type place struct {
 // Main runs one command and returns the exit status: 0, or 1 after an error,
 // which is on stderr. It must be called on the main goroutine, where the window
 // then runs; window may be nil.
-func Main(ctx context.Context, args []string, version string, window app.Window, stdout, stderr io.Writer) int {
+func Main(ctx context.Context, args []string, version Build, window app.Window, stdout, stderr io.Writer) int {
 	c := &cli{version: version, window: window, stdin: os.Stdin, stdout: stdout, stderr: stderr}
 	return c.main(ctx, args)
 }
@@ -80,8 +81,10 @@ runs.`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return c.place.resolve(cmd) },
-		RunE:              func(cmd *cobra.Command, _ []string) error { return c.open(cmd.Context()) },
+		RunE:              func(cmd *cobra.Command, _ []string) error { return c.open(cmd) },
 	}
+	root.Version = c.version.line()
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetOut(c.stdout)
 	root.SetErr(c.stderr)
 	root.CompletionOptions.HiddenDefaultCmd = true
@@ -90,6 +93,7 @@ runs.`,
 	all.StringVar(&c.place.config, "config", "", "settings `file` (default "+config.DefaultFile()+", or $CARPOOL_CONFIG)")
 	all.StringVar(&c.place.state, "state", "", "`folder` of lock, socket, history and log (default "+config.DefaultState()+", or $CARPOOL_STATE)")
 	c.overrides(root)
+	root.Flags().BoolVar(&c.hidden, "hidden", false, "begin in the tray, without the window, as at login")
 	root.AddCommand(
 		c.serveCommand(),
 		c.statusCommand(),
@@ -105,6 +109,8 @@ runs.`,
 		c.historyCommand(),
 		c.connectCommand(),
 		c.lanCommand(),
+		c.autostartCommand(),
+		c.uninstallCommand(),
 		c.benchCommand(),
 		c.benchPartCommand(),
 		c.versionCommand(),

@@ -31,16 +31,22 @@ gateway.drain_timeout_s. A second Ctrl-C or SIGTERM ends it at once.`,
 	folder := cmd.Flags().String("profiles", "", "write profiles of this run into `folder` at its end")
 	_ = cmd.Flags().MarkHidden("profiles") // for who works on Carpool; the flag is there
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return profiled(*folder, func() error { return c.serve(cmd.Context()) })
+		return profiled(*folder, func() error { return c.serve(cmd) })
 	}
 	return cmd
 }
 
 // open is `carpool`: the window, or the window of the one that runs already.
-func (c *cli) open(ctx context.Context) error {
-	err := c.run(ctx, c.window)
+// One that is to begin hidden leaves that window alone.
+func (c *cli) open(cmd *cobra.Command) error {
+	ctx := cmd.Context()
+	err := c.run(cmd, c.window)
 	if !errors.Is(err, app.ErrRunning) {
 		return err
+	}
+	if c.hidden {
+		c.note("carpool is already running")
+		return nil
 	}
 	if showErr := c.showRunning(ctx); showErr != nil {
 		return errors.Join(err, showErr)
@@ -68,8 +74,9 @@ func (c *cli) showRunning(ctx context.Context) error {
 }
 
 // serve is `carpool serve`.
-func (c *cli) serve(ctx context.Context) error {
-	err := c.run(ctx, nil)
+func (c *cli) serve(cmd *cobra.Command) error {
+	ctx := cmd.Context()
+	err := c.run(cmd, nil)
 	if !errors.Is(err, app.ErrRunning) {
 		return err
 	}
@@ -80,8 +87,8 @@ func (c *cli) serve(ctx context.Context) error {
 }
 
 // run opens Carpool and serves until a signal, Quit or the window's end.
-func (c *cli) run(ctx context.Context, window app.Window) error {
-	ctx, stop := untilSignal(ctx)
+func (c *cli) run(cmd *cobra.Command, window app.Window) error {
+	ctx, stop := untilSignal(cmd.Context())
 	defer stop()
 
 	log := newLog(c.place.state)
@@ -90,7 +97,9 @@ func (c *cli) run(ctx context.Context, window app.Window) error {
 		StateDir:   c.place.state,
 		Listen:     c.place.listen,
 		Engine:     c.place.engine,
-		Version:    c.version,
+		Version:    c.version.Version(),
+		Hidden:     c.hidden,
+		LoginArgs:  c.place.flags(cmd),
 		Log:        log.logger,
 		LogFile:    log.path,
 		LogLevel:   log.level,
@@ -101,7 +110,7 @@ func (c *cli) run(ctx context.Context, window app.Window) error {
 		}
 		return errors.Join(err, log.close())
 	}
-	log.logger.Info("carpool started", "version", c.version, "pid", os.Getpid(), "endpoint", a.Snapshot().Endpoint)
+	log.logger.Info("carpool started", "version", c.version.String(), "pid", os.Getpid(), "endpoint", a.Snapshot().Endpoint)
 
 	open, end := context.WithCancel(ctx) // ends Run
 	defer end()

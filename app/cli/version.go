@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"runtime"
 
 	"github.com/spf13/cobra"
@@ -11,15 +10,16 @@ func (c *cli) versionCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "version",
-		Short: "Print the version",
+		Short: "Print the version, with commit and date",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if asJSON {
 				return c.printJSON(map[string]string{
-					"version": c.version, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH,
+					"version": c.version.Version(), "commit": c.version.Commit(), "date": c.version.Date(),
+					"go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH,
 				})
 			}
-			return c.print(fmt.Sprintf("carpool %s (%s, %s/%s)\n", c.version, runtime.Version(), runtime.GOOS, runtime.GOARCH))
+			return c.print(c.version.line() + "\n")
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")

@@ -50,7 +50,7 @@ func Run(ctx context.Context, a *app.App) error {
 
 	ctx, cancel := context.WithCancel(ctx)
 	var following, notices sync.WaitGroup
-	hides := func() bool { return false }
+	hides, starts := func() bool { return false }, w.Show
 	var notifier ui.Notifier
 	shows := []func(app.Snapshot){func(s app.Snapshot) {
 		for _, n := range notifier.Next(s) {
@@ -61,6 +61,10 @@ func Run(ctx context.Context, a *app.App) error {
 	if t, b := openTray(f, first, view, open, quit); t != nil {
 		defer b.close()
 		hides = b.showsTray
+		if a.StartsHidden() {
+			view.Away(true)
+			starts = func() { following.Go(func() { showWithoutTray(ctx, b.showsTray, open) }) }
+		}
 		following.Go(func() { t.listen(ctx) })
 		shows = append(shows, func(s app.Snapshot) { t.show(ui.TrayOf(s)) })
 	}
@@ -78,7 +82,7 @@ func Run(ctx context.Context, a *app.App) error {
 	stop := context.AfterFunc(ctx, func() { fyne.Do(f.Quit) })
 
 	stopTelling, stopProfile := tellPlaces(w), profileOn()
-	w.Show()
+	starts()
 	f.Run()
 	stopTelling()
 	stopProfile()
@@ -90,6 +94,26 @@ func Run(ctx context.Context, a *app.App) error {
 	following.Wait()
 	waitAtMost(&notices, noticePatience)
 	return nil
+}
+
+// trayPatience is how long a window that starts hidden waits for a tray: at login the
+// desktop's panel may come later than Carpool.
+const trayPatience = 30 * time.Second
+
+// showWithoutTray opens the window if no tray comes, since nobody could find it.
+func showWithoutTray(ctx context.Context, tray func() bool, open func()) {
+	end, look := time.After(trayPatience), time.NewTicker(time.Second)
+	defer look.Stop()
+	for !tray() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-end:
+			fyne.Do(open)
+			return
+		case <-look.C:
+		}
+	}
 }
 
 // noticePatience is how long quitting waits for a desktop that does not answer to a

@@ -59,7 +59,8 @@ type session struct {
 	bus    *dbus.Conn
 	untold bool // programs do not tell what they show, which costs time
 
-	firstStart bool // the user has seen nothing yet, but has a history of yesterday
+	more       []string // arguments of the start
+	firstStart bool     // the user has seen nothing yet, but has a history of yesterday
 }
 
 // needs skips the test where a tool is missing, unless CARPOOL_DESKTOP is
@@ -216,7 +217,7 @@ func (s *session) openSoon(engine string) *carpool {
 	} else {
 		s.settle(state)
 	}
-	c.cmd = s.command(binary, c.args("--listen", "127.0.0.1:0", "--engine", engine)...)
+	c.cmd = s.command(binary, c.args(append([]string{"--listen", "127.0.0.1:0", "--engine", engine}, s.more...)...)...)
 	c.places = filepath.Join(s.t.TempDir(), "places.json")
 	if !s.untold {
 		c.cmd.Env = append(slices.Clone(s.env), "CARPOOL_PLACES="+c.places)

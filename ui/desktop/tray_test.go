@@ -286,3 +286,30 @@ func TestTray_LosesNoClick(t *testing.T) {
 		return p.line("Mode", strings.ToUpper(mode[:1])+mode[1:]).checked
 	})
 }
+
+func TestTray_BeginsHiddenThere(t *testing.T) {
+	s := newSession(t)
+	s.more = []string{"--hidden"}
+	w := s.newPanel()
+	c := s.open(backendstest.New(t).URL)
+	p := s.icon(w)
+	// A click shows it, so the desktop has drawn by then what it would have drawn before.
+	if c.visible() {
+		t.Error("the window is open")
+	}
+	c.cli("--hidden") // a second login, say
+	if c.visible() {
+		t.Error("a second start that is hidden opened the window")
+	}
+	p.tap()
+	s.eventually("a click on the icon shows it", c.visible)
+	p.click("Quit")
+	c.mustEnd()
+}
+
+func TestTray_ShowsAHiddenWindowWhereThereIsNone(t *testing.T) {
+	s := newSession(t) // a session bus, but no panel on it
+	s.more = []string{"--hidden"}
+	c := s.open(backendstest.New(t).URL)
+	s.eventually("the window is open, since nothing else would open it", c.visible)
+}
