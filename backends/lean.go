@@ -20,7 +20,7 @@ const (
 	mostIdle = 256
 	// leanRead is what is read at a time, in bytes: some dozen tokens. Larger pieces go
 	// past it.
-	leanRead = 2 << 10
+	leanRead = 4 << 10
 	// idleFor is how long they are kept.
 	idleFor = 30 * time.Second
 )

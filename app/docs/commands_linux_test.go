@@ -31,6 +31,12 @@ var notRun = []struct{ begins, why string }{
 	{"carpool bench --gpu", "it needs a GPU and an engine"},
 	{"carpool bench --live", "it measures for a minute; the tests of app/trial and app/cli do so in small"},
 	{"carpool engine check --model", "the demo engine's model has no weights; the tests of app/cli ask of one that has"},
+	{"carpool connect --revert", "it undoes what a person agreed to; the tests of app/cli connect and revert"},
+	{"carpool doctor", "it fails where the machine has a problem; the tests of app/cli and app/doctor ask it"},
+	{"carpool takeover", "it needs Ollama's own port; the tests of app/takeover and app/cli take over others"},
+	{"carpool uninstall", "it refuses while Carpool runs; the tests of app/cli uninstall"},
+	{"docker run", "it fetches and starts another program"},
+	{"SIGN_CERT=", "it builds packages; .ci/package-check signs one"},
 	{"carpool lan on", "it listens beyond loopback; the tests of app/cli and app/trust do so"},
 }
 

@@ -41,11 +41,12 @@ func (b *buffers) Get() []byte {
 // Put implements httputil.BufferPool.
 func (b *buffers) Put(p []byte) { b.pool.Put(&p) }
 
-// A stream holds its buffer for as long as it lasts, so it has a small one: as much
-// as its connection reads at a time.
+// A stream holds its buffer for as long as it lasts, so it has a small one: as much as
+// its connection reads at a time, and as fits with the frame of a chunk into what
+// net/http writes at a time.
 var (
 	copyBuffers   = buffers{size: 32 << 10}
-	streamBuffers = buffers{size: 2 << 10}
+	streamBuffers = buffers{size: 4<<10 - 7}
 )
 
 // buffersFor are those for an answer of a form.
