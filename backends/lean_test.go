@@ -210,18 +210,28 @@ func TestLean(t *testing.T) {
 		}
 	})
 
+	t.Run("PassesOverManyOfThem", func(t *testing.T) {
+		w := newWired(t, always(strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 100)+hello))
+		if got := w.whole(); got != "hello" {
+			t.Errorf("it answered %q", got)
+		}
+	})
+
 	t.Run("DoesNotWaitForAnAnswerBehindThemWithoutEnd", func(t *testing.T) {
-		w := newWired(t, always(strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 100)))
-		if _, err := w.ask(t.Context(), "{}"); err == nil {
-			t.Error("it took them for an answer")
+		const hint = "HTTP/1.1 103 Early Hints\r\n\r\n"
+		w := newWired(t, always(strings.Repeat(hint, maxHeaders/len(hint)+1)))
+		if _, err := w.ask(t.Context(), "{}"); err == nil || !strings.Contains(err.Error(), "response headers exceeded") {
+			t.Errorf("it failed with %v", err)
 		}
 	})
 
 	t.Run("BoundsTheHeadersOfAnAnswer", func(t *testing.T) {
-		w := newWired(t, always("HTTP/1.1 200 OK\r\nX-Long: "+strings.Repeat("x", maxHeaders)+"\r\n\r\n"))
-		_, err := w.ask(t.Context(), "{}")
-		if err == nil || !strings.Contains(err.Error(), "response headers exceeded") {
-			t.Errorf("it failed with %v", err)
+		for _, headers := range []string{"X-Long: " + strings.Repeat("x", maxHeaders), strings.Repeat("x: y\r\n", maxHeaders/6), strings.Repeat("x: yz\r\n", maxHeaders/7)} {
+			w := newWired(t, always("HTTP/1.1 200 OK\r\n"+headers+"\r\n\r\n"))
+			_, err := w.ask(t.Context(), "{}")
+			if err == nil || !strings.Contains(err.Error(), "response headers exceeded") {
+				t.Errorf("it failed with %v", err)
+			}
 		}
 	})
 

@@ -27,10 +27,8 @@ type wire struct {
 	left   int64         // bytes that may still be read
 }
 
-// maxInterim is how many 1xx answers may come before the one that counts.
-const maxInterim = 5
-
-var errTooInterim = errors.New("too many 1xx answers")
+// errHeaders is worded as by http.Transport.
+var errHeaders = fmt.Errorf("server response headers exceeded %d bytes", maxHeaders)
 
 // close may be called from any goroutine and more than once.
 func (w *wire) close() { _ = w.conn.Close() }
@@ -38,7 +36,7 @@ func (w *wire) close() { _ = w.conn.Close() }
 // Read implements io.Reader, up to what is left.
 func (w *wire) Read(p []byte) (int, error) {
 	if w.left <= 0 {
-		return 0, fmt.Errorf("server response headers exceeded %d bytes", maxHeaders)
+		return 0, errHeaders
 	}
 	n, err := w.conn.Read(p[:min(int64(len(p)), w.left)])
 	w.left -= int64(n)
@@ -86,13 +84,15 @@ func (w *wire) head(r *http.Request) (*http.Response, error) {
 	if trace := httptrace.ContextClientTrace(r.Context()); trace != nil && trace.GotFirstResponseByte != nil {
 		trace.GotFirstResponseByte()
 	}
-	for range maxInterim {
+	for { // 1xx answers come before the one that counts; maxHeaders bounds them all together
 		res, err := http.ReadResponse(w.reader, r)
+		if err != nil && w.left <= 0 { // it may call the half line at the bound malformed
+			return nil, errHeaders
+		}
 		if err != nil || res.StatusCode == http.StatusSwitchingProtocols || res.StatusCode >= http.StatusOK || res.StatusCode < 100 {
 			return res, err
 		}
 	}
-	return nil, errTooInterim
 }
 
 // letGo gives the reader back. Nobody reads from it any more.

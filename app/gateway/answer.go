@@ -54,6 +54,9 @@ func (a *answer) readAhead() (err error) {
 		}
 		n, err := a.fill(a.held[len(a.held):cap(a.held)])
 		a.held = a.held[:len(a.held)+n]
+		if err != nil && a.tap.ended { // what comes behind the end mark is no failure
+			err = io.EOF
+		}
 		if errors.Is(err, io.EOF) {
 			a.tap.close()
 		}
