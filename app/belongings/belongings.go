@@ -44,7 +44,7 @@ func Find(p Places) Found {
 	for _, name := range ofState {
 		f.add(filepath.Join(escape(p.State), name))
 	}
-	f.Folders = []string{p.State, filepath.Dir(p.Config)}
+	f.Folders = []string{filepath.Join(p.State, "carpool-connect"), p.State, filepath.Dir(p.Config)}
 	for _, folder := range p.Windows {
 		var folders []string
 		_ = filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"carpool/app/autostart"
+	"carpool/app/takeover"
 )
 
 // ownHome gives the test an XDG_CONFIG_HOME and so on of its own.
@@ -129,6 +130,35 @@ func TestUninstall(t *testing.T) {
 		}
 		if status, _, notes := i.carpool("uninstall", "--yes"); status != 0 || left(all) != 0 {
 			t.Errorf("status %d once it is free, %d files left: %s", status, left(all), notes)
+		}
+	})
+	t.Run("HasWhatIsElsewherePutBackFirst", func(t *testing.T) {
+		i, all, entry := settle(t)
+		refuses := func(why string) {
+			t.Helper()
+			status, _, notes := i.carpool("uninstall", "--yes")
+			if status != 1 || !strings.Contains(notes, why) || left(append(all, entry)) != len(all)+1 {
+				t.Errorf("status %d, says %q, %d left", status, notes, left(append(all, entry)))
+			}
+		}
+		r := takeover.Record{Port: 11434, Engine: "127.0.0.1:11436", Kind: "ollama", By: takeover.ByHand}
+		if err := r.Save(i.state); err != nil {
+			t.Fatal(err)
+		}
+		refuses("carpool takeover --undo")
+		if err := takeover.Remove(i.state); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(os.Getenv("HOME"), ".aider.conf.yml"), "openai-api-base: http://localhost:11434/v1\n")
+		if status, _, notes := i.carpool("connect", "aider", "--yes"); status != 0 {
+			t.Fatal(notes)
+		}
+		refuses("carpool connect --revert aider")
+		if status, _, notes := i.carpool("connect", "--revert", "aider", "--yes"); status != 0 {
+			t.Fatal(notes)
+		}
+		if status, _, notes := i.carpool("uninstall", "--yes"); status != 0 || left(append(all, entry, i.state)) != 0 {
+			t.Errorf("status %d, says %q, %d left", status, notes, left(append(all, entry, i.state)))
 		}
 	})
 	t.Run("LeavesARunningOneAlone", func(t *testing.T) {

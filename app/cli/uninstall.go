@@ -1,11 +1,9 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,6 +17,8 @@ import (
 
 	"carpool/app/autostart"
 	"carpool/app/belongings"
+	"carpool/app/connect/wiring"
+	"carpool/app/takeover"
 )
 
 func (c *cli) uninstallCommand() *cobra.Command {
@@ -30,8 +30,9 @@ func (c *cli) uninstallCommand() *cobra.Command {
 starts at login, and your settings and history are deleted if you say so. How the
 program itself is removed, it tells.
 
-Point your apps back at their engine yourself; "carpool connect" has how they were
-pointed here. Carpool must not be running.`,
+Before it, "carpool takeover --undo" gives a port back that Carpool has taken over, and
+"carpool connect --revert APP" points an app back at its engine: this says which still
+need it, and goes no further. Carpool must not be running.`,
 		Example: `  carpool uninstall                asks before it deletes settings and history
   carpool uninstall --keep         keeps both
   carpool uninstall --yes          deletes both`,
@@ -47,6 +48,9 @@ pointed here. Carpool must not be running.`,
 func (c *cli) uninstall(ctx context.Context, yes, keep bool) error {
 	if c.isRunning(ctx) {
 		return errors.New(`carpool is running; end it with "carpool quit", then say this again`)
+	}
+	if err := c.mustBePutBack(); err != nil {
+		return err
 	}
 	if err := autostart.Disable(); err != nil {
 		return err
@@ -75,6 +79,32 @@ func (c *cli) uninstall(ctx context.Context, yes, keep bool) error {
 	return c.print(b.String())
 }
 
+// mustBePutBack is what of the user's, outside of Carpool's own files, still counts on
+// Carpool; nil = nothing. What is needed to put it back goes with Carpool's files.
+func (c *cli) mustBePutBack() error {
+	record, err := takeover.Load(c.place.state)
+	if err != nil {
+		return err
+	}
+	if record != nil {
+		return errors.New("an engine's port is taken over; give it back first: carpool takeover --undo")
+	}
+	apps, err := c.wiring(wiring.Target{})
+	if err != nil {
+		return err
+	}
+	var steps []string
+	for _, f := range apps.Find() {
+		if f.Changed {
+			steps = append(steps, "carpool connect --revert "+f.ID)
+		}
+	}
+	if len(steps) > 0 {
+		return fmt.Errorf("settings of apps still point at Carpool; put them back first: %s", strings.Join(steps, "; "))
+	}
+	return nil
+}
+
 // isRunning asks the socket and, where nobody answers there, the lock: a Carpool that
 // starts has no socket yet, and old systems have none at all.
 func (c *cli) isRunning(ctx context.Context) bool {
@@ -101,13 +131,8 @@ func (c *cli) deleteBelongings(found belongings.Found, yes bool) (bool, error) {
 		for _, path := range found.Files {
 			c.note("  %s", path)
 		}
-		_, _ = io.WriteString(c.stderr, "Delete them, your history among them? [y/N] ")
-		answer, err := bufio.NewReader(c.stdin).ReadString('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
+		if agreed, err := c.agreed("Delete them, your history among them?"); err != nil || !agreed {
 			return false, err
-		}
-		if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
-			return false, nil
 		}
 	}
 	return true, found.Delete()
