@@ -167,7 +167,7 @@ func TestRetentionOfRollUps(t *testing.T) {
 
 func TestOldRequestsAreAddedUp(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "history.db")
-	const n = 12*fillRows + 7 // takes longer than a write waits
+	const n = 12*fillRows + 7                              // takes longer than a write waits
 	then := time.Date(1999, 12, 31, 12, 0, 0, 0, time.UTC) // half a day before a bubble's clock
 	s := openStore(t, Options{Path: path})
 	s.AddBatch(Batch{ID: 1, Started: then, Engine: "a", Model: "m", Running: 2})
