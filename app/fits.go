@@ -126,7 +126,7 @@ func (s memorySeen) fit(e backends.Info, m backends.Model, q fit.Question) fit.F
 	var f fit.Fit
 	switch {
 	case m.Loaded && !asked && m.Memory.LoadedBytes > 0 && free.Known:
-		f = fit.Loaded(sizes(m), need, free, m.Memory.LoadedBytes, uint64(max(m.VRAM, 0)))
+		f = fit.Loaded(sizes(m), need, free, m.Memory.LoadedBytes, uint64(max(m.VRAM, 0)), s.slots(e, m) > 0)
 	case m.Loaded && !asked:
 		f = fit.Taken(need)
 	default:
@@ -138,11 +138,12 @@ func (s memorySeen) fit(e backends.Info, m backends.Model, q fit.Question) fit.F
 
 func sizes(m backends.Model) fit.Model {
 	return fit.Model{Known: m.Memory.Known, AtMost: m.Memory.AtMost, Weights: m.Memory.WeightBytes,
-		KVPerToken: m.Memory.KVPerToken(), WindowPerToken: m.Memory.WindowPerToken(), Window: m.Memory.Window, State: m.Memory.StateBytes}
+		KVPerToken: m.Memory.KVPerToken(), WindowPerToken: m.Memory.WindowPerToken(), Window: m.Memory.Window, State: m.Memory.StateBytes,
+		WorkPerToken: m.Memory.WorkPerToken}
 }
 
 // slots is how many requests of a model run at once: always, as was found of it or
-// of another one that runs as many as the engine was set to, or as told; else 1.
+// of another one that runs as many as the engine was set to, or as told; 0 = not known.
 func (s memorySeen) slots(e backends.Info, m backends.Model) int {
 	if m.Slots > 0 {
 		return m.Slots
@@ -157,7 +158,7 @@ func (s memorySeen) slots(e backends.Info, m backends.Model) int {
 			found = t.Slots
 		}
 	}
-	return cmp.Or(found, e.Slots, 1)
+	return cmp.Or(found, e.Slots)
 }
 
 // context is how many tokens a slot of a model holds, or would: as it is loaded,

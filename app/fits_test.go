@@ -106,7 +106,7 @@ func TestMemorySeen(t *testing.T) {
 			return s
 		}(), 1, 8192, 1536, "4.8 GiB too much"},
 		{"WhatIsLoadedIsAsTheEngineSays", seen(0, loaded(llama8B("m"), 8192, 8*testGiB, 6*testGiB)), 1, 8192, 6144,
-			"loaded with 1 slot of 8k: 2.0 GiB of its 8.0 GiB run on the CPU, several times slower"},
+			"loaded with slots of 8k: 2.0 GiB of its 8.0 GiB run on the CPU, several times slower"},
 		{"WhatIsLoadedWhoKnowsWhereIsNotJudged", func() memorySeen {
 			s := studio(seen(testGiB, llama8B("m")))
 			s.engines[0].Models[0].Loaded, s.engines[0].Models[0].Context, s.engines[0].Models[0].Slots = true, 8192, 4
@@ -192,7 +192,7 @@ func TestFittingTellsOfASpillOncePerLoad(t *testing.T) {
 		{again, ""},
 		{idle, ""}, // unloaded
 		{fits, ""},
-		{again, "loaded with 1 slot of 32k: 6.0 GiB of its 9.0 GiB run on the CPU, several times slower; a smaller model or quantization would fit"},
+		{again, "loaded with slots of 32k: 6.0 GiB of its 9.0 GiB run on the CPU, several times slower; a smaller model or quantization would fit"},
 		{again, ""},
 	} {
 		if got := look(step.seen); got != step.want {

@@ -21,6 +21,7 @@ type ModelMemory struct {
 
 	Architecture string `json:"architecture,omitempty"`
 	Layers       int    `json:"layers,omitempty"`
+	Heads        int    `json:"heads,omitempty"`    // of attention, in the layer that has most
 	KVHeads      int    `json:"kv_heads,omitempty"` // of a layer that has them
 	KeyLength    int    `json:"key_length,omitempty"`
 	ValueLength  int    `json:"value_length,omitempty"`
@@ -31,6 +32,10 @@ type ModelMemory struct {
 	StateBytes  uint64 `json:"state_bytes,omitempty"`     // of a request in layers that hold no context
 
 	KVBytesPerElement float64 `json:"kv_bytes_per_element,omitempty"`
+
+	// WorkPerToken is the bytes that the engine sets aside for its computations for
+	// each token of context of all slots; 0 = it does not depend on that, or is not told.
+	WorkPerToken uint64 `json:"work_bytes_per_token,omitempty"`
 
 	WeightBytes uint64 `json:"weight_bytes,omitempty"` // 0 = not told
 	LoadedBytes uint64 `json:"loaded_bytes,omitempty"` // as it is loaded, on GPU and CPU together; 0 = it is not, or not told
@@ -115,7 +120,7 @@ func (m *ModelMemory) key(name string) string { return m.Architecture + "." + na
 // told is as llama.cpp takes it.
 func (m *ModelMemory) takeHeads(kv metadata) {
 	heads := slices.Max(append(kv.numbers(m.key("attention.head_count")), 0))
-	m.KVHeads = heads
+	m.Heads, m.KVHeads = heads, heads
 	if _, told := kv[m.key("attention.head_count_kv")]; told {
 		m.KVHeads = slices.Max(append(kv.numbers(m.key("attention.head_count_kv")), 0))
 	}

@@ -121,3 +121,23 @@ func TestModelMemory(t *testing.T) {
 		})
 	}
 }
+
+// TestOllamaWork: Ollama 0.17.4 said "compute graph" 6.1 GiB of a model with 48 heads and
+// 32 slots of 2,048 tokens, on an NVIDIA H100.
+func TestOllamaWork(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		m    ModelMemory
+		want uint64
+	}{
+		{"OfLlamaCpp", ModelMemory{Architecture: "llama", Heads: 48}, 4 * 512 * 49},
+		{"OfOllamasOwnEngineIsMeasuredThere", ModelMemory{Architecture: "qwen3", Heads: 32}, 0},
+		{"OfHeadsThatAreNotTold", ModelMemory{Architecture: "llama"}, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := ollamaWork(tt.m); got != tt.want {
+				t.Errorf("%d bytes for a token, want %d", got, tt.want)
+			}
+		})
+	}
+}

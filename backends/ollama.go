@@ -88,6 +88,7 @@ func inspectOllama(ctx context.Context, c *http.Client, base *url.URL, m Model) 
 		tensors[i] = tensor{t.Name, t.Shape}
 	}
 	memory := newModelMemory(shown.ModelInfo, tensors)
+	memory.WorkPerToken = ollamaWork(memory)
 	memory.ContextSet = ollamaParameter(shown.Parameters, "num_ctx")
 	memory.asOllama()
 	return memory, nil

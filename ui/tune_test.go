@@ -23,7 +23,7 @@ func tuned(s app.Snapshot) (app.Snapshot, []app.CurvePoint, []app.AppUse) {
 		{Kind: "small", Title: "Batches are small: 1.4 of 8", Text: "At 6 requests a minute there is nothing to share. No setting will help."},
 	}
 	s.Fits = []app.ModelFit{{Engine: "ollama", Model: "qwen3:8b", Judged: true, Fits: true, Free: 14e9,
-		Need: appfit.Need{Known: true, Total: 9e9, KVPerSlot: 0.6e9, Slots: 4}}}
+		Need: appfit.Need{Known: true, Total: 9e9, Overhead: appfit.Overhead, KVPerSlot: 0.6e9, Slots: 4}}}
 	first := func(v float64) *float64 { return &v }
 	curve := []app.CurvePoint{
 		{Running: 1, Seconds: 300, TokensPS: 58, FirstP95: first(0.42)},

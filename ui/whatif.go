@@ -25,12 +25,11 @@ func whatIf(s app.Snapshot, engine, model string) string {
 	if !f.Judged || !f.Known || f.KVPerSlot == 0 {
 		return sentenceOf(f.Words)
 	}
-	need := func(n int) uint64 { return f.Total + f.KVPerSlot*uint64(n-f.Slots) }
 	room, over := 0, 0
 	for _, n := range whatIfSizes {
 		switch {
 		case n <= f.Slots:
-		case need(n) <= f.Free:
+		case f.With(n) <= f.Free:
 			room = n
 		case over == 0:
 			over = n
@@ -38,13 +37,13 @@ func whatIf(s app.Snapshot, engine, model string) string {
 	}
 	words := ""
 	if room > 0 {
-		words = tr("%d at once fit, with %s to spare.", room, humanize.Bytes(f.Free-need(room)))
+		words = tr("%d at once fit, with %s to spare.", room, humanize.Bytes(f.Free-f.With(room)))
 	}
 	if over > 0 {
 		if words != "" {
 			words += " "
 		}
-		words += tr("%d would need %s more than is free.", over, humanize.Bytes(need(over)-f.Free))
+		words += tr("%d would need %s more than is free.", over, humanize.Bytes(f.With(over)-f.Free))
 	}
 	return words
 }

@@ -17,7 +17,7 @@ import (
 var (
 	dir    string // everything that the suite writes
 	ollama string // the program
-	binary string // carpool
+	binary string // carpool: the one that CARPOOL_BINARY names, else built here
 	shared *pool
 )
 
@@ -53,9 +53,11 @@ func begin(ctx context.Context) (err error) {
 	if ollama, err = findOllama(ctx); err != nil {
 		return err
 	}
-	binary = filepath.Join(dir, "carpool")
-	if err := buildCarpool(ctx, binary); err != nil {
-		return err
+	if binary = os.Getenv("CARPOOL_BINARY"); binary == "" {
+		binary = filepath.Join(dir, "carpool")
+		if err := buildCarpool(ctx, binary); err != nil {
+			return err
+		}
 	}
 	shared, err = open(ctx, "shared", sharedSlots)
 	return err

@@ -6,14 +6,19 @@
 // engine says of a model that it has loaded goes before it (see Loaded).
 package fit
 
-// Overhead is the bytes that an engine takes on a GPU beside weights and caches:
-// 457 MiB for the driver's context, which Ollama keeps free for it
+// Overhead is the bytes that an engine takes on a GPU beside weights and caches, or
+// sets aside there: 457 MiB for the driver's context, which Ollama keeps free for it
 // (ml.DeviceInfo.MinimumMemory, 0.17.4), and 258 MiB for the logits of a batch of
 // 512 tokens over a vocabulary of 128,256, the largest buffer of a model of 8
 // billion parameters with flash attention (fs/ggml GraphSize: 4 × 512 × (4096 +
-// 128256) bytes). It is a constant, not a measurement: larger batches and no flash
-// attention take more.
-const Overhead = (457 + 258) << 20
+// 128256) bytes). It is a constant, not a measurement: larger batches take more, and
+// so does what Model.WorkPerToken tells, in place of the logits.
+const Overhead = driver + logits
+
+const (
+	driver = 457 << 20
+	logits = 258 << 20
+)
 
 // batch is how many tokens beyond its window a windowed cache holds, once for all
 // slots.
@@ -28,28 +33,31 @@ type Model struct {
 	WindowPerToken uint64 // in those that hold a window of it
 	Window         int    // tokens
 	State          uint64 // of a request, whatever its context
+	WorkPerToken   uint64 // set aside for computations, for each token of context of all slots; 0 = none, or not told
 }
 
 // Need is what a model takes with a number of slots, in bytes.
 type Need struct {
-	Weights    uint64 `json:"weights_bytes"` // 0 = not told
-	KVPerSlot  uint64 `json:"kv_per_slot_bytes"`
-	KVPerToken uint64 `json:"kv_per_token_bytes"` // that one more token of context takes
-	KV         uint64 `json:"kv_bytes"`           // of all slots
-	Overhead   uint64 `json:"overhead_bytes"`
-	Total      uint64 `json:"total_bytes"`
-	Slots      int    `json:"slots"`
-	Context    int    `json:"context"` // tokens of a slot
-	Known      bool   `json:"known"`   // else KV is missing from Total
-	AtMost     bool   `json:"at_most"` // it may take less
+	Weights     uint64 `json:"weights_bytes"` // 0 = not told
+	KVPerSlot   uint64 `json:"kv_per_slot_bytes"`
+	KVPerToken  uint64 `json:"kv_per_token_bytes"`  // that one more token of context takes
+	KV          uint64 `json:"kv_bytes"`            // of all slots
+	WorkPerSlot uint64 `json:"work_per_slot_bytes"` // of Overhead, once that is more than the least
+	Overhead    uint64 `json:"overhead_bytes"`
+	Total       uint64 `json:"total_bytes"`
+	Slots       int    `json:"slots"`
+	Context     int    `json:"context"` // tokens of a slot
+	Known       bool   `json:"known"`   // else KV is missing from Total
+	AtMost      bool   `json:"at_most"` // it may take less
 }
 
 // NewNeed adds up what a model takes with so many slots of so many tokens, each at
 // least 1.
 func NewNeed(m Model, slots, context int) Need {
 	slots, context = max(slots, 1), max(context, 1)
-	n := Need{Weights: m.Weights, Overhead: Overhead, Slots: slots, Context: context,
+	n := Need{Weights: m.Weights, WorkPerSlot: m.WorkPerToken * uint64(context), Slots: slots, Context: context,
 		Known: m.Known && m.Weights > 0, AtMost: m.AtMost}
+	n.Overhead = n.overhead(slots)
 	if m.Known {
 		n.KVPerToken = m.KVPerToken
 		if context < m.Window {
@@ -64,6 +72,13 @@ func NewNeed(m Model, slots, context int) Need {
 	}
 	n.Total = n.Weights + n.KV + n.Overhead
 	return n
+}
+
+func (n Need) overhead(slots int) uint64 { return driver + max(logits, n.WorkPerSlot*uint64(slots)) }
+
+// With is Total with another number of slots, at least 1.
+func (n Need) With(slots int) uint64 {
+	return n.Total - n.KVPerSlot*uint64(n.Slots) - n.Overhead + n.KVPerSlot*uint64(slots) + n.overhead(slots)
 }
 
 // Fit is whether a model fits the GPU that its engine runs on.
@@ -127,11 +142,12 @@ func Judge(m Model, n Need, free Free) Fit {
 }
 
 // Loaded is the fit of a model that is loaded, by what its engine says: the bytes
-// that it takes, and those of them that are on the GPU.
-func Loaded(m Model, n Need, free Free, all, onGPU uint64) Fit {
+// that it takes, and those of them that are on the GPU. told says whether the slots of
+// the need are those that it is loaded with, or none are known.
+func Loaded(m Model, n Need, free Free, all, onGPU uint64, told bool) Fit {
 	f := Fit{Need: n, Free: free.Bytes, Judged: true, Loaded: true, Fits: onGPU >= all}
 	f.Spill = all - min(all, onGPU)
-	f.Words = loadedWords(f, all)
+	f.Words = loadedWords(f, all, told)
 	if !f.Fits {
 		f.Advice = advice(m, n, free)
 	}

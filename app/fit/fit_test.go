@@ -60,6 +60,24 @@ func TestNeed(t *testing.T) {
 			t.Errorf("weights that are not told: %+v", n)
 		}
 	})
+	// As Ollama 0.17.4 planned on an NVIDIA H100 on 2026-11-26: a model of 3.2 GiB with 28
+	// layers of 48 heads, "kv cache" 21.0 GiB, "compute graph" 6.1 GiB.
+	t.Run("WhatIsSetAsideToWorkInGrowsWithTheSlots", func(t *testing.T) {
+		m := fit.Model{Known: true, Weights: 3445 * mib, KVPerToken: 28 * 48 * 128 * 2, WorkPerToken: 4 * 512 * 49}
+		n := fit.NewNeed(m, 32, 2048)
+		if n.KV != 21504*mib || n.Overhead != (457+6272)*mib || n.Total != n.Weights+n.KV+n.Overhead {
+			t.Errorf("%+v", n)
+		}
+		for _, slots := range []int{1, 2, 8, 64} {
+			if got, want := n.With(slots), fit.NewNeed(m, slots, 2048).Total; got != want {
+				t.Errorf("with %d slots %d, want %d", slots, got, want)
+			}
+		}
+		// Where that is less than the logits of a batch take, they count.
+		if one := fit.NewNeed(m, 1, 2048); one.Overhead != fit.Overhead {
+			t.Errorf("%+v", one)
+		}
+	})
 	t.Run("OneMoreTokenTakesNoMoreBeyondAWindow", func(t *testing.T) {
 		if in, out := fit.NewNeed(gemma4B, 1, 512).KVPerToken, fit.NewNeed(gemma4B, 1, 2048).KVPerToken; in != 136*kib || out != 20*kib {
 			t.Errorf("%d within the window, %d beyond", in, out)
@@ -114,14 +132,18 @@ func TestJudge(t *testing.T) {
 func TestLoaded(t *testing.T) {
 	need := fit.NewNeed(llama8B, 8, 8192)
 	free := fit.Free{Bytes: 11 * gib, Known: true}
-	f := fit.Loaded(llama8B, need, free, 13*gib, 10*gib)
+	f := fit.Loaded(llama8B, need, free, 13*gib, 10*gib, true)
 	if f.Fits || !f.Judged || !f.Loaded || f.Spill != 3*gib || f.Advice != "5 slots of 8k would fit" ||
 		f.Words != "loaded with 8 slots of 8k: 3.0 GiB of its 13.0 GiB run on the CPU, several times slower" {
 		t.Errorf("%+v", f)
 	}
 	// What the engine says goes before an estimate that says otherwise.
-	if f := fit.Loaded(llama8B, need, fit.Free{}, 9*gib, 9*gib); !f.Fits || f.Spill != 0 || f.Advice != "" ||
+	if f := fit.Loaded(llama8B, need, fit.Free{}, 9*gib, 9*gib, true); !f.Fits || f.Spill != 0 || f.Advice != "" ||
 		f.Words != "loaded with 8 slots of 8k: 9.0 GiB, all of it on the GPU" {
+		t.Errorf("%+v", f)
+	}
+	// How many slots that are is not made up.
+	if f := fit.Loaded(llama8B, fit.NewNeed(llama8B, 1, 8192), free, 9*gib, 9*gib, false); f.Words != "loaded with slots of 8k: 9.0 GiB, all of it on the GPU" {
 		t.Errorf("%+v", f)
 	}
 }

@@ -49,8 +49,11 @@ func takes(n Need) string {
 		slotsText(n.Slots, n.Context), take, Bytes(n.KV), Bytes(n.Weights), Bytes(n.Overhead))
 }
 
-func loadedWords(f Fit, all uint64) string {
+func loadedWords(f Fit, all uint64, told bool) string {
 	with := slotsText(f.Slots, f.Context)
+	if !told {
+		with = "slots of " + Tokens(f.Context)
+	}
 	if f.Fits {
 		return fmt.Sprintf("loaded with %s: %s, all of it on the GPU", with, Bytes(all))
 	}
