@@ -104,6 +104,8 @@ engine runs at once. The result stays in the history.`,
 	f.BoolVar(&o.live.on, "live", false, "measure the engine of the running Carpool instead")
 	f.StringVar(&c.place.engine, "engine", "", "live, gpu: `URL` of the engine, or live its name (default the preferred one)")
 	f.StringVar(&o.gpu.Model, "model", "", "live, gpu: `name` of the model (default one that is loaded)")
+	f.IntVar(&o.gpu.Rounds, "rounds", o.gpu.Rounds, "gpu: chats of each at once, one after the other")
+	f.IntVar(&o.gpu.Tokens, "tokens", o.gpu.Tokens, "gpu: most tokens of an answer")
 	f.StringVar(&o.gpu.Device, "device", "", "gpu: `number` or UUID of the GPU (default the first that can be read)")
 	f.StringVar(&o.write, "write", "", "suite, gpu, live: write a Markdown report to `file`")
 	f.BoolVar(&o.asJSON, "json", false, "print JSON")

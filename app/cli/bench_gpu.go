@@ -23,9 +23,10 @@ func (c *cli) benchGPU(ctx context.Context, o benchOptions) error {
 	if len(o.sizes) > 0 {
 		o.gpu.Sizes = o.sizes
 	}
+	o.gpu.Done = func(s gpubench.Size) { c.note("%d at once: %.0f tokens/s, %.1f×", s.Size, s.TokensPS, s.Speedup) }
 	begun := time.Now()
 	r, err := gpubench.Measure(ctx, o.gpu.Options)
-	if err != nil && !errors.Is(err, gpubench.ErrNoGPU) {
+	if len(r.Sizes) == 0 && !errors.Is(err, gpubench.ErrNoGPU) {
 		return err
 	}
 	if o.write != "" {
@@ -34,7 +35,7 @@ func (c *cli) benchGPU(ctx context.Context, o benchOptions) error {
 		}
 		c.note("written to %s", o.write)
 	}
-	if err != nil {
+	if len(r.Sizes) == 0 {
 		return err
 	}
 	c.note("measured in %s", span(time.Since(begun)))
@@ -42,7 +43,7 @@ func (c *cli) benchGPU(ctx context.Context, o benchOptions) error {
 	if o.asJSON {
 		show = func() error { return c.printJSON(r) }
 	}
-	if err := show(); err != nil {
+	if err := errors.Join(err, show()); err != nil {
 		return err
 	}
 	if r.Check != nil && !r.Check.Equal() {

@@ -26,6 +26,7 @@ type Options struct {
 	Reader  gpu.Reader    // of the GPU; closed by Measure; nil = this machine's own
 	SMI     string        // the program nvidia-smi, to check the readings; "" = not checked
 	Samples int           // readings of both that are compared
+	Done    func(Size)    // hears of each size as it is measured; nil = nobody
 }
 
 // Default is a run of some minutes on a desktop's GPU.
@@ -57,6 +58,7 @@ type Report struct {
 	Tokens  int         `json:"tokens"`
 	Sizes   []Size      `json:"sizes"`
 	Check   *Comparison `json:"check,omitempty"` // with nvidia-smi; nil = there is none
+	Ended   string      `json:"ended,omitempty"` // why it ended before all was measured; "" = it did not
 }
 
 // Size is one row: as many chats at once.
@@ -78,7 +80,8 @@ type Size struct {
 var ErrNoGPU = errors.New("no GPU can be read")
 
 // Measure runs all sizes, the smallest first. Where no GPU can be read it returns
-// ErrNoGPU and a report that says so, and asks no engine anything.
+// ErrNoGPU and a report that says so, and asks no engine anything. With any other error
+// the report has what was measured before it.
 func Measure(ctx context.Context, o Options) (r Report, err error) {
 	if o.Reader == nil {
 		o.Reader = gpu.Open()
@@ -100,6 +103,11 @@ func Measure(ctx context.Context, o Options) (r Report, err error) {
 	}
 	defer b.close()
 	r.Engine, r.Model = b.engine, b.model
+	defer func() {
+		if err != nil {
+			r.Ended = err.Error()
+		}
+	}()
 	for _, n := range slices.Compact(slices.Sorted(slices.Values(o.Sizes))) {
 		s, err := b.measure(ctx, o, n)
 		if err != nil {
@@ -108,6 +116,9 @@ func Measure(ctx context.Context, o Options) (r Report, err error) {
 		r.Sizes = append(r.Sizes, s)
 		last := &r.Sizes[len(r.Sizes)-1]
 		last.Speedup = last.TokensPS / r.Sizes[0].TokensPS
+		if o.Done != nil {
+			o.Done(*last)
+		}
 	}
 	r.Check, err = compare(ctx, o)
 	return r, err

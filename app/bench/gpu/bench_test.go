@@ -109,6 +109,27 @@ func TestMeasure(t *testing.T) {
 			t.Errorf("speedup %v, want %v", r.Sizes[1].Speedup, want)
 		}
 	})
+	t.Run("KeepsWhatWasMeasuredBeforeAFailure", func(t *testing.T) {
+		o := options(t, gputest.NewReader(reading(0, gib)))
+		engine := backendstest.New(t)
+		o.Engine, o.Sizes = engine.URL, []int{1, 2}
+		var done []int
+		o.Done = func(s gpubench.Size) {
+			done = append(done, s.Size)
+			engine.Always(backendstest.Script{Status: 500, Error: "out of memory"})
+		}
+		r, err := gpubench.Measure(t.Context(), o)
+		if err == nil || len(r.Sizes) != 1 || len(done) != 1 || r.Sizes[0].TokensPS <= 0 {
+			t.Fatalf("got %+v, done %v, %v", r, done, err)
+		}
+		var page bytes.Buffer
+		if err := r.Markdown(&page); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(page.String(), "It ended early:** size 2: ") || !strings.Contains(page.String(), "| 1 | 1.0× | 1.0× |") {
+			t.Errorf("wrote\n%s", &page)
+		}
+	})
 	t.Run("FailsWhereTheEngineDoes", func(t *testing.T) {
 		o := options(t, gputest.NewReader(reading(0, gib)))
 		engine := backendstest.New(t)

@@ -18,14 +18,17 @@ func (r Report) Markdown(w io.Writer) error {
 		"Written by `carpool bench --gpu --write docs/benchmarks/gpu.md`, which needs a GPU that can be read and an\n" +
 		"engine that runs on it. Do not edit.\n\n")
 	if r.Missing != "" {
-		fmt.Fprintf(&b, "**Nothing has been measured yet.** On %s no machine with an NVIDIA GPU could be had to run it on\n"+
-			"(this one says: %s). The command above fills this page; until then only the reference's figures stand here.\n",
+		fmt.Fprintf(&b, "**Nothing has been measured yet.** When this was written, on %s, there was no GPU to run it on (%s).\n"+
+			"The command above fills this page; until then only the reference's figures stand here.\n",
 			r.At.Format(time.DateOnly), r.Missing)
 	} else {
 		fmt.Fprintf(&b, "%s: %s on %s (driver %s), model %s. As many chats at once as SIZE says, each %d times in a row\n"+
 			"with answers of at most %d tokens, through Carpool's gateway at a fixed size. Memory is the most that all programs\n"+
 			"held; energy is all that the GPU drew meanwhile.\n",
 			r.At.Format(time.DateOnly), r.Engine, r.GPU, r.Driver, r.Model, r.Rounds, r.Tokens)
+	}
+	if r.Ended != "" {
+		fmt.Fprintf(&b, "\n**It ended early:** %s.\n", r.Ended)
 	}
 	b.WriteString("\n")
 	rows := r.rows()

@@ -12,13 +12,14 @@ import (
 	"time"
 )
 
-// ask has one chat. No two of a load are equal, so that no cache answers them.
+// ask has one chat. No two of a load begin alike, so that no cache answers them, and no
+// engine copies from one slot to another what it has read.
 func (r *Rig) ask(ctx context.Context, l Load, client, round int) error {
 	body, err := json.Marshal(map[string]any{
 		"model": r.model, "stream": true, "max_tokens": l.Tokens,
 		"stream_options": map[string]any{"include_usage": true},
 		"messages": []map[string]string{{"role": "user",
-			"content": fmt.Sprintf("Tell story %d of traveller %d, a long one, about a journey by train.", round+1, client+1)}},
+			"content": fmt.Sprintf("%d travellers and %d stories: tell a long one, about a journey by train.", client+1, round+1)}},
 	})
 	if err != nil {
 		return err
