@@ -22,18 +22,23 @@ func TestGuides(t *testing.T) {
 		var apps []string
 		for _, g := range connect.Guides(endpoint, "tiny") {
 			apps = append(apps, g.App)
-			if !strings.Contains(copies(g), "127.0.0.1:11435") {
-				t.Errorf("%s does not name the address: %+v", g.App, g)
-			}
+			said := copies(g)
 			for _, s := range g.Steps {
+				said += s.Do
 				if s.Do == "" {
 					t.Errorf("%s has a step that says nothing: %+v", g.App, s)
 				}
 			}
+			if !strings.Contains(said, "127.0.0.1:11435") {
+				t.Errorf("%s does not name the address: %+v", g.App, g)
+			}
+			if g.Source == "" {
+				t.Errorf("%s does not say where its steps are from", g.App)
+			}
 		}
-		want := []string{"Open WebUI", "Continue", "Cline and Roo Code", "Zed", "VS Code", "opencode", "aider", "Goose", "Codex",
-			"AIChat", "llm", "Obsidian", "AnythingLLM", "LibreChat", "Jan", "Msty", "Emacs (gptel)", "n8n", "Home Assistant",
-			"LangChain", "OpenAI SDK", "Ollama's command", "curl"}
+		want := []string{"Open WebUI", "Continue", "Cline and Roo Code", "Zed", "VS Code", "Ollama in VS Code", "Cursor", "JetBrains AI Assistant",
+			"opencode", "aider", "Goose", "Crush", "Codex", "AIChat", "llm", "Obsidian", "AnythingLLM", "LibreChat", "LobeChat", "SillyTavern",
+			"Jan", "Msty", "Emacs (gptel)", "Emacs (ellama)", "Neovim", "n8n", "Home Assistant", "LangChain", "OpenAI SDK", "Ollama's command", "curl"}
 		if !slices.Equal(apps, want) {
 			t.Errorf("got %q, want %q", apps, want)
 		}
@@ -47,7 +52,7 @@ func TestGuides(t *testing.T) {
 		parsed := 0
 		for _, g := range connect.Guides(endpoint, awkward) {
 			for _, s := range g.Steps {
-				if strings.HasPrefix(s.Copy, "{") {
+				if strings.HasPrefix(s.Copy, "{") || strings.HasPrefix(s.Copy, "[\n") {
 					parsed++
 					if !json.Valid([]byte(s.Copy)) {
 						t.Errorf("%s: %s", g.App, s.Copy)
@@ -55,7 +60,7 @@ func TestGuides(t *testing.T) {
 				}
 			}
 		}
-		if parsed != 3 { // Zed, VS Code and opencode
+		if parsed != 5 { // Zed, VS Code twice, opencode and Crush
 			t.Errorf("%d snippets are JSON", parsed)
 		}
 	})

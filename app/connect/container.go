@@ -7,7 +7,7 @@ const dockerBridge = "172.17.0.1"
 const openWebUIImage = "ghcr.io/open-webui/open-webui:main"
 
 func (p place) openWebUI() Guide {
-	return Guide{"Open WebUI", []Step{
+	return Guide{App: "Open WebUI", Steps: []Step{
 		{"In Admin Panel › Settings › Connections, set the Ollama API connection to this address. What is set there counts more than the variables below.", p.endpoint},
 		{"In Docker Desktop (Windows, macOS), containers find this computer by a name of its own.",
 			"docker run -d --name open-webui -p 3000:8080 --restart always \\\n" +

@@ -531,8 +531,8 @@ func TestFiles(t *testing.T) {
 	t.Run("FindsAFolderOfItsOwnForEachSystem", func(t *testing.T) {
 		none := func(string) string { return "" }
 		for system, want := range map[string]string{
-			"linux": "/h/.config/Code/User/settings.json", "darwin": "/h/Library/Application Support/Code/User/settings.json",
-			"windows": "/h/AppData/Roaming/Code/User/settings.json",
+			"linux": "/h/.config/Code/User/chatLanguageModels.json", "darwin": "/h/Library/Application Support/Code/User/chatLanguageModels.json",
+			"windows": "/h/AppData/Roaming/Code/User/chatLanguageModels.json",
 		} {
 			got := newRig(t, target).app("vscode").files(Computer{OS: system, Home: "/h", Getenv: none})
 			if filepath.ToSlash(got[0]) != want {
