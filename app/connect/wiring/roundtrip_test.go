@@ -39,7 +39,10 @@ var engineAddress = regexp.MustCompile(`(localhost|127\.0\.0\.1|\[::1\]):(11434|
 func TestEveryAddressAndNothingElse(t *testing.T) {
 	for name, a := range samples(t) {
 		t.Run(name, func(t *testing.T) {
-			before, after := flat(t, name, sample(t, name)), flat(t, name, sample(t, name+".connected"))
+			r := newRig(t, target)
+			file := r.write(settingsOf(a, name), sample(t, name))
+			r.connect(a.ID, file)
+			before, after := flat(t, name, sample(t, name)), flat(t, name, r.text(file))
 			for path, was := range before {
 				is, there := after[path]
 				switch {
@@ -66,7 +69,7 @@ func TestEveryAddressAndNothingElse(t *testing.T) {
 			if !slices.Equal(left, stays[name]) {
 				t.Errorf("these name an engine still: %q, want %q", left, stays[name])
 			}
-			was, is := comments(sample(t, name)), comments(sample(t, name+".connected"))
+			was, is := comments(sample(t, name)), comments(r.text(file))
 			if !slices.Equal(was, is) {
 				t.Errorf("comments were %q and are %q", was, is)
 			}
@@ -131,12 +134,12 @@ func comments(text string) []string {
 
 // layouts are ways in which editors leave the same settings.
 var layouts = map[string]func(string) string{
-	"LF":           func(s string) string { return strings.ReplaceAll(s, "\r\n", "\n") },
-	"CRLF":         func(s string) string { return strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\n", "\r\n") },
-	"NoLastEnd":    func(s string) string { return strings.TrimRight(s, "\r\n") },
-	"Mark":         func(s string) string { return "\ufeff" + strings.TrimPrefix(s, "\ufeff") },
-	"TrailingTabs": func(s string) string { return regexp.MustCompile(`(\r?\n)`).ReplaceAllString(s, " \t$1") },
-	"BlankLines":   func(s string) string { return s + "\n\n\n" },
+	"LF":             func(s string) string { return strings.ReplaceAll(s, "\r\n", "\n") },
+	"CRLF":           func(s string) string { return strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\n", "\r\n") },
+	"NoLastEnd":      func(s string) string { return strings.TrimRight(s, "\r\n") },
+	"Mark":           func(s string) string { return "\ufeff" + strings.TrimPrefix(s, "\ufeff") },
+	"TrailingBlanks": func(s string) string { return regexp.MustCompile(`(\r?\n)`).ReplaceAllString(s, "  $1") },
+	"BlankLines":     func(s string) string { return s + "\n\n\n" },
 }
 
 func TestEveryLayoutComesBack(t *testing.T) {
