@@ -85,6 +85,11 @@ func (c *cli) connect(ctx context.Context, wanted string, f connectFlags) error 
 	case f.json && !f.yes && !f.dryRun:
 		return errors.New("--json asks nothing: say --yes or --dry-run too")
 	}
+	if _, err := w.Connect(a, f.file); errors.Is(err, wiring.ErrAbsent) && !f.revert && f.file == "" {
+		if found, err := c.inContainer(ctx, a.Name, target.Endpoint, running, f); found || err != nil {
+			return err
+		}
+	}
 	if err := c.rewire(w, a, guides, f); err != nil {
 		return err
 	}

@@ -17,13 +17,17 @@ import (
 // inContainer guides an app that runs in a container here: what it asks now, what to set,
 // and, once that is agreed to, an address for it. It is false where none runs.
 func (c *cli) inContainer(ctx context.Context, wanted string, endpoint string, running bool, f connectFlags) (bool, error) {
+	meant := func(app string) bool { return strings.Contains(wiring.Plain(app), wiring.Plain(wanted)) }
+	if wiring.Plain(wanted) == "" || !slices.ContainsFunc(containers.Apps(), meant) {
+		return false, nil
+	}
 	found, err := containers.List(ctx)
 	if err != nil {
 		c.note("containers cannot be seen: %v", err)
 		return false, nil
 	}
-	i := slices.IndexFunc(found, func(k containers.Container) bool { return strings.Contains(wiring.Plain(k.App), wiring.Plain(wanted)) })
-	if wiring.Plain(wanted) == "" || i < 0 {
+	i := slices.IndexFunc(found, func(k containers.Container) bool { return meant(k.App) })
+	if i < 0 {
 		return false, nil
 	}
 	k := found[i]
@@ -36,7 +40,7 @@ func (c *cli) inContainer(ctx context.Context, wanted string, endpoint string, r
 		here.LAN = s.Config.Gateway.LAN
 	}
 	way := k.Way(here)
-	guide := connect.InContainer(connect.Contained{App: k.App, Name: k.Name, By: k.By, Image: k.Image, Host: k.Host, Ports: k.Ports, Volumes: k.Volumes,
+	guide := connect.InContainer(connect.Contained{App: k.App, Name: k.Name, By: k.By, Image: k.Image, Host: k.Host, Composed: k.Composed, Ports: k.Ports, Volumes: k.Volumes,
 		Address: way.Address, Token: way.Token})
 	if f.json {
 		return true, c.printJSON([]app.ConnectGuide{guide})

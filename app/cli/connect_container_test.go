@@ -132,6 +132,15 @@ func TestConnectAnAppInAContainer(t *testing.T) {
 			t.Error(out)
 		}
 	})
+	t.Run("FindsAnAppWhoseSettingsAreNotHere", func(t *testing.T) {
+		atHome(t)
+		docker(t, "mintplexlabs/anythingllm:latest", "127.0.0.2", "bridge", "")
+		i, f := begin(t, "0.0.0.0:11436")
+		status, out, _ := i.carpool("connect", "anythingllm")
+		if status != 0 || !strings.HasPrefix(out, "AnythingLLM runs in a container: my-webui") || !strings.Contains(out, "http://127.0.0.2:11436/v1") || len(asked(f)) > 0 {
+			t.Errorf("status %d, %s", status, out)
+		}
+	})
 	t.Run("PrintsJSON", func(t *testing.T) {
 		docker(t, image, "127.0.0.2", "bridge", webUIData)
 		i, f := begin(t, "")

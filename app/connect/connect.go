@@ -79,6 +79,7 @@ llm = ChatOllama(
 )
 print(llm.invoke("Say hello").content)
 `},
+		{"Programs that name none go where this says.", "export OLLAMA_HOST=" + p.endpoint},
 	}}
 }
 

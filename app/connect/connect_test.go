@@ -119,6 +119,43 @@ func TestGuides(t *testing.T) {
 	})
 }
 
+func TestInContainer(t *testing.T) {
+	webUI := connect.Contained{App: "Open WebUI", Name: "my webui", By: "podman", Image: "ghcr.io/open-webui/open-webui:main",
+		Ports: []string{"127.0.0.1:3000:8080"}, Volumes: []string{"data:/app/backend/data"}, Address: "172.18.0.1:11435", Token: true}
+	t.Run("NamesNoAddressWithoutTheToken", func(t *testing.T) {
+		for _, composed := range []bool{false, true} {
+			webUI.Composed = composed
+			for _, s := range connect.InContainer(webUI).Steps[2:] {
+				if strings.Contains(s.Copy, "OPENAI_API_BASE_URL") && !strings.Contains(s.Copy, "OPENAI_API_KEY") {
+					t.Errorf("%+v", s)
+				}
+			}
+		}
+	})
+	t.Run("KeepsWhatTheContainerIs", func(t *testing.T) {
+		webUI.Composed = false
+		all := connect.InContainer(webUI).Steps
+		want := "podman rm -f 'my webui'\npodman run -d --name 'my webui' -p 127.0.0.1:3000:8080 --restart always \\\n" +
+			"  --add-host=host.docker.internal:host-gateway \\\n  -v data:/app/backend/data \\\n" +
+			"  -e ENABLE_OLLAMA_API=false -e OPENAI_API_BASE_URL=http://172.18.0.1:11435/v1 -e OPENAI_API_KEY=\"$(carpool lan token)\" \\\n" +
+			"  ghcr.io/open-webui/open-webui:main"
+		if got := all[len(all)-1].Copy; got != want {
+			t.Errorf("got:\n%s\nwant:\n%s", got, want)
+		}
+	})
+	t.Run("LeavesAComposedOneToItsFile", func(t *testing.T) {
+		webUI.Composed = true
+		var file struct{ Environment map[string]string }
+		all := connect.InContainer(webUI).Steps
+		if err := yaml.Unmarshal([]byte(all[2].Copy), &file); err != nil || file.Environment["OPENAI_API_KEY"] != "${CARPOOL_TOKEN}" {
+			t.Errorf("%v: %s", err, all[2].Copy)
+		}
+		if all[3].Copy != `CARPOOL_TOKEN="$(carpool lan token)" docker compose up -d` {
+			t.Error(all[3].Copy)
+		}
+	})
+}
+
 func guide(t *testing.T, app, model string) connect.Guide {
 	t.Helper()
 	all := connect.Guides(endpoint, model)

@@ -31,6 +31,7 @@ func (p place) openWebUI() Guide {
 type Contained struct {
 	App, Name, By, Image string
 	Host                 bool     // it shares this computer's network
+	Composed             bool     // a compose file says what it is
 	Ports, Volumes       []string // as docker run -p and -v take them
 	Address              string   // Carpool's host and port in the container's network
 	Token                bool     // Carpool asks for its token there
@@ -47,7 +48,9 @@ func InContainer(c Contained) Guide {
 		}
 	}
 	switch {
-	case c.variables() == "":
+	case len(c.variables()) == 0:
+	case c.Composed:
+		steps = append(steps, c.compose()...)
 	case len(c.Volumes) == 0:
 		steps = append(steps, Step{"Do not start the container anew for it: what it holds is in no volume and would be lost.", ""})
 	default:
@@ -85,23 +88,50 @@ func (c Contained) start() string {
 	for _, v := range c.Volumes {
 		rest = append(rest, "-v "+shell(v))
 	}
-	return strings.Join(append([]string{line}, append(rest, c.variables(), shell(c.Image))...), " \\\n  ")
+	var told []string
+	for _, v := range c.variables() {
+		told = append(told, "-e "+v.name+"="+v.value)
+	}
+	rest = append(rest, strings.Join(told, " "), shell(c.Image))
+	return line + " \\\n  " + strings.Join(rest, " \\\n  ")
 }
 
-// variables of the environment point the app at Carpool; "" = it has none that do.
-func (c Contained) variables() string {
+// compose are the steps where a compose file says what the container is.
+func (c Contained) compose() []Step {
+	text := "environment:\n"
+	up := "docker compose up -d"
+	for _, v := range c.variables() {
+		if v.value == askToken {
+			v.value, up = "${CARPOOL_TOKEN}", "CARPOOL_TOKEN="+askToken+" "+up
+		}
+		text += "  " + v.name + ": " + quoted(v.value) + "\n"
+	}
+	return []Step{
+		{"Or put these into its compose file, under its service.", text},
+		{"Then have it made anew where that file is; what it holds in volumes stays.", up},
+	}
+}
+
+// variable is one of a container's environment, its value as a shell takes it.
+type variable struct{ name, value string }
+
+// askToken is Carpool's token in a shell: it stands in no history of commands.
+const askToken = `"$(carpool lan token)"` //nolint:gosec // a command that shows it
+
+// variables point the app at Carpool; none = it has none that do.
+func (c Contained) variables() []variable {
 	base := "http://" + c.Address
 	switch {
 	case c.App == "Open WebUI" && c.Token:
-		return "-e ENABLE_OLLAMA_API=false -e OPENAI_API_BASE_URL=" + base + "/v1 -e OPENAI_API_KEY=\"$(carpool lan token)\""
+		return []variable{{"ENABLE_OLLAMA_API", "false"}, {"OPENAI_API_BASE_URL", base + "/v1"}, {"OPENAI_API_KEY", askToken}}
 	case c.App == "Open WebUI":
-		return "-e OLLAMA_BASE_URL=" + base
+		return []variable{{"OLLAMA_BASE_URL", base}}
 	case c.App == "LobeChat" && c.Token:
-		return "-e ENABLED_OLLAMA=0 -e OPENAI_PROXY_URL=" + base + "/v1 -e OPENAI_API_KEY=\"$(carpool lan token)\""
+		return []variable{{"ENABLED_OLLAMA", "0"}, {"OPENAI_PROXY_URL", base + "/v1"}, {"OPENAI_API_KEY", askToken}}
 	case c.App == "LobeChat":
-		return "-e OLLAMA_PROXY_URL=" + base
+		return []variable{{"OLLAMA_PROXY_URL", base}}
 	}
-	return ""
+	return nil
 }
 
 // fromContainer is the address as Docker's containers know it: Docker Desktop's by

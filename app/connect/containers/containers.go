@@ -24,10 +24,11 @@ type Container struct {
 	Name, App, Image string
 	By               string   // "docker" or "podman"
 	Host             bool     // it shares this computer's network
+	Composed         bool     // a compose file says what it is
 	Named            bool     // it was told that host.docker.internal is this computer
 	Gateway          string   // this computer's IP address in its network; "" = not known
 	Points           []string // addresses of engines in its environment
-	Ports            []string // "3000:8080", as docker run -p takes them
+	Ports            []string // "3000:8080" or "127.0.0.1:3000:8080", as docker run -p takes them
 	Volumes          []string // "open-webui:/app/backend/data", as docker run -v takes them
 }
 
@@ -45,6 +46,15 @@ func appOf(image string) string {
 		}
 	}
 	return ""
+}
+
+// Apps are those that are known, as people call them.
+func Apps() []string {
+	var all []string
+	for _, a := range apps {
+		all = append(all, a.app)
+	}
+	return all
 }
 
 // asker tells of containers: a socket or a program.

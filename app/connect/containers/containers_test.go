@@ -19,9 +19,9 @@ const webUI = `{"Id": "8dfafdbc3a40", "Name": "/open-webui",
     "OPENAI_API_KEY=sk-secret", "OPENAI_API_BASE_URLS=http://b:2/v1;https://api.openai.com/v1", "OPENAI_API_KEYS=sk-other",
     "OLLAMA_BASE_URL=http://host.docker.internal:11434", "WEBUI_SECRET_KEY=t0p-secret", "DATABASE_URL=postgres://me:t0p-secret@db/webui"]},
   "HostConfig": {"NetworkMode": "bridge", "ExtraHosts": ["host.docker.internal:host-gateway"],
-    "PortBindings": {"8080/tcp": [{"HostIp": "", "HostPort": "3000"}]}},
+    "PortBindings": {"8080/tcp": [{"HostIp": "", "HostPort": "3000"}, {"HostIp": "127.0.0.1", "HostPort": "3001"}]}},
   "Mounts": [{"Type": "volume", "Name": "open-webui", "Source": "/var/lib/docker/volumes/open-webui/_data", "Destination": "/app/backend/data"},
-    {"Type": "bind", "Source": "/home/me/docs", "Destination": "/docs"}],
+    {"Type": "bind", "Source": "/home/me/docs", "Destination": "/docs", "RW": false}],
   "NetworkSettings": {"Gateway": "", "Networks": {"bridge": {"Gateway": "172.17.0.1"}}}}`
 
 // docker is a fake one at a socket, that answers what it is given and nothing else.
@@ -71,7 +71,7 @@ func TestList(t *testing.T) {
 		all, err := List(t.Context())
 		want := []Container{{Name: "open-webui", App: "Open WebUI", Image: "ghcr.io/open-webui/open-webui:main", By: "docker", Named: true, Gateway: "172.17.0.1",
 			Points: []string{"http://b:2/v1", "https://api.openai.com/v1", "http://host.docker.internal:11434"},
-			Ports:  []string{"3000:8080"}, Volumes: []string{"open-webui:/app/backend/data", "/home/me/docs:/docs"}}}
+			Ports:  []string{"3000:8080", "127.0.0.1:3001:8080"}, Volumes: []string{"open-webui:/app/backend/data", "/home/me/docs:/docs:ro"}}}
 		if err != nil || !reflect.DeepEqual(all, want) {
 			t.Errorf("got %+v, %v", all, err)
 		}
@@ -80,10 +80,10 @@ func TestList(t *testing.T) {
 		nowhere(t, "DOCKER_HOST")
 		docker(t, "CONTAINER_HOST", map[string]string{
 			"/_ping": "OK", "/v1.47/containers/json": `[{"Id": "1", "Image": "docker.io/n8nio/n8n:latest"}]`,
-			"/v1.47/containers/1/json": `{"Name": "n8n", "HostConfig": {"NetworkMode": "host"}}`,
+			"/v1.47/containers/1/json": `{"Name": "n8n", "Config": {"Labels": {"com.docker.compose.project": "home"}}, "HostConfig": {"NetworkMode": "host"}}`,
 		})
 		all, err := List(t.Context())
-		if err != nil || len(all) != 1 || all[0].By != "podman" || all[0].App != "n8n" || !all[0].Host || all[0].Gateway != "" {
+		if err != nil || len(all) != 1 || all[0].By != "podman" || all[0].App != "n8n" || !all[0].Host || !all[0].Composed || all[0].Gateway != "" {
 			t.Errorf("got %+v, %v", all, err)
 		}
 	})
@@ -151,6 +151,7 @@ func TestWay(t *testing.T) {
 		{"WhereAnotherAddressIsOpen", Container{Gateway: "172.17.0.1"}, "linux", "192.168.1.5:11436", Way{Address: "192.168.1.5:11436", Token: true}},
 		{"InAVirtualMachine", Container{Gateway: "172.99.0.1", By: "docker"}, "linux", "", Way{Address: "host.docker.internal:11435"}},
 		{"OnDockerDesktop", Container{Gateway: "172.17.0.1", By: "docker"}, "darwin", "", Way{Address: "host.docker.internal:11435"}},
+		{"OnPodmansMachine", Container{Gateway: "10.88.0.1", By: "podman"}, "darwin", "", Way{Address: "host.docker.internal:11435"}},
 		{"OnPodmanWithoutRoot", Container{By: "podman"}, "linux", "", Way{Address: "host.containers.internal:11436", Token: true, Open: "0.0.0.0:11436"}},
 	} {
 		ours := func(ip string) bool { return ip == "172.17.0.1" }

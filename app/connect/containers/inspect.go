@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 )
@@ -14,14 +15,18 @@ import (
 type inspected struct {
 	Name   string
 	Config struct {
-		Env []string
+		Env    []string
+		Labels map[string]string
 	}
 	HostConfig struct {
 		NetworkMode  string
 		ExtraHosts   []string
-		PortBindings map[string][]struct{ HostPort string }
+		PortBindings map[string][]struct{ HostIP, HostPort string }
 	}
-	Mounts          []struct{ Type, Name, Source, Destination string }
+	Mounts []struct {
+		Type, Name, Source, Destination string
+		RW                              *bool
+	}
 	NetworkSettings struct {
 		Gateway  string
 		Networks map[string]struct{ Gateway string }
@@ -40,6 +45,7 @@ func read(text []byte) (Container, error) {
 	}
 	c := Container{Name: strings.TrimPrefix(in.Name, "/"), Host: in.HostConfig.NetworkMode == "host", Gateway: in.NetworkSettings.Gateway}
 	c.Named = slices.ContainsFunc(in.HostConfig.ExtraHosts, func(h string) bool { return strings.HasPrefix(h, "host.docker.internal:") })
+	c.Composed = in.Config.Labels["com.docker.compose.project"] != ""
 	for _, name := range slices.Sorted(maps.Keys(in.NetworkSettings.Networks)) {
 		c.Gateway = cmp.Or(c.Gateway, in.NetworkSettings.Networks[name].Gateway)
 	}
@@ -56,7 +62,11 @@ func read(text []byte) (Container, error) {
 	}
 	for _, inside := range slices.Sorted(maps.Keys(in.HostConfig.PortBindings)) {
 		for _, b := range in.HostConfig.PortBindings[inside] {
-			c.Ports = append(c.Ports, b.HostPort+":"+strings.TrimSuffix(inside, "/tcp"))
+			port := b.HostPort + ":" + strings.TrimSuffix(inside, "/tcp")
+			if b.HostIP != "" { // it is to stay closed to others
+				port = net.JoinHostPort(b.HostIP, port)
+			}
+			c.Ports = append(c.Ports, port)
 		}
 	}
 	for _, m := range in.Mounts {
@@ -64,7 +74,11 @@ func read(text []byte) (Container, error) {
 		if m.Type == "bind" {
 			from = m.Source
 		}
-		c.Volumes = append(c.Volumes, from+":"+m.Destination)
+		volume := from + ":" + m.Destination
+		if m.RW != nil && !*m.RW {
+			volume += ":ro"
+		}
+		c.Volumes = append(c.Volumes, volume)
 	}
 	return c, nil
 }

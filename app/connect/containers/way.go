@@ -25,27 +25,26 @@ type Way struct {
 // 127.0.0.1, else this computer's address in that network alone.
 func (c Container) Way(p Carpool) Way {
 	_, port, _ := net.SplitHostPort(p.Listen)
-	name := "host.docker.internal"
-	if c.By == "podman" {
-		name = "host.containers.internal"
-	}
+	const docker, podman = "host.docker.internal", "host.containers.internal"
 	switch {
 	case c.Host:
 		return Way{Address: net.JoinHostPort("127.0.0.1", port)}
 	case p.System != "linux", c.Gateway != "" && !p.Ours(c.Gateway):
-		// It runs in a virtual machine, whose name for this computer leads to its 127.0.0.1.
-		return Way{Address: net.JoinHostPort(name, port)}
+		// It runs in a virtual machine, Podman's too, where this name leads to 127.0.0.1 here;
+		// it is the one that Carpool knows as its own.
+		return Way{Address: net.JoinHostPort(docker, port)}
 	case p.LAN != "":
-		return Way{Address: c.by(p.LAN, name), Token: true}
+		return Way{Address: c.by(p.LAN, podman), Token: true}
 	case c.Gateway == "":
 		all := net.JoinHostPort("0.0.0.0", after(port)) // no address of its network is known: all, at a port that is free
-		return Way{Address: c.by(all, name), Token: true, Open: all}
+		return Way{Address: c.by(all, podman), Token: true, Open: all}
 	}
 	at := net.JoinHostPort(c.Gateway, port)
 	return Way{Address: at, Token: true, Open: at}
 }
 
-// by is an address that Carpool listens at as the container says it.
+// by is an address that Carpool listens at as the container says it: name stands for this
+// computer where its address in the container's network is not known.
 func (c Container) by(lan, name string) string {
 	a, err := netip.ParseAddrPort(lan)
 	if err != nil || !a.Addr().IsUnspecified() {
