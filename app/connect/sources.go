@@ -5,7 +5,7 @@ package connect
 var sources = map[string]string{
 	"Open WebUI":             "https://docs.openwebui.com/getting-started/env-configuration (OLLAMA_BASE_URL, OPENAI_API_BASE_URL)",
 	"Continue":               "https://docs.continue.dev/reference",
-	"Cline and Roo Code":     "https://docs.cline.bot/running-models-locally/ollama, https://github.com/RooCodeInc/Roo-Code-Docs/blob/main/docs/providers/ollama.md",
+	"Cline and Roo Code":     "https://docs.ollama.com/integrations/cline, https://github.com/RooCodeInc/Roo-Code-Docs/blob/main/docs/providers/ollama.md",
 	"Zed":                    "https://zed.dev/docs/ai/use-a-local-model",
 	"VS Code":                "https://code.visualstudio.com/docs/agent-customization/language-models",
 	"Ollama in VS Code":      "https://github.com/ollama/ollama-vscode/blob/main/package.json",

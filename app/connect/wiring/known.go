@@ -215,7 +215,7 @@ var known = []App{
 	},
 	{
 		ID: "anythingllm", Name: "AnythingLLM",
-		Source: "https://github.com/Mintplex-Labs/anything-llm/blob/master/server/.env.example, https://github.com/Mintplex-Labs/anything-llm/blob/master/server/utils/helpers/updateENV.js, https://docs.anythingllm.com/installation-desktop/storage",
+		Source: "https://github.com/Mintplex-Labs/anything-llm/blob/master/server/.env.example, https://docs.anythingllm.com/installation-desktop/storage",
 		Before: "Close AnythingLLM first: it writes its settings while it runs.",
 		After:  "Open AnythingLLM again.",
 		files:  func(c Computer) []string { return []string{c.config("anythingllm-desktop", "storage", ".env")} },
