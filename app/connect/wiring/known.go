@@ -227,7 +227,7 @@ var known = []App{
 	{
 		ID: "librechat", Name: "LibreChat",
 		Source: "https://github.com/danny-avila/LibreChat/blob/main/librechat.example.yaml, https://www.librechat.ai/docs/configuration/librechat_yaml/object_structure/custom_endpoint",
-		After:  "Start LibreChat again. If it runs in a container, see “carpool connect openwebui” for the address that containers use.",
+		After:  "Start LibreChat again. Where its settings list allowedAddresses, Carpool's address has to be among them. If it runs in a container, “carpool connect librechat” without --file finds it.",
 		files:  func(Computer) []string { return nil }, // it lies where LibreChat was put
 		rules:  []rule{at("endpoints/custom/*/baseURL", openAI)},
 	},
