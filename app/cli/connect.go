@@ -33,14 +33,16 @@ names none; comments, order and everything else stay as they are. What was there
 kept beside Carpool's state, and --revert puts it back.
 
 Without APP, list the apps, which of them are on this computer, and where they point.
-Apps that keep their settings where they cannot be edited get steps to do by hand.`,
+Apps that keep their settings where they cannot be edited get steps to do by hand. One
+that runs in a container of Docker or Podman is found there: its commands are shown, and
+an address is opened for it, with the token, if you agree.`,
 		Example: `  carpool connect                  which apps are here, and where they point
   carpool connect zed              show the change, ask, make it
   carpool connect zed --yes        without asking
   carpool connect zed --dry-run    show it and change nothing
   carpool connect --revert zed     back to what it was
   carpool connect librechat --file ~/LibreChat/librechat.yaml
-  carpool connect openwebui        steps, with the commands for Docker
+  carpool connect open-webui       find its container, show the commands, ask to open an address
   carpool connect curl`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -73,10 +75,20 @@ func (c *cli) connect(ctx context.Context, wanted string, f connectFlags) error 
 		return errors.New("say which app to revert, by its name in the list of \"carpool connect\"")
 	case wanted == "" && !f.steps:
 		return c.listApps(w, guides, f.json)
-	case !known || f.steps:
+	case !known && !f.steps:
+		if found, err := c.inContainer(ctx, wanted, target.Endpoint, running, f); found || err != nil {
+			return err
+		}
+		return c.printGuides(guides, wanted, f.json)
+	case f.steps:
 		return c.printGuides(guides, wanted, f.json)
 	case f.json && !f.yes && !f.dryRun:
 		return errors.New("--json asks nothing: say --yes or --dry-run too")
+	}
+	if _, err := w.Connect(a, f.file); errors.Is(err, wiring.ErrAbsent) && !f.revert && f.file == "" {
+		if found, err := c.inContainer(ctx, a.Name, target.Endpoint, running, f); found || err != nil {
+			return err
+		}
 	}
 	if err := c.rewire(w, a, guides, f); err != nil {
 		return err

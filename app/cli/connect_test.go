@@ -19,8 +19,11 @@ func atHome(t *testing.T) string {
 	for _, name := range []string{"HOME", "USERPROFILE"} {
 		t.Setenv(name, home)
 	}
-	for _, name := range []string{"XDG_CONFIG_HOME", "APPDATA", "CODEX_HOME", "CONTINUE_GLOBAL_DIR", "LLM_USER_PATH", "AICHAT_CONFIG_DIR", "OPENAI_API_KEY"} {
+	for _, name := range []string{"XDG_CONFIG_HOME", "APPDATA", "CODEX_HOME", "CONTINUE_GLOBAL_DIR", "LLM_USER_PATH", "AICHAT_CONFIG_DIR", "AICHAT_CONFIG_FILE", "CRUSH_GLOBAL_CONFIG", "OPENAI_API_KEY"} {
 		t.Setenv(name, "")
+	}
+	for _, name := range []string{"DOCKER_HOST", "CONTAINER_HOST"} {
+		t.Setenv(name, "unix://"+filepath.Join(home, "none")) // no container of this machine's
 	}
 	return home
 }
@@ -91,6 +94,14 @@ func TestConnectAnApp(t *testing.T) {
 		}
 		if status, _, _ := i.carpool("connect", "zed", "--yes"); status != 1 {
 			t.Errorf("--yes with nothing to change: status %d", status)
+		}
+	})
+	t.Run("ShowsStepsWhereItDoesNotUnderstand", func(t *testing.T) {
+		odd := filepath.Join(home, "settings.json")
+		write(t, odd, `{"language_models": 7}`)
+		status, out, notes := i.carpool("connect", "zed", "--yes", "--file", odd)
+		if status != 1 || !strings.HasPrefix(out, "Zed\n1. ") || !strings.Contains(notes, "holds something else than was expected") {
+			t.Errorf("status %d, %q, %q", status, out, notes)
 		}
 	})
 	write(t, file, before)

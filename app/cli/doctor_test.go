@@ -27,7 +27,7 @@ func TestDoctorText(t *testing.T) {
 		Disk:       doctor.Disk{Free: 50 << 20, Total: 1 << 40},
 		History:    doctor.History{Dropped: 3, Newest: now},
 		LAN:        doctor.LAN{Token: doctor.File{Missing: true}},
-		Containers: []doctor.Container{{Name: "open-webui", App: "Open WebUI", By: "docker", Points: []string{"http://host.docker.internal:11434"}}},
+		Containers: []doctor.Container{{Name: "open-webui", App: "Open WebUI", By: "docker", Points: []string{"http://host.docker.internal:11434"}, Reach: "172.17.0.1:11435", Token: true, Open: "172.17.0.1:11435"}},
 		Files:      4096,
 	}
 	golden(t, "doctor.txt", harmless(doctorText(doctor.Judge(troubled))))

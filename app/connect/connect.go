@@ -14,8 +14,9 @@ import (
 
 // Guide is how one app is pointed at Carpool.
 type Guide struct {
-	App   string `json:"app"`
-	Steps []Step `json:"steps"`
+	App    string `json:"app"`
+	Steps  []Step `json:"steps"`
+	Source string `json:"source,omitempty"` // where the steps are from, an address
 }
 
 // Step is something to do, and what to paste there.
@@ -34,73 +35,23 @@ func Guides(endpoint, model string) []Guide {
 	if model == "" {
 		p.model = unnamed
 	}
-	return []Guide{
-		p.openWebUI(), p.continueDev(), p.cline(), p.zed(), p.vsCode(), p.opencode(), p.aider(), p.goose(), p.codex(),
-		p.aichat(), p.llm(), p.obsidian(), p.anythingLLM(), p.libreChat(), p.jan(), p.msty(), p.gptel(),
-		p.n8n(), p.homeAssistant(), p.langChain(), p.openAI(), p.ollama(), p.curl(),
+	all := []Guide{
+		p.openWebUI(), p.continueDev(), p.cline(), p.zed(), p.vsCode(), p.vsCodeOllama(), p.cursor(), p.jetBrains(), p.opencode(),
+		p.aider(), p.goose(), p.crush(), p.codex(), p.aichat(), p.llm(), p.obsidian(), p.anythingLLM(), p.libreChat(), p.lobeChat(),
+		p.sillyTavern(), p.jan(), p.msty(), p.gptel(), p.ellama(), p.neovim(), p.n8n(), p.homeAssistant(), p.langChain(),
+		p.openAI(), p.ollama(), p.curl(),
 	}
+	for i := range all {
+		all[i].Source = sources[all[i].App]
+	}
+	return all
 }
 
 // place is what snippets name.
 type place struct{ endpoint, model string }
 
-func (p place) continueDev() Guide {
-	return Guide{"Continue", []Step{
-		{"Put this into ~/.continue/config.yaml, or its model under your own models.", `name: Local models
-version: 1.0.0
-schema: v1
-models:
-  - name: Carpool
-    provider: ollama
-    model: ` + quoted(p.model) + `
-    apiBase: ` + p.endpoint + `
-    roles: [chat, edit, apply]
-    requestOptions:
-      headers:
-        X-Carpool-App: Continue
-`},
-		{"Let newer completions replace those that still wait: give the autocomplete model the same apiBase, and tell Carpool.",
-			"carpool set apps.supersede=Continue"},
-	}}
-}
-
-func (p place) cline() Guide {
-	return Guide{"Cline and Roo Code", []Step{
-		{"They keep their settings inside VS Code, where no other program can change them. In theirs, under API Configuration or Providers, set the API Provider to Ollama.", ""},
-		{"Tick “Use custom base URL” and enter this address.", p.endpoint},
-		{"Choose the model. Cline wants a context of 32,000 tokens or more.", p.model},
-	}}
-}
-
-func (p place) zed() Guide {
-	return Guide{"Zed", []Step{
-		{"Add this to settings.json (command “zed: open settings file”).", indented(map[string]any{
-			"language_models": map[string]any{"ollama": map[string]any{"api_url": p.endpoint}},
-		})},
-		{"Choose a model under Ollama in the model menu of the agent panel; Zed finds them by itself.", ""},
-	}}
-}
-
-func (p place) vsCode() Guide {
-	return Guide{"VS Code", []Step{
-		{"Copilot Chat: put this into settings.json (command “Preferences: Open User Settings (JSON)”).",
-			indented(map[string]any{"github.copilot.chat.byok.ollamaEndpoint": p.endpoint})},
-		{"Run “Chat: Manage Language Models”, choose Ollama and tick the models; if it asks for an address, this is it.", p.endpoint},
-		{"Versions that offer “Custom Endpoint” there (1.122 and later) take this address for any engine.", p.endpoint + "/v1/chat/completions"},
-		{"AI Toolkit: add an Ollama model by a custom endpoint, and enter this address.", p.endpoint},
-	}}
-}
-
-func (p place) obsidian() Guide {
-	return Guide{"Obsidian", []Step{
-		{"Copilot: in Settings › Copilot, add a model of the provider Ollama with this base URL.", p.endpoint + "/v1/"},
-		{"Text Generator: in its settings, choose the provider Ollama and enter this as the base path.", p.endpoint},
-		{"Either way, enter the model's name.", p.model},
-	}}
-}
-
 func (p place) n8n() Guide {
-	return Guide{"n8n", []Step{
+	return Guide{App: "n8n", Steps: []Step{
 		{"Create a credential of the kind Ollama with this Base URL; leave the API key empty.", p.endpoint},
 		{"If n8n runs in Docker Desktop, use this address. On Linux, start its container with --network=host and use the first one.", p.fromContainer()},
 		{"Nodes for OpenAI: create a credential of the kind OpenAI with any key and this Base URL.", p.endpoint + "/v1"},
@@ -108,7 +59,7 @@ func (p place) n8n() Guide {
 }
 
 func (p place) homeAssistant() Guide {
-	return Guide{"Home Assistant", []Step{
+	return Guide{App: "Home Assistant", Steps: []Step{
 		{"In Settings › Devices & services › Add integration, choose Ollama and enter this URL.", p.endpoint},
 		{"If it runs on another machine, open a tunnel from there first: Carpool listens on this machine only. Put your own names in.",
 			"ssh -N -L " + p.port() + ":127.0.0.1:" + p.port() + " user@this-machine"},
@@ -117,7 +68,7 @@ func (p place) homeAssistant() Guide {
 }
 
 func (p place) langChain() Guide {
-	return Guide{"LangChain", []Step{
+	return Guide{App: "LangChain", Steps: []Step{
 		{"Install the package.", "pip install -U langchain-ollama"},
 		{"Name the address where the model is made.", `from langchain_ollama import ChatOllama
 
@@ -128,11 +79,12 @@ llm = ChatOllama(
 )
 print(llm.invoke("Say hello").content)
 `},
+		{"Programs that name none go where this says.", "export OLLAMA_HOST=" + p.endpoint},
 	}}
 }
 
 func (p place) openAI() Guide {
-	return Guide{"OpenAI SDK", []Step{
+	return Guide{App: "OpenAI SDK", Steps: []Step{
 		{"Python: name the address and any key.", `from openai import OpenAI
 
 client = OpenAI(
@@ -152,7 +104,7 @@ print(answer.choices[0].message.content)
 }
 
 func (p place) ollama() Guide {
-	return Guide{"Ollama's command", []Step{
+	return Guide{App: "Ollama's command", Steps: []Step{
 		{"Linux and macOS:", "OLLAMA_HOST=" + p.endpoint + " ollama run " + shell(p.model)},
 		{"Windows (PowerShell):", "$env:OLLAMA_HOST = \"" + p.endpoint + "\"\nollama run " + shell(p.model)},
 	}}
@@ -162,7 +114,7 @@ func (p place) curl() Guide {
 	body, _ := json.Marshal(map[string]any{ // strings always can be encoded
 		"model": p.model, "messages": []any{map[string]any{"role": "user", "content": "Say hello"}},
 	})
-	return Guide{"curl", []Step{
+	return Guide{App: "curl", Steps: []Step{
 		{"A chat by OpenAI's API:", "curl " + p.endpoint + "/v1/chat/completions \\\n" +
 			"  -H 'Content-Type: application/json' \\\n  -d " + shell(string(body))},
 		{"What models there are:", "curl " + p.endpoint + "/v1/models"},

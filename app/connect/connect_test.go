@@ -22,18 +22,23 @@ func TestGuides(t *testing.T) {
 		var apps []string
 		for _, g := range connect.Guides(endpoint, "tiny") {
 			apps = append(apps, g.App)
-			if !strings.Contains(copies(g), "127.0.0.1:11435") {
-				t.Errorf("%s does not name the address: %+v", g.App, g)
-			}
+			said := copies(g)
 			for _, s := range g.Steps {
+				said += s.Do
 				if s.Do == "" {
 					t.Errorf("%s has a step that says nothing: %+v", g.App, s)
 				}
 			}
+			if !strings.Contains(said, "127.0.0.1:11435") {
+				t.Errorf("%s does not name the address: %+v", g.App, g)
+			}
+			if g.Source == "" {
+				t.Errorf("%s does not say where its steps are from", g.App)
+			}
 		}
-		want := []string{"Open WebUI", "Continue", "Cline and Roo Code", "Zed", "VS Code", "opencode", "aider", "Goose", "Codex",
-			"AIChat", "llm", "Obsidian", "AnythingLLM", "LibreChat", "Jan", "Msty", "Emacs (gptel)", "n8n", "Home Assistant",
-			"LangChain", "OpenAI SDK", "Ollama's command", "curl"}
+		want := []string{"Open WebUI", "Continue", "Cline and Roo Code", "Zed", "VS Code", "Ollama in VS Code", "Cursor", "JetBrains AI Assistant",
+			"opencode", "aider", "Goose", "Crush", "Codex", "AIChat", "llm", "Obsidian", "AnythingLLM", "LibreChat", "LobeChat", "SillyTavern",
+			"Jan", "Msty", "Emacs (gptel)", "Emacs (ellama)", "Neovim", "n8n", "Home Assistant", "LangChain", "OpenAI SDK", "Ollama's command", "curl"}
 		if !slices.Equal(apps, want) {
 			t.Errorf("got %q, want %q", apps, want)
 		}
@@ -47,7 +52,7 @@ func TestGuides(t *testing.T) {
 		parsed := 0
 		for _, g := range connect.Guides(endpoint, awkward) {
 			for _, s := range g.Steps {
-				if strings.HasPrefix(s.Copy, "{") {
+				if strings.HasPrefix(s.Copy, "{") || strings.HasPrefix(s.Copy, "[\n") {
 					parsed++
 					if !json.Valid([]byte(s.Copy)) {
 						t.Errorf("%s: %s", g.App, s.Copy)
@@ -55,7 +60,7 @@ func TestGuides(t *testing.T) {
 				}
 			}
 		}
-		if parsed != 3 { // Zed, VS Code and opencode
+		if parsed != 5 { // Zed, VS Code twice, opencode and Crush
 			t.Errorf("%d snippets are JSON", parsed)
 		}
 	})
@@ -110,6 +115,43 @@ func TestGuides(t *testing.T) {
 		g := connect.Guides("http://127.0.0.1:8080", "tiny")[0]
 		if !strings.Contains(copies(g), "http://host.docker.internal:8080") {
 			t.Errorf("%+v", g)
+		}
+	})
+}
+
+func TestInContainer(t *testing.T) {
+	webUI := connect.Contained{App: "Open WebUI", Name: "my webui", By: "podman", Image: "ghcr.io/open-webui/open-webui:main",
+		Ports: []string{"127.0.0.1:3000:8080"}, Volumes: []string{"data:/app/backend/data"}, Address: "172.18.0.1:11435", Token: true}
+	t.Run("NamesNoAddressWithoutTheToken", func(t *testing.T) {
+		for _, composed := range []bool{false, true} {
+			webUI.Composed = composed
+			for _, s := range connect.InContainer(webUI).Steps[2:] {
+				if strings.Contains(s.Copy, "OPENAI_API_BASE_URL") && !strings.Contains(s.Copy, "OPENAI_API_KEY") {
+					t.Errorf("%+v", s)
+				}
+			}
+		}
+	})
+	t.Run("KeepsWhatTheContainerIs", func(t *testing.T) {
+		webUI.Composed = false
+		all := connect.InContainer(webUI).Steps
+		want := "podman rm -f 'my webui'\npodman run -d --name 'my webui' -p 127.0.0.1:3000:8080 --restart always \\\n" +
+			"  --add-host=host.docker.internal:host-gateway \\\n  -v data:/app/backend/data \\\n" +
+			"  -e ENABLE_OLLAMA_API=false -e OPENAI_API_BASE_URL=http://172.18.0.1:11435/v1 -e OPENAI_API_KEY=\"$(carpool lan token)\" \\\n" +
+			"  ghcr.io/open-webui/open-webui:main"
+		if got := all[len(all)-1].Copy; got != want {
+			t.Errorf("got:\n%s\nwant:\n%s", got, want)
+		}
+	})
+	t.Run("LeavesAComposedOneToItsFile", func(t *testing.T) {
+		webUI.Composed = true
+		var file struct{ Environment map[string]string }
+		all := connect.InContainer(webUI).Steps
+		if err := yaml.Unmarshal([]byte(all[2].Copy), &file); err != nil || file.Environment["OPENAI_API_KEY"] != "${CARPOOL_TOKEN}" {
+			t.Errorf("%v: %s", err, all[2].Copy)
+		}
+		if all[3].Copy != `CARPOOL_TOKEN="$(carpool lan token)" docker compose up -d` {
+			t.Error(all[3].Copy)
 		}
 	})
 }

@@ -97,21 +97,41 @@ func TestJudge(t *testing.T) {
 		}, "network", Problem, "mode 0644", "rotate"},
 		{"NetworkNotListening", func(f *Facts) { f.LAN = LAN{Address: "0.0.0.0:11436", Token: File{Mode: 0o600}} }, "network", Problem, "cannot reach", ""},
 		{"NetworkOpen", func(f *Facts) { f.LAN = LAN{Address: "0.0.0.0:11436", Listening: true, Token: File{Mode: 0o600}} }, "network", OK, "with the token", ""},
-		{"ContainerWithoutAWay", func(f *Facts) { f.Containers = []Container{{Name: "webui", App: "Open WebUI", By: "docker"}} },
-			"container webui", Note, "does not point at Carpool.", "carpool lan on 172.17.0.1:11435"},
+		{"ContainerWithoutAWay", func(f *Facts) {
+			f.Containers = []Container{{Name: "webui", App: "Open WebUI", By: "docker", Reach: "172.17.0.1:11435", Token: true, Open: "172.17.0.1:11435"}}
+		}, "container webui", Note, "does not point at Carpool.", "carpool lan on 172.17.0.1:11435"},
 		{"ContainerAtTheEngine", func(f *Facts) {
-			f.Containers = []Container{{Name: "webui", App: "Open WebUI", By: "docker", Host: true, Points: []string{"http://127.0.0.1:11434"}}}
+			f.Containers = []Container{{Name: "webui", App: "Open WebUI", By: "docker", Host: true, Points: []string{"http://127.0.0.1:11434"}, Reach: "127.0.0.1:11435"}}
 		}, "container webui", Note, "but at http://127.0.0.1:11434", ""},
 		{"ContainerOnTheHostsNetwork", func(f *Facts) {
-			f.Containers = []Container{{Name: "webui", App: "Open WebUI", Host: true, Points: []string{"http://127.0.0.1:11435/v1"}}}
+			f.Containers = []Container{{Name: "webui", App: "Open WebUI", Host: true, Points: []string{"http://127.0.0.1:11435/v1"}, Reach: "127.0.0.1:11435"}}
 		}, "container webui", OK, "points at Carpool", ""},
 		{"ContainerByTheBridge", func(f *Facts) {
-			f.LAN, f.Bridge = LAN{Address: "0.0.0.0:11436", Listening: true, Token: File{Mode: 0o600}}, "172.18.0.1"
-			f.Containers = []Container{{Name: "webui", App: "Open WebUI", Points: []string{"http://172.18.0.1:11436"}}}
+			f.LAN = LAN{Address: "0.0.0.0:11436", Listening: true, Token: File{Mode: 0o600}}
+			f.Containers = []Container{{Name: "webui", App: "Open WebUI", By: "docker", Points: []string{"http://172.18.0.1:11436"}, Reach: "172.18.0.1:11436", Token: true}}
 		}, "container webui", OK, "172.18.0.1:11436", ""},
+		{"ContainerAtAClosedDoor", func(f *Facts) {
+			f.Containers = []Container{{Name: "webui", App: "Open WebUI", By: "docker", Points: []string{"http://172.17.0.1:11435/v1"}, Reach: "172.17.0.1:11435", Token: true, Open: "172.17.0.1:11435"}}
+		}, "container webui", Problem, "cannot reach it: Carpool does not listen there", "carpool lan on 172.17.0.1:11435\ncarpool lan token"},
+		{"ContainerWhileTheNetworkIsLost", func(f *Facts) {
+			f.LAN = LAN{Address: "172.17.0.1:11435", Problem: "taken", Token: File{Mode: 0o600}}
+			f.Containers = []Container{{Name: "webui", App: "Open WebUI", By: "docker", Points: []string{"http://172.17.0.1:11435/v1"}, Reach: "172.17.0.1:11435", Token: true}}
+		}, "container webui", Problem, "cannot reach it", ""},
+		{"ContainerWithANameThatItDoesNotKnow", func(f *Facts) {
+			f.LAN = LAN{Address: "172.17.0.1:11435", Listening: true, Token: File{Mode: 0o600}}
+			f.Containers = []Container{{Name: "webui", App: "Open WebUI", By: "docker", Points: []string{"http://host.docker.internal:11435/v1"}, Reach: "172.17.0.1:11435", Token: true}}
+		}, "container webui", Problem, "was not told what that name is", ""},
+		{"ContainerWithAName", func(f *Facts) {
+			f.LAN = LAN{Address: "172.17.0.1:11435", Listening: true, Token: File{Mode: 0o600}}
+			f.Containers = []Container{{Name: "webui", App: "Open WebUI", By: "docker", Named: true, Points: []string{"http://host.docker.internal:11435/v1"}, Reach: "172.17.0.1:11435", Token: true}}
+		}, "container webui", OK, "points at Carpool", ""},
+		{"ContainerThatNeedsTheToken", func(f *Facts) {
+			f.LAN = LAN{Address: "172.17.0.1:11435", Listening: true, Token: File{Mode: 0o600}}
+			f.Containers = []Container{{Name: "webui", App: "Open WebUI", By: "docker", Reach: "172.17.0.1:11435", Token: true}}
+		}, "container webui", Note, "does not point at Carpool", "carpool lan token"},
 		{"ContainerOfDockerDesktop", func(f *Facts) {
 			f.System = "darwin"
-			f.Containers = []Container{{Name: "webui", App: "Open WebUI", Points: []string{"http://host.docker.internal:11435"}}}
+			f.Containers = []Container{{Name: "webui", App: "Open WebUI", By: "docker", Points: []string{"http://host.docker.internal:11435"}, Reach: "host.docker.internal:11435"}}
 		}, "container webui", OK, "points at Carpool", ""},
 		{"FewFiles", func(f *Facts) { f.Files = 4096 }, "open files", Note, "4096 files", "ulimit -n 17408"},
 	} {

@@ -26,7 +26,6 @@ type Facts struct {
 	LAN        LAN
 	Containers []Container
 	Docker     string // why containers cannot be seen; "" = they can, or there is no Docker here
-	Bridge     string // IP address at which containers reach this machine; "" = none
 	Files      uint64 // files that a process may open; 0 = no bound, or not known
 }
 
@@ -147,5 +146,9 @@ type Container struct {
 	Name, App string
 	By        string   // "docker", "podman"
 	Host      bool     // it shares the machine's network
+	Named     bool     // it was told that host.docker.internal is this machine
 	Points    []string // addresses of engines in its environment
+	Reach     string   // host and port by which it can reach Carpool
+	Token     bool     // with the token
+	Open      string   // what gateway.lan has to become first; "" = nothing has to
 }

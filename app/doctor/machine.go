@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"fmt"
-	"strings"
 )
 
 func display(f Facts) []Finding {
@@ -74,79 +73,6 @@ func size(b uint64) string {
 		}
 	}
 	return fmt.Sprintf("%d KiB", b>>10)
-}
-
-// containers tell how an app in a container reaches Carpool, which listens where a
-// container's own 127.0.0.1 is not.
-func containers(f Facts) []Finding {
-	const check = "containers"
-	if f.Docker != "" {
-		return one(check, Note, sentence("Containers cannot be seen: "+f.Docker), "", "")
-	}
-	if len(f.Containers) == 0 {
-		return one(check, OK, "No app that Carpool knows runs in a container.", "", "")
-	}
-	var all []Finding
-	for _, c := range f.Containers {
-		all = append(all, container(f, c))
-	}
-	return all
-}
-
-func container(f Facts, c Container) Finding {
-	found := Finding{Check: "container " + c.Name}
-	reach := address(f, c)
-	if reach != "" && pointsAt(c.Points, reach) {
-		found.Level, found.Says = OK, fmt.Sprintf("%s in a container points at Carpool (%s).", c.App, reach)
-		return found
-	}
-	found.Level = Note
-	found.Says = fmt.Sprintf("%s runs in a container (%s) and does not point at Carpool", c.App, c.By)
-	if len(c.Points) > 0 {
-		found.Says += " but at " + strings.Join(c.Points, ", ")
-	}
-	found.Says += "."
-	if reach == "" {
-		_, port, _ := strings.Cut(f.Port.Address, ":")
-		at := cmpOr(f.Bridge, "172.17.0.1") + ":" + port
-		found.Do = fmt.Sprintf("Open an address for containers, with a token. Then, in %s's settings under Connections, add the OpenAI API http://%s/v1 with that token as key.", c.App, at)
-		found.Run = fmt.Sprintf("carpool lan on %s\ncarpool lan token", at)
-		return found
-	}
-	found.Do = fmt.Sprintf("In %s's settings under Connections, set the address of Ollama to http://%s, or of OpenAI's API to http://%s/v1", c.App, reach, reach)
-	if f.LAN.Address != "" && !c.Host && f.System == "linux" {
-		found.Do += ` with the token of "carpool lan token" as key`
-	}
-	found.Do += "."
-	return found
-}
-
-// address is host:port by which a container reaches Carpool; "" = by none.
-func address(f Facts, c Container) string {
-	_, port, _ := strings.Cut(f.Port.Address, ":")
-	switch {
-	case c.Host:
-		return "127.0.0.1:" + port
-	case f.System != "linux": // Docker Desktop leads this name to the machine's 127.0.0.1
-		return "host.docker.internal:" + port
-	case f.LAN.Address == "":
-		return ""
-	}
-	host, lan, _ := strings.Cut(f.LAN.Address, ":")
-	if host == "0.0.0.0" {
-		host = cmpOr(f.Bridge, "host.docker.internal")
-	}
-	return host + ":" + lan
-}
-
-func pointsAt(points []string, reach string) bool {
-	_, port, _ := strings.Cut(reach, ":")
-	for _, p := range points {
-		if strings.Contains(p, reach) || strings.Contains(p, "host.docker.internal:"+port) {
-			return true
-		}
-	}
-	return false
 }
 
 func files(f Facts) []Finding {

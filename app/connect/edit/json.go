@@ -204,7 +204,7 @@ func (d Document) indentation(i int) string {
 func (d Document) indentUnit() string {
 	for line := range bytes.Lines(d.text) {
 		rest := bytes.TrimLeft(line, " \t")
-		if len(rest) < len(line) && rest[0] == '"' {
+		if len(rest) < len(line) && bytes.IndexByte([]byte(`"{[`), rest[0]) >= 0 {
 			return string(line[:len(line)-len(rest)])
 		}
 	}

@@ -25,13 +25,12 @@ type App struct {
 	Before string // what to know before they are changed; "" = nothing
 	After  string // what to do once they are changed
 
-	files  func(Computer) []string // where they may be; the first that exists counts
-	make   bool                    // the file is made where its folder exists
-	always bool                    // the folder too
-	rules  []rule
-	refuse func(Computer) error // why this computer's are better left; nil = never
-	// missing adds an address beside entries that use an engine's usual one.
-	missing func(edit.Document, Target) []edit.Add
+	files   func(Computer) []string // where they may be; the first that exists counts
+	make    bool                    // the file is made where its folder exists
+	always  bool                    // the folder too
+	rules   []rule
+	refuse  func(Computer) error // why this computer's are better left; nil = never
+	implied []implied            // the addresses of engines that count where the settings say none
 	// fresh adds Carpool where no engine of this computer is named; nil = nothing is added.
 	fresh func(edit.Document, Target) ([]edit.Add, error)
 }
@@ -47,6 +46,7 @@ type Target struct {
 type rule struct {
 	path []string
 	form form
+	but  []string // what "*" does not stand for; nil = nothing
 }
 
 func (r rule) matches(path []string) bool {
@@ -54,7 +54,7 @@ func (r rule) matches(path []string) bool {
 		return false
 	}
 	for i, p := range r.path {
-		if p != "*" && p != path[i] {
+		if p != "*" && p != path[i] || p == "*" && slices.Contains(r.but, path[i]) {
 			return false
 		}
 	}
@@ -62,7 +62,13 @@ func (r rule) matches(path []string) bool {
 }
 
 // at is a rule for a path written with slashes.
-func at(path string, f form) rule { return rule{strings.Split(path, "/"), f} }
+func at(path string, f form) rule { return rule{path: strings.Split(path, "/"), form: f} }
+
+// except is the rule without some keys.
+func (r rule) except(keys ...string) rule {
+	r.but = keys
+	return r
+}
 
 // format is what the name of a file says of its syntax.
 func format(file string) edit.Format {

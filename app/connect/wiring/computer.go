@@ -51,6 +51,14 @@ func (c Computer) roaming(parts ...string) string {
 	return c.home(append([]string{"AppData", "Roaming"}, parts...)...)
 }
 
+// local is a file that Windows keeps on this computer alone.
+func (c Computer) local(parts ...string) string {
+	if dir := c.Getenv("LOCALAPPDATA"); dir != "" {
+		return filepath.Join(append([]string{dir}, parts...)...)
+	}
+	return c.home(append([]string{"AppData", "Local"}, parts...)...)
+}
+
 // variable is the file that a variable of the environment names the folder of.
 func (c Computer) variable(name, file, other string) string {
 	if dir := c.Getenv(name); dir != "" {

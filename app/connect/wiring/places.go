@@ -65,23 +65,13 @@ func cloudKey(c Computer) error {
 	return nil
 }
 
-// ownEngine are Continue's providers that use an engine of this computer where no
-// address is said.
-var ownEngine = map[string]string{"ollama": "", "lmstudio": "/v1/", "llama.cpp": ""}
-
-// continueUnsaid names the address where Continue's models leave it out.
-func continueUnsaid(d edit.Document, t Target) []edit.Add {
-	var all []edit.Add
-	for _, v := range d.Values() {
-		entry := v.Path[:len(v.Path)-1]
-		path, own := ownEngine[v.Text]
-		isModel := len(entry) == 2 && entry[0] == "models" || len(entry) == 1 && (entry[0] == "tabAutocompleteModel" || entry[0] == "embeddingsProvider")
-		if !own || !isModel || v.Path[len(v.Path)-1] != "provider" {
-			continue
-		}
-		if _, said := d.Get(append(slices.Clone(entry), "apiBase")...); !said {
-			all = append(all, edit.Add{Path: append(slices.Clone(entry), "apiBase"), Tree: t.Endpoint + path})
-		}
+// continueUsual are the engines of this computer that Continue has providers for, at each
+// place where it keeps models.
+func continueUsual(entries ...string) []implied {
+	var all []implied
+	for _, e := range entries {
+		all = append(all, implied{e, "provider", "ollama", "apiBase", ""}, implied{e, "provider", "lmstudio", "apiBase", "/v1/"},
+			implied{e, "provider", "llama.cpp", "apiBase", ""})
 	}
 	return all
 }

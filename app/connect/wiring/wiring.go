@@ -101,7 +101,7 @@ func (w *Wiring) find(a App) Finding {
 			}
 		}
 	}
-	if f.State != Direct && a.missing != nil && len(a.missing(d, w.target)) > 0 {
+	if sets, adds := a.unsaid(d, w.target); len(sets)+len(adds) > 0 {
 		f.State = Direct
 	}
 	return f
@@ -225,10 +225,8 @@ func (w *Wiring) plan(a App, file string, base []byte) ([]byte, edit.Done, error
 			sets = append(sets, edit.Set{Path: v.Path, Old: v.Text, New: text})
 		}
 	}
-	var adds []edit.Add
-	if a.missing != nil {
-		adds = a.missing(d, w.target)
-	}
+	unsaid, adds := a.unsaid(d, w.target)
+	sets = append(sets, unsaid...)
 	if len(sets)+len(adds) == 0 {
 		if there {
 			return nil, edit.Done{}, ErrConnected

@@ -530,14 +530,35 @@ func TestFiles(t *testing.T) {
 	})
 	t.Run("FindsAFolderOfItsOwnForEachSystem", func(t *testing.T) {
 		none := func(string) string { return "" }
-		for system, want := range map[string]string{
-			"linux": "/h/.config/Code/User/settings.json", "darwin": "/h/Library/Application Support/Code/User/settings.json",
-			"windows": "/h/AppData/Roaming/Code/User/settings.json",
+		for id, want := range map[string][3]string{ // linux, darwin, windows
+			"vscode":      {"/h/.config/Code/User/chatLanguageModels.json", "/h/Library/Application Support/Code/User/chatLanguageModels.json", "/h/AppData/Roaming/Code/User/chatLanguageModels.json"},
+			"zed":         {"/h/.config/zed/settings.json", "/h/.config/zed/settings.json", "/h/AppData/Roaming/Zed/settings.json"},
+			"goose":       {"/h/.config/goose/config.yaml", "/h/.config/goose/config.yaml", "/h/AppData/Roaming/Block/goose/config/config.yaml"},
+			"crush":       {"/h/.config/crush/crush.json", "/h/.config/crush/crush.json", "/h/AppData/Local/crush/crush.json"},
+			"opencode":    {"/h/.config/opencode/opencode.jsonc", "/h/.config/opencode/opencode.jsonc", "/h/.config/opencode/opencode.jsonc"},
+			"aichat":      {"/h/.config/aichat/config.yaml", "/h/Library/Application Support/aichat/config.yaml", "/h/AppData/Roaming/aichat/config.yaml"},
+			"codex":       {"/h/.codex/config.toml", "/h/.codex/config.toml", "/h/.codex/config.toml"},
+			"anythingllm": {"/h/.config/anythingllm-desktop/storage/.env", "/h/Library/Application Support/anythingllm-desktop/storage/.env", "/h/AppData/Roaming/anythingllm-desktop/storage/.env"},
 		} {
-			got := newRig(t, target).app("vscode").files(Computer{OS: system, Home: "/h", Getenv: none})
-			if filepath.ToSlash(got[0]) != want {
-				t.Errorf("%s: %s", system, got)
+			for i, system := range []string{"linux", "darwin", "windows"} {
+				got := newRig(t, target).app(id).files(Computer{OS: system, Home: "/h", Getenv: none})
+				if filepath.ToSlash(got[0]) != want[i] {
+					t.Errorf("%s on %s: %s", id, system, got)
+				}
 			}
+		}
+	})
+	t.Run("GoesWhereVariablesSay", func(t *testing.T) {
+		for id, variable := range map[string]string{"crush": "CRUSH_GLOBAL_CONFIG", "codex": "CODEX_HOME", "continue": "CONTINUE_GLOBAL_DIR", "llm": "LLM_USER_PATH", "aichat": "AICHAT_CONFIG_DIR"} {
+			there := func(name string) string { return map[string]string{variable: "/there"}[name] }
+			got := newRig(t, target).app(id).files(Computer{OS: "linux", Home: "/h", Getenv: there})
+			if filepath.ToSlash(filepath.Dir(got[0])) != "/there" {
+				t.Errorf("%s: %s", id, got)
+			}
+		}
+		file := func(name string) string { return map[string]string{"AICHAT_CONFIG_FILE": "/mine.yaml"}[name] }
+		if got := newRig(t, target).app("aichat").files(Computer{OS: "linux", Home: "/h", Getenv: file}); got[0] != "/mine.yaml" {
+			t.Error(got)
 		}
 	})
 }

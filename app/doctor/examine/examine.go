@@ -1,8 +1,7 @@
 // Package examine collects the facts that package doctor judges: it looks at
 // this machine and asks engines what they are. It changes nothing.
 //
-// What cannot be found out in time is left out or said; Look never fails. It
-// starts the programs docker and podman, where there are any, to list containers.
+// What cannot be found out in time is left out or said; Look never fails.
 package examine
 
 import (
@@ -72,8 +71,7 @@ func Look(ctx context.Context, o Options) doctor.Facts {
 	if o.Running != nil {
 		f.LAN.Listening, f.LAN.Problem = o.Running.LAN.Listening, o.Running.LAN.Problem
 	}
-	f.Containers, f.Docker = containers(ctx)
-	f.Bridge = bridge()
+	f.Containers, f.Docker = inContainers(ctx, c)
 	f.Files = openFiles()
 	return f
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -16,6 +15,8 @@ import (
 	psdisk "github.com/shirou/gopsutil/v4/disk"
 	"github.com/shirou/gopsutil/v4/process"
 
+	"carpool/app/config"
+	"carpool/app/connect/containers"
 	"carpool/app/doctor"
 )
 
@@ -163,91 +164,17 @@ func hiddenCard() string {
 	return ""
 }
 
-// containers lists those of apps that Carpool knows.
-func containers(ctx context.Context) (all []doctor.Container, problem string) {
-	for _, program := range []string{"docker", "podman"} {
-		path, err := exec.LookPath(program)
-		if err != nil {
-			continue
-		}
-		lines, err := run(ctx, path, "ps", "--format", "{{.Names}}\t{{.Image}}")
-		if err != nil {
-			problem = program + " does not answer: " + err.Error()
-			continue
-		}
-		for line := range strings.Lines(lines) {
-			name, image, _ := strings.Cut(strings.TrimSpace(line), "\t")
-			app := appOf(image)
-			if app == "" {
-				continue
-			}
-			c := doctor.Container{Name: name, App: app, By: program}
-			if about, err := run(ctx, path, "inspect", "--format", "{{.HostConfig.NetworkMode}}{{range .Config.Env}}\n{{.}}{{end}}", name); err == nil {
-				c.Host, c.Points = inspected(about)
-			}
-			all = append(all, c)
-		}
-	}
-	if len(all) > 0 {
-		problem = ""
-	}
-	return all, problem
-}
-
-// appOf is what people call the app of an image; "" = Carpool does not know it.
-func appOf(image string) string {
-	for part, app := range map[string]string{"open-webui": "Open WebUI", "anythingllm": "AnythingLLM", "librechat": "LibreChat", "n8nio/n8n": "n8n"} {
-		if strings.Contains(image, part) {
-			return app
-		}
-	}
-	return ""
-}
-
-// inspected takes addresses alone from an environment, which holds secrets too.
-func inspected(about string) (host bool, points []string) {
-	for line := range strings.Lines(about) {
-		line = strings.TrimSpace(line)
-		name, value, isVariable := strings.Cut(line, "=")
-		switch {
-		case !isVariable:
-			host = host || line == "host"
-		case strings.HasPrefix(name, "OLLAMA_BASE_URL"), strings.HasPrefix(name, "OPENAI_API_BASE_URL"), name == "OLLAMA_BASE_PATH", name == "OLLAMA_HOST":
-			for point := range strings.SplitSeq(value, ";") {
-				if point != "" {
-					points = append(points, point)
-				}
-			}
-		}
-	}
-	return host, points
-}
-
-func run(ctx context.Context, program string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, program, args...).Output() //nolint:gosec // docker or podman, as PATH has them
-	if e, ok := errors.AsType[*exec.ExitError](err); ok && len(e.Stderr) > 0 {
-		first, _, _ := strings.Cut(strings.TrimSpace(string(e.Stderr)), "\n")
-		err = errors.New(first)
-	}
-	return string(out), err
-}
-
-// bridge is this machine's address in Docker's usual network.
-func bridge() string {
-	i, err := net.InterfaceByName("docker0")
+// inContainers are the apps that Carpool knows in containers, and how each reaches it.
+func inContainers(ctx context.Context, c config.Config) (all []doctor.Container, problem string) {
+	found, err := containers.List(ctx)
 	if err != nil {
-		return ""
+		return nil, err.Error()
 	}
-	addrs, err := i.Addrs()
-	if err != nil {
-		return ""
+	here := containers.Carpool{System: runtime.GOOS, Listen: c.Gateway.Listen, LAN: c.Gateway.LAN, Ours: containers.Ours}
+	for _, f := range found {
+		way := f.Way(here)
+		all = append(all, doctor.Container{Name: f.Name, App: f.App, By: f.By, Host: f.Host, Named: f.Named, Points: f.Points,
+			Reach: way.Address, Token: way.Token, Open: way.Open})
 	}
-	for _, a := range addrs {
-		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil {
-			return n.IP.String()
-		}
-	}
-	return ""
+	return all, ""
 }

@@ -1,0 +1,37 @@
+package connect
+
+// sources are where the steps of each app are described by those who make it, or, where
+// they do not, by those who looked.
+var sources = map[string]string{
+	"Open WebUI":             "https://docs.openwebui.com/getting-started/env-configuration (OLLAMA_BASE_URL, OPENAI_API_BASE_URL)",
+	"Continue":               "https://docs.continue.dev/reference",
+	"Cline and Roo Code":     "https://docs.ollama.com/integrations/cline, https://github.com/RooCodeInc/Roo-Code-Docs/blob/main/docs/providers/ollama.md",
+	"Zed":                    "https://zed.dev/docs/ai/use-a-local-model",
+	"VS Code":                "https://code.visualstudio.com/docs/agent-customization/language-models",
+	"Ollama in VS Code":      "https://github.com/ollama/ollama-vscode/blob/main/package.json",
+	"Cursor":                 "not from Cursor's own documentation: what those who run gateways tell of it",
+	"JetBrains AI Assistant": "https://www.jetbrains.com/help/ai-assistant/use-custom-models.html, https://docs.ollama.com/integrations/jetbrains",
+	"opencode":               "https://opencode.ai/docs/providers",
+	"aider":                  "https://aider.chat/docs/llms/ollama.html",
+	"Goose":                  "https://block.github.io/goose/docs/guides/config-files",
+	"Crush":                  "https://github.com/charmbracelet/crush/blob/main/README.md",
+	"Codex":                  "https://github.com/openai/codex/blob/main/codex-rs/model-provider-info/src/lib.rs",
+	"AIChat":                 "https://github.com/sigoden/aichat/blob/main/config.example.yaml",
+	"llm":                    "https://llm.datasette.io/en/stable/other-models.html",
+	"Obsidian":               "https://github.com/logancyang/obsidian-copilot",
+	"AnythingLLM":            "https://docs.anythingllm.com/setup/llm-configuration/local/ollama",
+	"LibreChat":              "https://github.com/danny-avila/LibreChat/blob/main/librechat.example.yaml",
+	"LobeChat":               "https://github.com/lobehub/lobe-chat/blob/main/docs/self-hosting/examples/ollama.mdx",
+	"SillyTavern":            "https://github.com/SillyTavern/SillyTavern-Docs/blob/main/Usage/API_Connections/self-hosted.md (the same steps for another type)",
+	"Jan":                    "https://github.com/janhq/jan/blob/dev/docs/src/pages/docs/custom-providers.mdx",
+	"Msty":                   "not from a source that can be named: Msty's own window",
+	"Emacs (gptel)":          "https://github.com/karthink/gptel/blob/master/README.org",
+	"Emacs (ellama)":         "https://github.com/s-kostyaev/ellama/blob/main/README.org, https://github.com/ahyatt/llm",
+	"Neovim":                 "https://github.com/yetone/avante.nvim, https://codecompanion.olimorris.dev/guides/running-local-models, https://github.com/nomnivore/ollama.nvim",
+	"n8n":                    "https://github.com/n8n-io/n8n-docs/blob/main/docs/integrations/builtin/credentials/ollama.md",
+	"Home Assistant":         "https://www.home-assistant.io/integrations/ollama",
+	"LangChain":              "https://github.com/langchain-ai/langchain/tree/master/libs/partners/ollama",
+	"OpenAI SDK":             "https://github.com/openai/openai-python",
+	"Ollama's command":       "https://docs.ollama.com/faq",
+	"curl":                   "api.md of Carpool",
+}
