@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"carpool/backends"
 	"carpool/backends/backendstest"
@@ -149,4 +151,41 @@ func TestKoboldCPP(t *testing.T) {
 		}
 		held.Release()
 	})
+
+	t.Run("AFailureUnderV1IsOneThatClientsRead", func(t *testing.T) {
+		r, e := beforeKobold(t)
+		begun := make(chan struct{})
+		e.Always(backendstest.Script{End: backendstest.Error, At: 2, Until: begun})
+		res := r.post("/v1/chat/completions", `{"stream":true,"messages":[{"role":"user","content":"nonce:abc"}]}`)
+		close(begun)
+		got, _ := read(res)
+		before, after, found := strings.Cut(got, string(reasonError))
+		if !found || !strings.HasSuffix(before, "}\n\n") || strings.Count(before, "abc ") != 2 || strings.Contains(before, "[DONE]") || strings.Contains(after, string(reasonError)) {
+			t.Errorf("%s", got)
+		}
+		if rec := r.recorded(); rec.Outcome != Failed || rec.ErrorKind != "backend_error" {
+			t.Errorf("%+v", rec)
+		}
+	})
+}
+
+func TestErrorReason(t *testing.T) {
+	const last = `data: {"choices": [{"index": 0, "finish_reason": "error", "delta": {}}]}` + "\n\n"
+	for in, want := range map[string]string{
+		last + "data: [DONE]\n\n": last + string(reasonError) + "data: [DONE]\n\n",
+		"event: message\ndata: {\"token\": \"\", \"finish_reason\": \"error\"}\n\n":                                   "", // its own dialect's word
+		`data: {"choices": [{"delta": {"content": "\"finish_reason\": \"error\""}, "finish_reason": null}]}` + "\n\n": "",
+		`data: {"choices": [{"finish_reason": "stop"}]}` + "\n\ndata: [DONE]\n\n":                                     "",
+		"": "",
+	} {
+		if want == "" {
+			want = in
+		}
+		for _, r := range []io.Reader{strings.NewReader(in), iotest.OneByteReader(strings.NewReader(in)), iotest.DataErrReader(strings.NewReader(in))} {
+			got, err := io.ReadAll(&errorReason{src: io.NopCloser(r)})
+			if err != nil || string(got) != want {
+				t.Errorf("%q, %v, want %q", got, err, want)
+			}
+		}
+	}
 }
