@@ -23,6 +23,7 @@ var usual = []process.Engine{
 	{Name: "ollama", Kind: "ollama", URL: "http://127.0.0.1:11434"},
 	{Name: "lmstudio", Kind: "lmstudio", URL: "http://127.0.0.1:1234"},
 	{Name: "llamacpp", Kind: "llamacpp", URL: "http://127.0.0.1:8080"},
+	{Name: "koboldcpp", Kind: "koboldcpp", URL: "http://127.0.0.1:5001"},
 }
 
 // Read is the state now, at least one; drivers tell how busy programs are since

@@ -21,6 +21,8 @@ const (
 	KindLlamaCPP Kind = "llamacpp"
 	KindOpenAI   Kind = "openai" // vLLM, SGLang, a cluster: anything that serves /v1
 	KindDemo     Kind = "demo"
+
+	KindKoboldCPP Kind = "koboldcpp"
 )
 
 // API is a family of routes that an engine serves by itself. What it does not

@@ -123,7 +123,7 @@ func (l look) identify(ctx context.Context, p *probed) {
 		if i == 0 || !isOdd || odd.key {
 			p.maker, p.report, p.err = m, r, err
 		}
-		if !isOdd {
+		if !isOdd || odd.sure {
 			return
 		}
 	}
@@ -237,7 +237,7 @@ func (e *engine) problem(err error) string {
 	if wait, ok := errors.AsType[*notReady](err); ok {
 		return who + " " + wait.Error()
 	}
-	if len(e.makers) > 1 && !e.found {
+	if e.wanted && len(e.makers) > 1 && !e.found {
 		who, advice = "the engine at "+e.info.URL, "start it"
 	}
 	what := "does not answer"
@@ -291,9 +291,11 @@ func (i Info) loaded(name string) bool {
 	return slices.ContainsFunc(i.Models, func(m Model) bool { return m.Name == name && m.Loaded })
 }
 
-// answersAnyName reports whether the engine answers with the one model that it
-// has whatever name it is asked for, as llama-server does.
-func (i Info) answersAnyName() bool { return i.Kind == KindLlamaCPP && len(i.Models) == 1 }
+// AnswersAnyName reports whether the engine answers with the one model that it
+// has whatever name it is asked for, as llama-server and KoboldCpp do.
+func (i Info) AnswersAnyName() bool {
+	return (i.Kind == KindLlamaCPP || i.Kind == KindKoboldCPP) && len(i.Models) == 1
+}
 
 // notCarpool fails if the address is that of a Carpool, this one or another.
 // Its health page names it; an engine has none, or another one.

@@ -32,6 +32,7 @@ func TestKinds(t *testing.T) {
 		inWorldOf(t, Settings{}, map[string]func(testing.TB) *backendstest.Engine{
 			"127.0.0.1:11434": backendstest.NewInMemory, "127.0.0.1:1234": backendstest.NewLMStudioInMemory,
 			"127.0.0.1:9931": backendstest.NewLlamaServerInMemory, "127.0.0.1:8080": backendstest.NewLlamaServerInMemory,
+			"127.0.0.1:5001": backendstest.NewKoboldCPPInMemory,
 		}, func(w *world, _ map[string]*backendstest.Engine) {
 			w.run()
 			var names []string
@@ -41,7 +42,7 @@ func TestKinds(t *testing.T) {
 					t.Errorf("%+v", i)
 				}
 			}
-			if want := []string{"ollama", "lmstudio", "llamacpp", "llamacpp-2"}; !slices.Equal(names, want) {
+			if want := []string{"ollama", "lmstudio", "koboldcpp", "llamacpp", "llamacpp-2"}; !slices.Equal(names, want) {
 				t.Errorf("found %v, want %v", names, want)
 			}
 		})
@@ -51,6 +52,7 @@ func TestKinds(t *testing.T) {
 		for kind, make := range map[Kind]func(testing.TB) *backendstest.Engine{
 			KindOllama: backendstest.NewInMemory, KindLMStudio: backendstest.NewLMStudioInMemory,
 			KindLlamaCPP: backendstest.NewLlamaServerInMemory, KindOpenAI: backendstest.NewVLLMInMemory,
+			KindKoboldCPP: backendstest.NewKoboldCPPInMemory,
 		} {
 			t.Run(string(kind), func(t *testing.T) {
 				inWorldOf(t, Settings{URL: "http://10.0.0.9:5000"}, map[string]func(testing.TB) *backendstest.Engine{"10.0.0.9:5000": make},
@@ -164,7 +166,7 @@ func TestKinds(t *testing.T) {
 
 	t.Run("AreNotAskedAgainForANameThatNobodyHas", func(t *testing.T) {
 		for kind, make := range map[Kind]func(testing.TB) *backendstest.Engine{
-			KindOllama: backendstest.NewInMemory, KindLlamaCPP: backendstest.NewLlamaServerInMemory,
+			KindOllama: backendstest.NewInMemory, KindLlamaCPP: backendstest.NewLlamaServerInMemory, KindKoboldCPP: backendstest.NewKoboldCPPInMemory,
 		} {
 			t.Run(string(kind), func(t *testing.T) {
 				inWorldOf(t, Settings{URL: "http://10.0.0.9:5000"}, map[string]func(testing.TB) *backendstest.Engine{"10.0.0.9:5000": make},

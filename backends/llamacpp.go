@@ -46,8 +46,9 @@ type llamaProps struct {
 // llamaModels is what we read of GET /v1/models.
 type llamaModels struct {
 	Data []struct {
-		ID   string `json:"id"`
-		Meta *struct {
+		ID    string `json:"id"`
+		Owner string `json:"owned_by"`
+		Meta  *struct {
 			Size       int64   `json:"size"`
 			Parameters float64 `json:"n_params"`
 			Trained    int     `json:"n_ctx_train"`
@@ -80,6 +81,9 @@ func probeLlamaCPP(ctx context.Context, c *http.Client, base *url.URL) (report, 
 		r.slots, r.kvTokens = max(*props.TotalSlots, 0), props.pool()
 	}
 	for _, m := range list.Data {
+		if m.Owner == koboldName {
+			return report{}, &unexpected{what: "as KoboldCpp does"}
+		}
 		model := Model{Name: m.ID, Loaded: !props.Sleeping, Quant: props.Quant,
 			Context: max(props.Defaults.Context, 0), Vision: props.Modalities.Vision}
 		if m.Status != nil {

@@ -118,7 +118,7 @@ func TestLlamaCPP(t *testing.T) {
 			if n := l.asked["POST /v1/messages"]; n != 1 || i.Serves(AnthropicAPI) || !i.Serves(OpenAIAPI) {
 				t.Errorf("asked %d times for an API that it does not have: %v", n, i.APIs)
 			}
-			if len(l.asked) != 8 {
+			if len(l.asked) != 9 {
 				t.Errorf("asked %v", l.asked)
 			}
 		})

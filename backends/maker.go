@@ -11,7 +11,8 @@ type maker struct {
 	kind  Kind
 	label string // for people
 	// places lists where the engine may be when no address is set, best first,
-	// as parsePlace reads them; nil = nowhere.
+	// as parsePlace reads them; nil = nowhere. Where several kinds may be at one
+	// place, it is taken for the first of makers until one has answered.
 	places func() []string
 	// probe asks the engine what it is and has. It must not generate a token,
 	// load a model, or touch one that is not loaded.
@@ -37,7 +38,7 @@ type maker struct {
 
 // makers are the kinds of engine, best first: whoever also looks like a later one
 // is taken for the earlier.
-var makers = []maker{ollama, lmstudio, llamacpp, compatible}
+var makers = []maker{ollama, lmstudio, koboldcpp, llamacpp, compatible}
 
 // report is what a probe finds.
 type report struct {
@@ -58,6 +59,7 @@ type facts struct {
 type unexpected struct {
 	what    string
 	key     bool // it asks for a key, so it may be of the kind after all
+	sure    bool // it is of the kind: no other need be asked
 	loading bool // llama-server says so to every question while it loads its model
 }
 

@@ -64,6 +64,9 @@ func probeOllama(ctx context.Context, c *http.Client, base *url.URL) (report, er
 	}
 	r := report{version: version, apis: ollamaAPIs(version)}
 	for _, m := range list.Models {
+		if m.Details.Family == koboldName {
+			return report{}, &unexpected{what: "as KoboldCpp does"}
+		}
 		on, loaded := inMemory[m.Name]
 		family := m.Details.Family
 		r.models = append(r.models, Model{

@@ -48,8 +48,12 @@ func probeOpenAI(ctx context.Context, c *http.Client, base *url.URL) (report, er
 	return r, nil
 }
 
-// studyOpenAI asks which APIs there are and, of vLLM, how large its KV memory is.
+// studyOpenAI asks which APIs there are and, of vLLM, how large its KV memory is. A
+// KoboldCpp that was listed as of this kind would answer an empty request.
 func studyOpenAI(ctx context.Context, c *http.Client, base *url.URL) (facts, error) {
+	if _, err := askKobold(ctx, c, base); err == nil {
+		return facts{apis: koboldAPIs}, nil
+	}
 	apis, err := studyAPIs(ctx, c, base)
 	if err != nil {
 		return facts{}, err

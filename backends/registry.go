@@ -254,8 +254,11 @@ func (r *Registry) candidates() []candidate {
 	}
 	var all []candidate
 	add := func(c candidate) {
-		listed := slices.ContainsFunc(all, func(o candidate) bool { return o.String() == c.String() })
-		if !listed && (c.wanted || !r.isSelf(c)) {
+		i := slices.IndexFunc(all, func(o candidate) bool { return o.String() == c.String() })
+		switch {
+		case i >= 0 && !c.wanted && !all[i].wanted:
+			all[i].makers = append(all[i].makers, c.makers...) // a place of several kinds
+		case i < 0 && (c.wanted || !r.isSelf(c)):
 			all = append(all, c)
 		}
 	}

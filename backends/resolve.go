@@ -179,7 +179,7 @@ func (r *Registry) having(model string, but []string) (all []holder, left bool) 
 		}
 		if name, ok := e.info.find(rest); ok {
 			add(e, name, true)
-		} else if e.info.answersAnyName() {
+		} else if e.info.AnswersAnyName() {
 			add(e, e.info.Models[0].Name, true)
 		}
 	}
@@ -265,7 +265,7 @@ func (r *Registry) unknown(model string, now time.Time) (Target, error) {
 		}
 	}
 	switch {
-	case len(up) == 1 && up[0].info.answersAnyName() && r.isAlone(up[0]):
+	case len(up) == 1 && up[0].info.AnswersAnyName() && r.isAlone(up[0]):
 		return r.pick([]holder{{up[0], up[0].info.Models[0].Name, false}}, nil, now)
 	case len(up) == 1 && up[0].info.Kind == KindOllama:
 		return r.pick([]holder{{up[0], model, false}}, nil, now)

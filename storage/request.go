@@ -15,7 +15,7 @@ type Request struct {
 	Engine          string    `json:"engine"`
 	Model           string    `json:"model"`
 	Route           string    `json:"route"`   // "/api/chat"
-	Dialect         string    `json:"dialect"` // ollama, openai, anthropic
+	Dialect         string    `json:"dialect"` // ollama, openai, anthropic, kobold
 	Stream          bool      `json:"stream"`
 	Priority        string    `json:"priority"`
 	Outcome         string    `json:"outcome"` // ok, error, cancelled, rejected, interrupted

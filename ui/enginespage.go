@@ -40,7 +40,7 @@ func newEnginesPage(w *Window) *enginesPage {
 	p := &enginesPage{w: w, made: map[string]*engineCard{},
 		address: newBold("", textBody, colorText), copy: newButton(tr("Copy"), w.CopyEndpoint),
 		hint: newText(tr("Point apps here, as at Ollama or at a server with OpenAI's API."), textBody, colorMuted),
-		none: newParagraph(tr("No engine yet. Start Ollama, LM Studio, llama.cpp or vLLM on this machine, and it appears here. One elsewhere is named in engines.list."), colorMuted)}
+		none: newParagraph(tr("No engine yet. Start Ollama, LM Studio, llama.cpp, KoboldCpp or vLLM on this machine, and it appears here. One elsewhere is named in engines.list."), colorMuted)}
 	p.line = container.New(addressLayout{p}, p.address, p.hint, p.copy)
 	p.top = newCard(tr("Address for apps"), nil, p.line)
 	p.body = container.New(enginesLayout{p})

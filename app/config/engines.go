@@ -17,7 +17,7 @@ type EngineItem struct {
 }
 
 // engineKinds are the kinds that an item may name.
-var engineKinds = []string{"ollama", "lmstudio", "llamacpp", "openai"}
+var engineKinds = []string{"ollama", "lmstudio", "llamacpp", "koboldcpp", "openai"}
 
 // Items are the engines of the list; of equal names the last counts.
 func (e Engines) Items() []EngineItem {

@@ -150,9 +150,9 @@ var table = []entry{
 		"When the demo engine gives simulated answers; auto = until a real engine was ever seen."),
 
 	toggle("engines.discover", true, func(c *Config) *bool { return &c.Engines.Discover },
-		"Look for engines of this machine: Ollama (OLLAMA_HOST, port 11434), LM Studio (1234), llama.cpp (8080, 9931)."),
+		"Look for engines of this machine: Ollama (OLLAMA_HOST, port 11434), LM Studio (1234), llama.cpp (8080, 9931), KoboldCpp (5001)."),
 	list("engines.list", func(c *Config) *[]string { return &c.Engines.List }, checkEngineItem,
-		"name=URL, or name=kind URL with kind ollama, lmstudio, llamacpp or openai",
+		"name=URL, or name=kind URL with kind ollama, lmstudio, llamacpp, koboldcpp or openai",
 		"Engines elsewhere, such as vLLM on a bigger machine: box=openai https://box.lan:8000. Without a kind they are asked."),
 	list("engines.keys", func(c *Config) *[]string { return &c.Engines.Keys }, checkEngineKey,
 		"key=engine, or $VARIABLE=engine",

@@ -35,9 +35,10 @@ func columns(t *testing.T) []*column {
 	server := opened(t, "contract", 4, "OLLAMA_MAX_LOADED_MODELS=8")
 	inPlace := backendstest.New(t)
 	lmstudio, llamacpp, vllm := backendstest.NewLMStudio(t), backendstest.NewLlamaServer(t), backendstest.NewVLLM(t)
+	koboldcpp := backendstest.NewKoboldCPP(t)
 	llamacpp.SetEmbeddings(true)
 	vllm.SetModels(backendstest.VLLMModels[0], "BAAI/bge-embed")
-	for _, e := range []*backendstest.Engine{lmstudio, llamacpp, vllm} {
+	for _, e := range []*backendstest.Engine{lmstudio, llamacpp, koboldcpp, vllm} {
 		e.Choose(leisurely)
 	}
 
@@ -57,6 +58,10 @@ func columns(t *testing.T) []*column {
 		scriptedColumn(t, "llama.cpp", "llamacpp", llamacpp, described{
 			Chat: backendstest.LlamaServerModels[0], Vision: backendstest.LlamaServerModels[0], Embed: backendstest.LlamaServerModels[0],
 			Lacks: []string{"unknown models"}, // it answers whatever name with its one model
+		}),
+		scriptedColumn(t, "KoboldCpp", "koboldcpp", koboldcpp, described{
+			Chat: backendstest.KoboldModels[0], Vision: backendstest.KoboldModels[0], Embed: backendstest.KoboldModels[0],
+			Lacks: []string{"unknown models", "refusals of long prompts", "words for failures"},
 		}),
 		scriptedColumn(t, "vLLM", "openai", vllm, described{
 			Chat: backendstest.VLLMModels[0], Vision: backendstest.VLLMModels[0], Embed: "BAAI/bge-embed",

@@ -36,6 +36,19 @@ func ownRows() []capability {
 				c.own(path, body)
 			}
 		}},
+		{"KoboldCpp's /api/v1/generate, /api/extra, …", func(c *cell) {
+			if c.pool.kind != "koboldcpp" {
+				c.notFound("/engine/" + c.pool.kind + "/api/extra/version")
+			}
+			for path, body := range map[string]string{
+				"/api/v1/generate":      `{"prompt":"the time is","max_length":8}`,
+				"/api/extra/tokencount": `{"prompt":"the time is"}`,
+				"/api/extra/version":    "",
+				"/api/v1/model":         "",
+			} {
+				c.own(path, body)
+			}
+		}},
 	}
 }
 

@@ -18,6 +18,7 @@ const (
 	Ollama    Dialect = "ollama"
 	OpenAI    Dialect = "openai"
 	Anthropic Dialect = "anthropic"
+	Kobold    Dialect = "kobold" // of KoboldCpp's own routes
 )
 
 // dialectOf tells which dialect a client of path speaks.
@@ -26,6 +27,8 @@ func dialectOf(path string) Dialect {
 	switch {
 	case path == "/v1/messages", strings.HasPrefix(path, "/v1/messages/"):
 		return Anthropic
+	case isKobold(path):
+		return Kobold
 	case path == "/v1", strings.HasPrefix(path, "/v1/"), isOwn(path):
 		return OpenAI
 	}
@@ -38,7 +41,7 @@ var refusalRoutes = map[Dialect]string{OpenAI: "/v1/chat/completions", Anthropic
 // reads reports whether clients of the dialect can read an error answer: under /v1
 // they look for an object, where LM Studio may write a text.
 func (d Dialect) reads(body []byte) bool {
-	if d == Ollama {
+	if d == Ollama || d == Kobold {
 		return true
 	}
 	var e struct {
@@ -77,6 +80,8 @@ func (d Dialect) body(f *fault, id string) []byte {
 			Error   anthropicError `json:"error"`
 			Request string         `json:"request_id"`
 		}{"error", anthropicError{rule.anthropic, f.message}, id})
+	case Kobold:
+		return mustJSON(map[string]any{"detail": koboldDetail{f.message, string(f.kind)}})
 	}
 	return mustJSON(map[string]string{"error": f.message})
 }
@@ -100,7 +105,12 @@ func (d Dialect) frame(f *fault, id string, form framing, midLine bool) []byte {
 			b.WriteString("event: error\n")
 		}
 		b.WriteString("data: ")
-		b.Write(d.body(f, id))
+		if d == Kobold {
+			b.WriteString(`{"token":"","finish_reason":"error",`) // its own word for it
+			b.Write(d.body(f, id)[1:])
+		} else {
+			b.Write(d.body(f, id))
+		}
 		b.WriteString("\n\n")
 	}
 	return b.Bytes()

@@ -42,7 +42,7 @@ func Test06_Faults(t *testing.T) {
 	var got bytes.Buffer
 	for _, k := range kinds {
 		f := &fault{kind: kind(k), message: "a \"<message>\"", param: "model"}
-		for _, d := range []Dialect{Ollama, OpenAI, Anthropic} {
+		for _, d := range []Dialect{Ollama, OpenAI, Anthropic, Kobold} {
 			w := httptest.NewRecorder()
 			newClient(w, "id-1", time.Second).refuse(d, f)
 			h := w.Result().Header

@@ -93,7 +93,7 @@ func (c *call) resolvePinned(find finder) (backends.Target, error) {
 	case ok:
 		t.Model = name
 		return t, nil
-	case t.Kind == backends.KindLlamaCPP && len(t.Models) == 1:
+	case t.AnswersAnyName():
 		t.Model = t.Models[0].Name
 		return t, nil
 	case passesUnknown(t.Kind), model == "":

@@ -28,8 +28,14 @@ const (
 // withErrors lets clients see the errors in a stream of an engine that may hide
 // them. Where a length is announced there is no room for them.
 func withErrors(k backends.Kind, res *http.Response) {
-	if form, _ := framingOf(res.Header.Get("Content-Type")); k == backends.KindLlamaCPP && form == sse && res.ContentLength < 0 {
+	if form, _ := framingOf(res.Header.Get("Content-Type")); form != sse || res.ContentLength >= 0 {
+		return
+	}
+	switch k {
+	case backends.KindLlamaCPP:
 		res.Body = &errorField{src: res.Body}
+	case backends.KindKoboldCPP:
+		res.Body = &errorReason{src: res.Body}
 	}
 }
 

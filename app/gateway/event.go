@@ -49,7 +49,7 @@ func readFailure(text []byte) (event, error) {
 type eventReader struct {
 	cursor
 	event
-	bare, stops bool // text beside the marks, and the mark of its end: llama.cpp's own routes
+	bare, stops bool // text beside the marks, and the mark of its end: llama.cpp's and KoboldCpp's own routes
 
 	holes [maxHoles]hole
 	holed int // how many there are, more than are kept at times
@@ -74,8 +74,17 @@ func (r *eventReader) field(key []byte) error {
 	case "content":
 		r.bare = r.next() == '"'
 		return r.content()
+	case "token":
+		r.bare = r.next() == '"'
+		return r.content()
 	case "stop":
 		r.stops = r.next() == 't'
+	case "finish_reason":
+		ends, err := r.finish()
+		r.stops = r.stops || ends
+		return err
+	case "results":
+		return r.each(r.koboldResult)
 	case "choices":
 		return r.each(r.choice)
 	case "usage", "stats":
@@ -172,6 +181,40 @@ func (r *eventReader) choice() error {
 			return r.piece()
 		case "text":
 			return r.content()
+		case "finish_reason":
+			_, err := r.finish()
+			return err
+		}
+		return r.skip()
+	})
+}
+
+// finish reads why an answer ended; false = it has not. KoboldCpp tells only here
+// that it failed, in all its dialects.
+func (r *eventReader) finish() (ends bool, err error) {
+	if r.next() != '"' {
+		return false, r.skip()
+	}
+	reason, err := r.str()
+	if string(reason) == "error" {
+		r.failed, r.reason = true, "the engine could not go on"
+	}
+	return true, err
+}
+
+// koboldResult reads the whole answer of KoboldCpp's own routes.
+func (r *eventReader) koboldResult() error {
+	return r.fields(func(key []byte) error {
+		switch string(key) {
+		case "text":
+			return r.content()
+		case "prompt_tokens":
+			return r.counted(&r.told.PromptTokens)
+		case "completion_tokens":
+			return r.counted(&r.told.OutputTokens)
+		case "finish_reason":
+			_, err := r.finish()
+			return err
 		}
 		return r.skip()
 	})

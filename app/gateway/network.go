@@ -105,6 +105,7 @@ func (g *gate) check(held bool) *fault {
 var computes = map[string]bool{
 	"/api/show": true, "/tokenize": true, "/detokenize": true, "/apply-template": true,
 	"/v1/messages/count_tokens": true, "/v1/audio/transcriptions": true, "/v1/audio/translations": true,
+	"/api/extra/tokencount": true, "/api/extra/tokenize": true, "/api/extra/detokenize": true, "/api/extra/json_to_grammar": true,
 }
 
 // servesNetwork reports whether other computers may make the call: what reads or

@@ -9,7 +9,7 @@ import (
 )
 
 // own are the inference routes that engines of one kind have for themselves. They
-// all fail in OpenAI's shape.
+// fail in OpenAI's shape, but for KoboldCpp's.
 var own = map[backends.Kind]map[string]route{
 	backends.KindLlamaCPP: {
 		"/completion":       {scheduled: true, own: true, seeds: true},
@@ -30,6 +30,12 @@ var own = map[backends.Kind]map[string]route{
 		"/api/v0/embeddings":       {scheduled: true, own: true, embedding: true},
 		"/api/v1/chat":             {scheduled: true, own: true, stateful: true},
 	},
+	backends.KindKoboldCPP: {
+		"/api/v1/generate":           {scheduled: true, own: true},
+		"/api/latest/generate":       {scheduled: true, own: true},
+		"/api/extra/generate/stream": {scheduled: true, own: true, streams: true},
+		"/api/extra/embeddings":      {scheduled: true, own: true, embedding: true},
+	},
 	backends.KindOpenAI: {
 		"/rerank":    {scheduled: true, own: true, embedding: true},
 		"/v1/rerank": {scheduled: true, own: true, embedding: true},
@@ -44,7 +50,8 @@ var own = map[backends.Kind]map[string]route{
 // straight is what else may be asked of those kinds; a name that ends in "/"
 // stands for all below it. Not among it: what reads files, runs programs, fetches
 // addresses or changes the server for everybody (llama.cpp's /tools, /cors-proxy
-// and /lora-adapters, vLLM's /sleep and its like).
+// and /lora-adapters, vLLM's /sleep and its like, KoboldCpp's /api/admin, saved stories,
+// web search and whatever makes pictures, speech or music).
 var straight = map[backends.Kind][]string{
 	backends.KindLlamaCPP: {
 		"/health", "/v1/health", "/models", "/v1/models", "/v1/models/", "/models/load", "/models/unload",
@@ -52,6 +59,15 @@ var straight = map[backends.Kind][]string{
 		"/v1/messages/count_tokens", "/v1/audio/transcriptions",
 	},
 	backends.KindLMStudio: {"/v1/models", "/v1/models/", "/api/v0/", "/api/v1/"},
+	backends.KindKoboldCPP: {
+		"/v1/models", "/.well-known/serviceinfo", "/api/v1/model", "/api/latest/model", "/api/v1/info/version", "/api/latest/info/version",
+		"/api/v1/config/max_length", "/api/latest/config/max_length",
+		"/api/v1/config/max_context_length", "/api/latest/config/max_context_length",
+		"/api/v1/config/soft_prompt", "/api/v1/config/soft_prompts_list",
+		"/api/extra/version", "/api/extra/true_max_context_length", "/api/extra/perf",
+		"/api/extra/tokencount", "/api/extra/tokenize", "/api/extra/detokenize", "/api/extra/json_to_grammar",
+		"/api/extra/abort", "/api/extra/generate/check", "/api/extra/last_logprobs", // with a genkey alone: koboldcpp.go
+	},
 	backends.KindOpenAI: {
 		"/health", "/version", "/v1/models", "/v1/models/", "/tokenize", "/detokenize",
 		"/v1/messages/count_tokens", "/v1/responses/", "/v1/audio/transcriptions", "/v1/audio/translations",
@@ -104,6 +120,9 @@ func (c *call) serveOwn() {
 	case ok && c.in.Method == http.MethodPost:
 		c.pinned, c.route = target.Name, r
 		c.schedule()
+	case target.Kind == backends.KindKoboldCPP && koboldKeyed[c.in.URL.Path]:
+		c.pinned = target.Name
+		c.serveKeyed()
 	case reaches(target.Kind, c.in.URL.Path):
 		c.pinned = target.Name
 		c.serveStraight()

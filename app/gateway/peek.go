@@ -33,7 +33,7 @@ var prefixSeed = maphash.MakeSeed()
 // fields' types, a second model under any spelling, and the JSON itself, with
 // nothing behind it. All else is the engine's to judge.
 func peek(body []byte, d Dialect, r route) (sketch, *fault) {
-	p := peeker{cursor: cursor{text: body}, route: r, native: d == Ollama, sketch: sketch{stream: d == Ollama && !r.embedding}}
+	p := peeker{cursor: cursor{text: body}, route: r, native: d == Ollama, sketch: sketch{stream: r.streams || d == Ollama && !r.embedding}}
 	if p.next() != '{' {
 		return sketch{}, newFault(invalidRequest, "the request body must be a JSON object")
 	}
@@ -88,8 +88,8 @@ func (p *peeker) field(key []byte) error {
 		return p.tokenCap("max_tokens", 1)
 	case is(key, "max_completion_tokens"), is(key, "max_output_tokens"):
 		return p.tokenCap(string(key), 2)
-	case p.route.own && is(key, "n_predict"):
-		return p.tokenCap("n_predict", 1)
+	case p.route.own && (is(key, "n_predict") || is(key, "max_length")):
+		return p.tokenCap(string(key), 1)
 	case is(key, "options"):
 		return p.options()
 	case is(key, "messages"):
@@ -125,7 +125,7 @@ func (p *peeker) field(key []byte) error {
 
 // ownPrompts are the texts in the bodies of engines' own routes, beside those that
 // all have.
-var ownPrompts = []string{"content", "input_prefix", "input_suffix", "input_extra", "query", "documents"}
+var ownPrompts = []string{"content", "memory", "input_prefix", "input_suffix", "input_extra", "query", "documents"}
 
 func is(key []byte, name string) bool {
 	return len(key) <= 3*len(name) && strings.EqualFold(string(key), name)

@@ -14,6 +14,7 @@ type route struct {
 	fills     bool // may ask for the middle of a text
 	seeds     bool // takes a seed, which makes an answer repeatable
 	own       bool // only one kind of engine has it
+	streams   bool // the answer is a stream, whatever the body says
 	stateful  bool // the engine keeps what was asked, so no two requests are equal
 }
 

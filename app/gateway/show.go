@@ -119,7 +119,7 @@ func (c *call) readName() (name string, held int64, f *fault) {
 // show tells of a model in Ollama's words.
 func (c *call) show(e backends.Info, name, asked string) {
 	for _, m := range e.Models {
-		if m.Name == name || m.Name == name+":latest" || e.Kind == backends.KindLlamaCPP && len(e.Models) == 1 {
+		if m.Name == name || m.Name == name+":latest" || e.AnswersAnyName() {
 			c.sendJSON(mustJSON(showOf(e, m)))
 			return
 		}

@@ -13,7 +13,7 @@ import (
 // Engine is one whose processes a Family finds.
 type Engine struct {
 	Name string // unique
-	Kind string // "ollama", "lmstudio", "llamacpp", "openai": what its programs are called
+	Kind string // "ollama", "lmstudio", "llamacpp", "koboldcpp", "openai": what its programs are called
 	URL  string // where it listens; an engine that is not at a loopback address has no process here
 	PID  int    // of the process that was started for it; 0 = none was, or it is a service
 }

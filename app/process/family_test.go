@@ -184,7 +184,8 @@ func TestKinds(t *testing.T) {
 		"llamacpp": {program(`C:\llama\llama-server.exe`), {name: "llama-server"}},
 		"openai": {{exe: "/usr/bin/python3.12", name: "VLLM::EngineCor"}, program("/usr/bin/python3", "python3", "-m", "vllm.entrypoints.openai.api_server"),
 			program("/venv/bin/python3", "python3", "/venv/bin/vllm", "serve", "m")},
-		"": {program("/usr/bin/python3", "python3", "train.py"), program("/opt/server"), program("/usr/bin/tail", "tail", "-m", "vllm"), {}},
+		"koboldcpp": {program("/home/u/koboldcpp-linux-x64"), program(`C:\Users\u\koboldcpp-nocuda.exe`), program("/usr/bin/python3", "python3", "koboldcpp.py", "--model", "m.gguf")},
+		"":          {program("/usr/bin/python3", "python3", "train.py"), program("/opt/server"), program("/usr/bin/tail", "tail", "-m", "vllm"), {}},
 	} {
 		for _, f := range all {
 			if got := kindOf(f); got != want {

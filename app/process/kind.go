@@ -11,7 +11,7 @@ var programs = map[string]string{
 	"ollama": "ollama", "ollama app": "ollama", "ollama_llama_server": "ollama",
 	"lm-studio": "lmstudio", "lm studio": "lmstudio", "lms": "lmstudio", "llmster": "lmstudio",
 	"llama-server": "llamacpp", "llamafile": "llamacpp",
-	"vllm": "openai", "sglang": "openai", "koboldcpp": "openai", "local-ai": "openai", "mlx_lm": "openai", "mlx_lm.server": "openai",
+	"vllm": "openai", "sglang": "openai", "local-ai": "openai", "mlx_lm": "openai", "mlx_lm.server": "openai",
 	"lmdeploy": "openai", "aphrodite": "openai", "trtllm-serve": "openai", "tritonserver": "openai",
 	"text-generation-launcher": "openai", "text-generation-server": "openai",
 }
@@ -23,8 +23,12 @@ func kindOf(f facts) string {
 	}
 	title, _, _ := strings.Cut(f.name, "::") // "VLLM::EngineCore"
 	for _, name := range []string{f.base(), f.app().Name, title, f.module()} {
-		if kind := programs[strings.ToLower(name)]; kind != "" {
+		name = strings.ToLower(name)
+		if kind := programs[name]; kind != "" {
 			return kind
+		}
+		if strings.HasPrefix(name, "koboldcpp") {
+			return "koboldcpp" // with the system and what it was built for behind: koboldcpp-linux-x64-nocuda
 		}
 	}
 	return ""

@@ -1,7 +1,7 @@
 // Package backendstest has scripted engines for tests: they do exactly what a
 // test tells them to, and count what they see. [New] is like Ollama and speaks
-// the OpenAI and the Anthropic dialect, too; [NewLMStudio], [NewLlamaServer] and
-// [NewVLLM] are built from the documentation of those engines.
+// the OpenAI and the Anthropic dialect, too; [NewLMStudio], [NewLlamaServer], [NewVLLM]
+// and [NewKoboldCPP] are built from the documentation or the source of those engines.
 //
 // Without a script an engine like Ollama answers every model it lists with eight tokens, each the
 // nonce that it found in the request ("nonce:XXXX"), so that an answer that
@@ -24,7 +24,7 @@
 //
 // # Engines that read their requests
 //
-// LM Studio, llama-server and vLLM answer what they were asked, the same each
+// LM Studio, llama-server, vLLM and KoboldCpp answer what they were asked, the same each
 // time, in text that only the prompt decides. A token is a word, or a piece of a
 // long one; a prompt has as many as it has words. They go by what they find in the
 // last message, which must be the user's:

@@ -61,6 +61,7 @@ type kind struct {
 	slots  int
 	keep   int64 // bytes of a request's body that are kept
 	native bool  // paths outside /v1 stream unless asked not to
+	deaf   bool  // it works to the end of an unstreamed answer, though its client has left
 	routes func(*Engine)
 	guard  func(*Engine, http.ResponseWriter, *http.Request) bool // answers what may not come in, and says that it did; nil = all may
 	line   func(*Engine, Request) string                          // requests of one line share slots; nil = one line

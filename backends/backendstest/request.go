@@ -25,7 +25,7 @@ var nonce = regexp.MustCompile(`nonce:([A-Za-z0-9_-]+)`)
 
 // seen reads and records a request.
 func (e *Engine) seen(r *http.Request, read bool) Request {
-	q := Request{Method: r.Method, Path: r.URL.RequestURI(), Header: r.Header.Clone(), Stream: e.kind.native && !strings.HasPrefix(r.URL.Path, "/v1/")}
+	q := Request{Method: r.Method, Path: r.URL.RequestURI(), Header: r.Header.Clone(), Stream: e.kind.native && !strings.HasPrefix(r.URL.Path, "/v1/") || r.URL.Path == koboldStream}
 	if read {
 		q.Body, _ = io.ReadAll(io.LimitReader(r.Body, e.kind.keep)) // a body that breaks off shows as a short one
 		rest, _ := io.Copy(io.Discard, r.Body)

@@ -110,6 +110,10 @@ func (e *Engine) infer(w http.ResponseWriter, r *http.Request, answer answerer) 
 			s = choose(q)
 		}
 	}
+	ctx := r.Context()
+	if e.kind.deaf && !q.Stream {
+		ctx = context.WithoutCancel(ctx)
+	}
 	e.enter()
 	tell := e.teller(q)
 	tell(Came)
@@ -127,7 +131,7 @@ func (e *Engine) infer(w http.ResponseWriter, r *http.Request, answer answerer) 
 		}
 	}()
 
-	s, ok := e.hold(r.Context(), stopped, q, s)
+	s, ok := e.hold(ctx, stopped, q, s)
 	if !ok {
 		return
 	}
@@ -135,15 +139,15 @@ func (e *Engine) infer(w http.ResponseWriter, r *http.Request, answer answerer) 
 	if e.kind.line != nil {
 		line = e.kind.line(e, q)
 	}
-	if !e.getSlot(r.Context(), stopped, line) {
+	if !e.getSlot(ctx, stopped, line) {
 		return
 	}
 	defer e.freeSlot(line)
 	if e.isWedged(q.Model) {
-		wait[any](r.Context(), stopped, nil)
+		wait[any](ctx, stopped, nil)
 		return
 	}
-	p := &player{w: w, ctx: r.Context(), stopped: stopped, script: s, ended: ended}
+	p := &player{w: w, ctx: ctx, stopped: stopped, script: s, ended: ended}
 	whole = p.play(q, answer)
 }
 

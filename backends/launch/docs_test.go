@@ -16,6 +16,7 @@ func TestGuides_StandInTheDocumentation(t *testing.T) {
 		GuideFor(Ollama, Found{Service: Brew}, slots, 0), GuideFor(Ollama, Found{Service: WindowsApp}, slots, 0),
 		GuideFor(Ollama, Found{Service: Docker}, slots, 0), GuideFor(Ollama, Found{}, slots, 0),
 		GuideFor(LMStudio, Found{}, slots, 0), GuideFor(LlamaCPP, Found{}, slots, 0), GuideFor(VLLM, Found{}, slots, 0),
+		GuideFor(KoboldCPP, Found{}, slots, 0),
 	} {
 		b.WriteString("\n### " + g.Title + "\n\n")
 		for _, s := range g.Steps {

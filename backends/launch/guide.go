@@ -31,6 +31,8 @@ func GuideFor(k Kind, f Found, slots, context int) Guide {
 		return lmStudioGuide(slots, context)
 	case VLLM:
 		return vllmGuide(slots)
+	case KoboldCPP:
+		return koboldGuide(slots, context)
 	}
 	return Guide{}
 }
@@ -181,6 +183,22 @@ func vllmGuide(slots int) Guide {
 		Steps: []Step{
 			{"Start it with --max-num-seqs, keeping your own options. Its default is far more than a desktop needs; leave the option away unless someone has set it.",
 				fmt.Sprintf("vllm serve MODEL --max-num-seqs %d", slots)},
+		},
+	}
+}
+
+func koboldGuide(slots, context int) Guide {
+	each := context
+	if each == 0 {
+		each = 4096
+	}
+	return Guide{
+		Title: fmt.Sprintf("Let KoboldCpp run %d requests at once", slots),
+		Steps: []Step{
+			{"Stop the KoboldCpp that runs: close its window, or with Ctrl-C in its terminal.", ""},
+			{fmt.Sprintf("Start it with --parallelrequests, keeping your own options (32 at most; version 1.120 has it). All requests share the context, so it is %d × %d tokens.", slots, each),
+				fmt.Sprintf("koboldcpp --model MODEL.gguf --parallelrequests %d --contextsize %d", slots, slots*each)},
+			{"Requests with tools, pictures, a grammar or a schema, reasoning_effort, or the samplers DRY, XTC, mirostat and their like still run alone, and so does everything with a draft model.", ""},
 		},
 	}
 }

@@ -28,6 +28,7 @@ func TestGuides(t *testing.T) {
 		{LlamaCPP, Found{}, 0},
 		{LMStudio, Found{}, 8192},
 		{VLLM, Found{}, 0},
+		{KoboldCPP, Found{}, 8192},
 	} {
 		guide := GuideFor(g.kind, g.found, 4, g.context)
 		fmt.Fprintf(&b, "# %s\n", guide.Title)

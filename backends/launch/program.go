@@ -12,12 +12,14 @@ import (
 // Kind is an engine's make, as package backends names it.
 type Kind string
 
-// The kinds that can be started, and VLLM, which only has a guide.
+// The kinds that can be started, and VLLM and KoboldCPP, which only have a guide.
 const (
 	Ollama   Kind = "ollama"
 	LlamaCPP Kind = "llamacpp"
 	LMStudio Kind = "lmstudio"
 	VLLM     Kind = "openai"
+
+	KoboldCPP Kind = "koboldcpp"
 )
 
 // Program is an engine's program on this machine.

@@ -38,6 +38,8 @@ func processName(k Kind) string {
 		return "llama-server"
 	case VLLM:
 		return "vllm"
+	case KoboldCPP:
+		return "koboldcpp"
 	}
 	return ""
 }

@@ -159,6 +159,10 @@ func (x *Exchange) chunk(data []byte) {
 		return
 	}
 	p := choice.piece()
+	if choice.Finish == "error" { // all that KoboldCpp says of it
+		x.err = errors.New("the engine could not go on")
+		return
+	}
 	if choice.Finish != "" {
 		x.finish, x.stopWord = string(choice.Finish), string(choice.Stop)
 	}

@@ -27,6 +27,8 @@ const (
 	LlamaCPP = "llamacpp"
 	OpenAI   = "openai" // vLLM, SGLang and whatever else serves OpenAI's API
 	Ollama   = "ollama" // by its OpenAI routes
+
+	KoboldCPP = "koboldcpp"
 )
 
 // Engine is what a translation must know of the engine.
@@ -71,7 +73,7 @@ func Ask(route string, body []byte, model string, e Engine) (*Exchange, error) {
 	if read == nil {
 		return nil, &Error{Status: 404, Message: route + " has no translation for this engine"}
 	}
-	if !slices.Contains([]string{LMStudio, LlamaCPP, Ollama}, e.Kind) {
+	if !slices.Contains([]string{LMStudio, LlamaCPP, Ollama, KoboldCPP}, e.Kind) {
 		e.Kind = OpenAI
 	}
 	a := &ask{engine: e, in: body, out: request{"model": model}, x: &Exchange{}}
@@ -165,7 +167,7 @@ func (a *ask) think(on bool, level string) {
 		return
 	case Ollama:
 		level = strings.NewReplacer("minimal", "low", "xhigh", "high").Replace(level) // it knows three
-	case LMStudio:
+	case LMStudio, KoboldCPP: // whose template may be one that knows no arguments
 	default:
 		if level == "" {
 			a.out["chat_template_kwargs"] = map[string]any{"enable_thinking": on, "thinking": on}
@@ -189,9 +191,10 @@ func (a *ask) user(id string) {
 }
 
 // shape asks for an answer in JSON; a nil schema takes any object. LM Studio knows
-// no other form than a schema, and llama.cpp reads response_format in a chat only.
+// no other form than a schema; llama.cpp and KoboldCpp read response_format in a chat
+// only.
 func (a *ask) shape(name string, schema json.RawMessage, strict *bool) {
-	schemaOnly := a.engine.Kind == LMStudio || a.engine.Kind == LlamaCPP && a.x.Path == completionsPath
+	schemaOnly := a.engine.Kind == LMStudio || (a.engine.Kind == LlamaCPP || a.engine.Kind == KoboldCPP) && a.x.Path == completionsPath
 	if schema == nil && !schemaOnly {
 		a.out["response_format"] = map[string]any{"type": "json_object"}
 		return
@@ -204,6 +207,10 @@ func (a *ask) shape(name string, schema json.RawMessage, strict *bool) {
 	}
 	if schemaOnly && a.engine.Kind == LlamaCPP {
 		a.out["json_schema"] = schema
+		return
+	}
+	if schemaOnly && a.engine.Kind == KoboldCPP {
+		a.out["grammar"] = string(schema) // which it makes of a schema, too
 		return
 	}
 	form := map[string]any{"name": name, "schema": schema}

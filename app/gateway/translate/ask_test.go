@@ -16,7 +16,7 @@ const (
 )
 
 // engines are one of each kind.
-var engines = []Engine{{Kind: LMStudio}, {Kind: LlamaCPP}, {Kind: OpenAI}, {Kind: Ollama}}
+var engines = []Engine{{Kind: LMStudio}, {Kind: LlamaCPP}, {Kind: OpenAI}, {Kind: Ollama}, {Kind: KoboldCPP}}
 
 // asked is the body for the engine as a tree.
 func asked(t *testing.T, route, kind, body string) (*Exchange, map[string]any) {
@@ -74,6 +74,10 @@ func TestAsk(t *testing.T) {
 		{"OptionsOfLMStudio", "/api/chat", "lmstudio",
 			`{"messages":[{"role":"user"}],"options":{"top_k":3,"repeat_penalty":1.1,"typical_p":0.4}}`,
 			`{"top_k":3,"repeat_penalty":1.1,"typical_p":null}`},
+		{"OptionsOfKoboldCPP", "/api/chat", "koboldcpp",
+			`{"messages":[{"role":"user"}],"options":{"num_predict":9,"temperature":0,"top_k":3,"min_p":0.1,"seed":7,"repeat_penalty":1.1,"repeat_last_n":8,"typical_p":0.4,"mirostat":2,"num_keep":4}}`,
+			`{"max_tokens":9,"temperature":0,"top_k":3,"min_p":0.1,"seed":7,"repeat_penalty":1.1,"rep_pen_range":8,"typical":0.4,"mirostat_mode":2,
+			  "mirostat":null,"typical_p":null,"repeat_last_n":null,"num_keep":null}`},
 		{"OptionsThatSayNothing", "/api/chat", "lmstudio llamacpp openai ollama",
 			`{"messages":[{"role":"user"}],"options":{"num_predict":-1,"seed":-1,"stop":[],"temperature":null}}`,
 			`{"max_tokens":null,"seed":null,"stop":null,"temperature":null}`},
@@ -82,7 +86,7 @@ func TestAsk(t *testing.T) {
 		{"FirstSystemMessagesAreOne", "/api/chat", "lmstudio llamacpp openai ollama",
 			`{"messages":[{"role":"system","content":"a"},{"role":"system","content":"b"},{"role":"user","content":"c"},{"role":"system","content":"d"}]}`,
 			`{"messages":[{"role":"system","content":"a\n\nb"},{"role":"user","content":"c"},{"role":"system","content":"d"}]}`},
-		{"FormatJSON", "/api/chat", "llamacpp openai ollama", `{"messages":[{"role":"user"}],"format":"json"}`,
+		{"FormatJSON", "/api/chat", "llamacpp openai ollama koboldcpp", `{"messages":[{"role":"user"}],"format":"json"}`,
 			`{"response_format":{"type":"json_object"}}`},
 		{"FormatJSONOfLMStudio", "/api/chat", "lmstudio", `{"messages":[{"role":"user"}],"format":"json"}`,
 			`{"response_format":{"type":"json_schema","json_schema":{"name":"answer","strict":true,"schema":{"type":"object"}}}}`},
@@ -95,9 +99,9 @@ func TestAsk(t *testing.T) {
 			`{"chat_template_kwargs":{"enable_thinking":true,"reasoning_effort":"low"}}`},
 		{"ThinkOfVLLM", "/api/chat", "openai", `{"messages":[{"role":"user"}],"think":true}`,
 			`{"chat_template_kwargs":{"enable_thinking":true,"thinking":true},"reasoning_effort":null}`},
-		{"ThinkLevel", "/api/chat", "lmstudio openai ollama", `{"messages":[{"role":"user"}],"think":"high"}`,
+		{"ThinkLevel", "/api/chat", "lmstudio openai ollama koboldcpp", `{"messages":[{"role":"user"}],"think":"high"}`,
 			`{"reasoning_effort":"high","chat_template_kwargs":null}`},
-		{"ThinkNot", "/api/generate", "lmstudio ollama", `{"prompt":"p","think":false}`, `{"reasoning_effort":"none"}`},
+		{"ThinkNot", "/api/generate", "lmstudio ollama koboldcpp", `{"prompt":"p","think":false}`, `{"reasoning_effort":"none"}`},
 		{"KeepAliveOfLMStudio", "/api/chat", "lmstudio", `{"messages":[{"role":"user"}],"keep_alive":"5m"}`, `{"ttl":300}`},
 		{"KeepAliveForEver", "/api/chat", "lmstudio", `{"messages":[{"role":"user"}],"keep_alive":-1}`, `{"ttl":null}`},
 		{"KeepAliveElsewhere", "/api/chat", "llamacpp openai ollama", `{"messages":[{"role":"user"}],"keep_alive":60}`, `{"ttl":null,"keep_alive":null}`},
@@ -112,6 +116,8 @@ func TestAsk(t *testing.T) {
 			`{"prompt":"<p>","messages":null,"max_tokens":2,"stream":true,"suffix":null,"chat_template_kwargs":null}`},
 		{"RawFormatOfLlamaCPP", "/api/generate", "llamacpp", `{"prompt":"p","raw":true,"format":"json"}`,
 			`{"json_schema":{"type":"object"},"response_format":null}`},
+		{"RawFormatOfKoboldCPP", "/api/generate", "koboldcpp", `{"prompt":"p","raw":true,"format":{"type":"array"}}`,
+			`{"grammar":"{\"type\":\"array\"}","response_format":null,"json_schema":null}`},
 		{"SuffixIsACompletion", "/api/generate", "lmstudio openai ollama", `{"prompt":"p","suffix":"s"}`, `{"prompt":"p","suffix":"s"}`},
 		{"EmbedOne", "/api/embed", "lmstudio llamacpp openai ollama", `{"input":"a","dimensions":3}`,
 			`{"input":["a"],"dimensions":3,"encoding_format":"float","stream":null,"truncate_prompt_tokens":null}`},
@@ -265,12 +271,14 @@ func TestAsk_Refuses(t *testing.T) {
 		{"RawWithImages", "/api/generate", `{"prompt":"p","raw":true,"images":[` + png + `]}`, OpenAI, 400, "images", "chat only"},
 		{"RawWithLogprobs", "/api/generate", `{"prompt":"p","raw":true,"logprobs":true}`, OpenAI, 400, "logprobs", "chat only"},
 		{"ASuffixOfLlamaCPP", "/api/generate", `{"prompt":"p","suffix":"s"}`, LlamaCPP, 400, "suffix", "raw"},
+		{"ASuffixOfKoboldCPP", "/api/generate", `{"prompt":"p","suffix":"s"}`, KoboldCPP, 400, "suffix", "raw"},
 		{"Unloading", "/api/generate", `{"keep_alive":0}`, OpenAI, 501, "keep_alive", "unload"},
 		{"InputOfTokens", "/api/embed", `{"input":[1]}`, OpenAI, 400, "input", "input type"},
 		{"MessagesWithoutLimit", "/v1/messages", `{"messages":[{"role":"user","content":"x"}]}`, OpenAI, 400, "max_tokens", "required"},
 		{"NoMessages", "/v1/messages", `{"max_tokens":1}`, OpenAI, 400, "messages", "required"},
 		{"ADocument", "/v1/messages", `{"max_tokens":1,"messages":[{"role":"user","content":[{"type":"document","source":{"type":"base64"}}]}]}`, OpenAI, 400, "messages[0].content[0]", "document"},
 		{"AnAddressOfAnImage", "/v1/messages", `{"max_tokens":1,"messages":[{"role":"user","content":[{"type":"image","source":{"type":"url","url":"https://x"}}]}]}`, LMStudio, 400, "messages[0].content[0].source.url", "base64"},
+		{"AnAddressThatItPassesOver", "/v1/messages", `{"max_tokens":1,"messages":[{"role":"user","content":[{"type":"image","source":{"type":"url","url":"https://x"}}]}]}`, KoboldCPP, 400, "messages[0].content[0].source.url", "base64"},
 		{"AFileAsAnImage", "/v1/messages", `{"max_tokens":1,"messages":[{"role":"user","content":[{"type":"image","source":{"type":"url","url":"file:///x"}}]}]}`, LlamaCPP, 400, "messages[0].content[0].source.url", "base64"},
 		{"AToolWithoutSchema", "/v1/messages", `{"max_tokens":1,"messages":[{"role":"user","content":"x"}],"tools":[{"type":"bash_20250124","name":"bash"}]}`, OpenAI, 400, "tools[0]", "input_schema"},
 		{"OnlyVendorsTools", "/v1/messages", `{"max_tokens":1,"messages":[{"role":"user","content":"x"}],"tools":[{"type":"web_search_20250305","name":"web_search"}]}`, OpenAI, 400, "tools", "vendor"},

@@ -135,6 +135,8 @@ func (a *ask) answerable(r *generateRequest) error {
 		return refuse("logprobs", "this engine tells logprobs in a chat only: leave raw and suffix out")
 	case r.Suffix != "" && a.engine.Kind == LlamaCPP:
 		return refuse("suffix", "llama.cpp's completions ignore a suffix: send the model's own marks for the middle with raw, or use its /infill")
+	case r.Suffix != "" && a.engine.Kind == KoboldCPP:
+		return refuse("suffix", "KoboldCpp's completions ignore a suffix: send the model's own marks for the middle with raw")
 	case r.DebugRenderOnly:
 		return refuse("_debug_render_only", "this engine does not tell its prompts")
 	}

@@ -9,12 +9,13 @@ import (
 type option struct {
 	whole                    bool // an integer
 	llamacpp, lmstudio, vllm string
+	koboldcpp                string
 	ollama                   string // by its OpenAI routes; "" = cannot be told
 }
 
 // everywhere is an option that OpenAI knows, too.
 func everywhere(name string, whole bool) option {
-	return option{whole: whole, llamacpp: name, lmstudio: name, vllm: name, ollama: name}
+	return option{whole: whole, llamacpp: name, lmstudio: name, vllm: name, koboldcpp: name, ollama: name}
 }
 
 // options are the options that are numbers. All others of Ollama's (num_ctx,
@@ -26,19 +27,19 @@ var options = map[string]option{
 	"presence_penalty":  everywhere("presence_penalty", false),
 	"frequency_penalty": everywhere("frequency_penalty", false),
 	"seed":              everywhere("seed", true),
-	"top_k":             {whole: true, llamacpp: "top_k", lmstudio: "top_k", vllm: "top_k"},
-	"min_p":             {llamacpp: "min_p", lmstudio: "min_p", vllm: "min_p"},
-	"repeat_penalty":    {llamacpp: "repeat_penalty", lmstudio: "repeat_penalty", vllm: "repetition_penalty"},
+	"top_k":             {whole: true, llamacpp: "top_k", lmstudio: "top_k", vllm: "top_k", koboldcpp: "top_k"},
+	"min_p":             {llamacpp: "min_p", lmstudio: "min_p", vllm: "min_p", koboldcpp: "min_p"},
+	"repeat_penalty":    {llamacpp: "repeat_penalty", lmstudio: "repeat_penalty", vllm: "repetition_penalty", koboldcpp: "repeat_penalty"},
 	"num_keep":          {whole: true, llamacpp: "n_keep"},
-	"repeat_last_n":     {whole: true, llamacpp: "repeat_last_n"},
-	"typical_p":         {llamacpp: "typical_p"},
-	"mirostat":          {whole: true, llamacpp: "mirostat"},
-	"mirostat_tau":      {llamacpp: "mirostat_tau"},
-	"mirostat_eta":      {llamacpp: "mirostat_eta"},
-	"xtc_probability":   {llamacpp: "xtc_probability"},
-	"xtc_threshold":     {llamacpp: "xtc_threshold"},
-	"dry_multiplier":    {llamacpp: "dry_multiplier"},
-	"dry_base":          {llamacpp: "dry_base"},
+	"repeat_last_n":     {whole: true, llamacpp: "repeat_last_n", koboldcpp: "rep_pen_range"},
+	"typical_p":         {llamacpp: "typical_p", koboldcpp: "typical"},
+	"mirostat":          {whole: true, llamacpp: "mirostat", koboldcpp: "mirostat_mode"},
+	"mirostat_tau":      {llamacpp: "mirostat_tau", koboldcpp: "mirostat_tau"},
+	"mirostat_eta":      {llamacpp: "mirostat_eta", koboldcpp: "mirostat_eta"},
+	"xtc_probability":   {llamacpp: "xtc_probability", koboldcpp: "xtc_probability"},
+	"xtc_threshold":     {llamacpp: "xtc_threshold", koboldcpp: "xtc_threshold"},
+	"dry_multiplier":    {llamacpp: "dry_multiplier", koboldcpp: "dry_multiplier"},
+	"dry_base":          {llamacpp: "dry_base", koboldcpp: "dry_base"},
 }
 
 // name is the option's name at an engine; "" = it has none.
@@ -50,6 +51,8 @@ func (o option) name(e Engine) string {
 		return o.lmstudio
 	case Ollama:
 		return o.ollama
+	case KoboldCPP:
+		return o.koboldcpp
 	}
 	return o.vllm
 }

@@ -113,11 +113,18 @@ func readError(body []byte) *engineError {
 	return e
 }
 
-// detail is what FastAPI says: a text, or a list of what is wrong where.
+// detail is what FastAPI says, a text, or a list of what is wrong where; and
+// KoboldCpp, an object with a message.
 func detail(raw json.RawMessage) string {
 	var text string
 	if json.Unmarshal(raw, &text) == nil {
 		return text
+	}
+	var one struct {
+		What string `json:"msg"`
+	}
+	if json.Unmarshal(raw, &one) == nil {
+		return one.What
 	}
 	var list []struct {
 		Where []any  `json:"loc"`
