@@ -234,10 +234,7 @@ func (p *historyPage) place(width float32, put func(o fyne.CanvasObject, x, y, w
 type historyLayout struct{ p *historyPage }
 
 // MinSize implements fyne.Layout.
-func (l historyLayout) MinSize([]fyne.CanvasObject) fyne.Size {
-	height := l.p.place(max(minInside, l.p.scroll.Size().Width), func(fyne.CanvasObject, float32, float32, float32, float32) {})
-	return fyne.NewSize(minInside, height)
-}
+func (l historyLayout) MinSize([]fyne.CanvasObject) fyne.Size { return pageSize(l.p.scroll, l.p.place) }
 
 // Layout implements fyne.Layout.
 func (l historyLayout) Layout(_ []fyne.CanvasObject, size fyne.Size) { l.p.place(size.Width, put) }

@@ -122,7 +122,7 @@ func (t *trialSetup) show(s app.Snapshot, failed string) {
 		return e.Health != "up" || len(writers(e)) == 0
 	})
 	t.choose(t.engine, t.model)
-	t.slots = slotsOf(s, t.engine, t.model)
+	t.slots = s.SlotsOf(t.engine, t.model)
 	if !t.own {
 		t.sizes.set(within(t.slots))
 	}
@@ -196,27 +196,6 @@ func writers(e app.EngineInfo) []string {
 		}
 	}
 	return append(loaded, others...)
-}
-
-// slotsOf is how many requests of a model its engine runs at once; 0 = not known.
-func slotsOf(s app.Snapshot, engine, model string) int {
-	for _, t := range s.Tuning {
-		if t.Engine == engine && t.Model == model && t.Slots > 0 {
-			return t.Slots
-		}
-	}
-	for _, e := range s.Engines {
-		if e.Name != engine {
-			continue
-		}
-		for _, m := range e.Models {
-			if m.Name == model && m.Slots > 0 {
-				return m.Slots
-			}
-		}
-		return e.Slots
-	}
-	return 0
 }
 
 // within picks the sizes that an engine of so many slots can run at once.

@@ -7,10 +7,9 @@ import "fyne.io/fyne/v2"
 type tuneLayout struct{ p *tunePage }
 
 const (
-	tuneWidth    = 372 // of the sliders, where the curve stands beside them
-	minCurve     = 380
-	wideAdvice   = 220 // of a card at the least, where they stand in a row
-	fewestShares = 2
+	tuneWidth  = 372 // of the sliders, where the curve stands beside them
+	minCurve   = 380
+	wideAdvice = 220 // of a card at the least, where they stand in a row
 )
 
 func (p *tunePage) adviceHeight(width float32) float32 {
@@ -68,10 +67,7 @@ func (l tuneLayout) place(width float32, put func(o fyne.CanvasObject, x, y, w, 
 }
 
 // MinSize implements fyne.Layout.
-func (l tuneLayout) MinSize([]fyne.CanvasObject) fyne.Size {
-	height := l.place(max(minInside, l.p.scroll.Size().Width), func(fyne.CanvasObject, float32, float32, float32, float32) {})
-	return fyne.NewSize(minInside, height)
-}
+func (l tuneLayout) MinSize([]fyne.CanvasObject) fyne.Size { return pageSize(l.p.scroll, l.place) }
 
 // Layout implements fyne.Layout.
 func (l tuneLayout) Layout(_ []fyne.CanvasObject, size fyne.Size) {
