@@ -28,7 +28,7 @@ var mayImport = map[string][]string{
 	"app/connect/wiring":     {"app/connect/edit"},
 	"app/doctor":             {},
 	"app/doctor/examine":     {"app/config", "app/connect/containers", "app/doctor", "backends", "backends/launch", "gpu"},
-	"app/control":            {"app/config", "app/connect", "app/fit", "app/trial", "backends/launch", "storage"},
+	"app/control":            {"app/connect", "app/fit", "app/trial", "backends/launch", "storage"},
 	"app/gateway":            {"app/gateway/translate", "batching", "backends"},
 	"app/gateway/translate":  {},
 	"app/energy":             {},
@@ -37,7 +37,7 @@ var mayImport = map[string][]string{
 	"app/wedge":              {},
 	"app/yield":              {"app/gpus"},
 	"app/tuner":              {"app/config", "app/gpus", "batching", "batching/adaptive", "backends", "gpu"},
-	"app/bench":              {"app/config", "app/gateway", "app/tuner", "batching", "batching/adaptive", "backends"},
+	"app/bench":              {"app/gateway", "batching", "batching/adaptive", "backends"},
 	"app/bench/gpu":          {"app/bench/rig", "app/energy", "backends", "gpu"},
 	"app/bench/relay":        {},
 	"app/bench/rig":          {"app/gateway", "backends", "batching", "internal/serve"},
@@ -45,7 +45,7 @@ var mayImport = map[string][]string{
 	"app/top":                {},
 	"app/trial":              {"app/bench/rig", "app/energy", "app/gateway", "backends", "batching"},
 	"app/docs":               {},
-	"app/e2e":                {"app", "app/e2e", "storage"},
+	"app/e2e":                {},
 	"app/trust":              {},
 	"app/trust/ledger":       {},
 	"app/config":             {},
@@ -112,8 +112,32 @@ var reasons = map[string]string{
 	"ui":                     "the window sees snapshots of app, never its parts",
 }
 
+// owners are the folders that may import a library, by the start of its path: what is
+// heavy, or belongs to one concern, has one place.
+var owners = map[string]struct {
+	folders []string
+	why     string
+}{
+	"fyne.io/":                             {[]string{"ui"}, "`carpool serve` runs without a display or graphics libraries"},
+	"fyne.io/fyne/v2/app":                  {[]string{"ui/desktop"}, "ui is tested without cgo and display; only ui/desktop opens a window"},
+	"fyne.io/systray":                      {[]string{"ui/desktop"}, "only ui/desktop has a tray"},
+	"github.com/nicksnyder/go-i18n/":       {[]string{"ui"}, "only the window is translated"},
+	"database/sql":                         {[]string{"storage"}, "the rest knows rows, not tables"},
+	"modernc.org/sqlite":                   {[]string{"storage"}, "the rest knows rows, not tables"},
+	"github.com/pressly/goose/":            {[]string{"storage"}, "the rest knows rows, not tables"},
+	"github.com/DataDog/sketches-go/":      {[]string{"storage"}, "percentiles over a range are the history's"},
+	"github.com/NVIDIA/go-nvml/":           {[]string{"gpu"}, "the rest runs without a driver"},
+	"github.com/spf13/":                    {[]string{"app/cli"}, "only the command line has commands and flags"},
+	"github.com/prometheus/client_golang/": {[]string{"app/metrics"}, "the rest gives plain values"},
+	"go.opentelemetry.io/":                 {[]string{"app/tracing"}, "the rest gives plain values"},
+	"github.com/fsnotify/":                 {[]string{"app/config"}, "only the settings file is watched"},
+	"github.com/godbus/":                   {[]string{"app/doctor/examine", "ui/desktop"}, "only the desktop is asked over D-Bus"},
+	"github.com/ollama/ollama/":            {[]string{"app/gateway", "backends", "app/e2e"}, "Ollama's own types are the wire's"},
+}
+
 func TestImportsPointOneWay(t *testing.T) {
 	root := ".."
+	used := map[string]bool{} // "folder imports folder"
 	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -129,15 +153,27 @@ func TestImportsPointOneWay(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		checkImports(t, name, filepath.ToSlash(filepath.Dir(rel)))
+		checkImports(t, name, filepath.ToSlash(filepath.Dir(rel)), used)
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	for folder, allowed := range mayImport {
+		for _, other := range allowed {
+			if !used[folder+" imports "+other] {
+				t.Errorf("%s may import %s, and does not", folder, other)
+			}
+		}
+	}
+	for folder := range reasons {
+		if _, ok := mayImport[folder]; !ok {
+			t.Errorf("there is a reason, but no rule for %s", folder)
+		}
+	}
 }
 
-func checkImports(t *testing.T, name, folder string) {
+func checkImports(t *testing.T, name, folder string, used map[string]bool) {
 	file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
 	if err != nil {
 		t.Error(err)
@@ -156,14 +192,52 @@ func checkImports(t *testing.T, name, folder string) {
 			continue
 		}
 		ours, isOurs := strings.CutPrefix(p, "carpool/")
-		if !isOurs || ruleFor(ours) == rule {
+		if !isOurs {
+			if why := trespass(folder, p); why != "" {
+				t.Errorf("%s imports %s: %s", name, p, why)
+			}
 			continue
 		}
+		if ruleFor(ours) == rule {
+			continue
+		}
+		used[rule+" imports "+ruleFor(ours)] = true
 		if !slices.Contains(allowed, ruleFor(ours)) {
 			t.Errorf("%s imports %s: %s", name, p, reasons[rule])
 		}
 		if strings.HasSuffix(ours, "test") {
 			t.Errorf("%s ships a test double: %s", name, p)
+		}
+	}
+}
+
+// trespass says why a folder may not import a library; "" = it may.
+func trespass(folder, library string) string {
+	for start, owner := range owners {
+		is := library == start || strings.HasPrefix(library, strings.TrimSuffix(start, "/")+"/")
+		if is && !slices.ContainsFunc(owner.folders, func(f string) bool { return folder == f || strings.HasPrefix(folder, f+"/") }) {
+			return owner.why
+		}
+	}
+	return ""
+}
+
+func TestLibrariesHaveOwners(t *testing.T) {
+	for _, tt := range []struct {
+		folder, library string
+		may             bool
+	}{
+		{"ui/chart", "fyne.io/fyne/v2", true},
+		{"ui", "fyne.io/fyne/v2/app", false},
+		{"ui/desktop", "fyne.io/fyne/v2/app", true},
+		{"app", "fyne.io/fyne/v2/theme", false},
+		{"app", "database/sql", false},
+		{"storage", "modernc.org/sqlite", true},
+		{"uistorage", "fyne.io/fyne/v2", false},
+		{"app", "net/http", true},
+	} {
+		if why := trespass(tt.folder, tt.library); (why == "") != tt.may {
+			t.Errorf("%s imports %s: %q", tt.folder, tt.library, why)
 		}
 	}
 }
@@ -178,7 +252,8 @@ func ruleFor(folder string) string {
 }
 
 // TestOnlyTheDesktopNeedsADisplay keeps Fyne out of what `carpool serve` links
-// without the window, and its driver out of what ui's tests build.
+// without the window, and its driver out of what ui's tests build: tests may not import
+// it either.
 func TestOnlyTheDesktopNeedsADisplay(t *testing.T) {
 	for _, tt := range []struct{ folder, not, why string }{
 		{"../app", "fyne.io/", "`carpool serve` runs without a display or graphics libraries"},

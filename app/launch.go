@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"os"
-	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -231,42 +229,6 @@ func (a *App) engineChanged(s launch.State) {
 	a.changed()
 }
 
-// running are the engines that Carpool runs, by name: they are used wherever they
-// listen.
-type running struct {
-	mu      sync.Mutex
-	sources map[string]backends.Source
-}
-
-// note takes over a state and reports whether an engine came or went.
-func (r *running) note(s launch.State) (changed bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	source := backends.Source{Name: s.Name, Kind: backends.Kind(s.Kind), URL: s.URL}
-	if !s.Alive() {
-		_, changed = r.sources[s.Name]
-		delete(r.sources, s.Name)
-		return changed
-	}
-	if r.sources == nil {
-		r.sources = map[string]backends.Source{}
-	}
-	changed = r.sources[s.Name] != source
-	r.sources[s.Name] = source
-	return changed
-}
-
-// all are the engines in the order of their names.
-func (r *running) all() []backends.Source {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var all []backends.Source
-	for _, name := range slices.Sorted(maps.Keys(r.sources)) {
-		all = append(all, r.sources[name])
-	}
-	return all
-}
-
 // launchProblems tell of engines that Carpool was to run and that do not.
 func (a *App) launchProblems(states []launch.State) []string {
 	problems := a.unstarted.without(states)
@@ -276,51 +238,6 @@ func (a *App) launchProblems(states []launch.State) []string {
 		}
 	}
 	return problems
-}
-
-// unstarted are the reasons why engines were not started with Carpool.
-type unstarted struct {
-	mu      sync.Mutex
-	reasons map[launch.Kind]string
-}
-
-func (u *unstarted) note(k launch.Kind, err error) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.reasons == nil {
-		u.reasons = map[launch.Kind]string{}
-	}
-	u.reasons[k] = err.Error()
-}
-
-// without are the reasons of those that were not started later.
-func (u *unstarted) without(states []launch.State) []string {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	var all []string
-	for _, k := range slices.Sorted(maps.Keys(u.reasons)) {
-		if !slices.ContainsFunc(states, func(s launch.State) bool { return s.Kind == k }) {
-			all = append(all, u.reasons[k])
-		}
-	}
-	return all
-}
-
-// programs remembers for a while which engines' programs are here.
-type programs struct {
-	mu    sync.Mutex
-	found []launch.Program
-	at    time.Time
-}
-
-func (p *programs) all() []launch.Program {
-	const fresh = 10 * time.Second
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if time.Since(p.at) > fresh {
-		p.found, p.at = append([]launch.Program{}, launch.Find()...), time.Now()
-	}
-	return p.found
 }
 
 // newLauncher makes what runs engines; their logs are beside Carpool's own.

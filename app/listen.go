@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"strconv"
@@ -113,4 +114,24 @@ func ask(ctx context.Context, url string, answer any) bool {
 	const enough = 64 << 10
 	return resp.StatusCode == http.StatusOK &&
 		json.NewDecoder(http.MaxBytesReader(nil, resp.Body, enough)).Decode(answer) == nil
+}
+
+// address is what clients are told: 127.0.0.1 and the port bound.
+func (a *App) address() string { return a.listeners[0].Addr().String() }
+
+// newServer is the HTTP server with the limits of a public surface: the clients
+// are local, but a browser page may be one of them. No WriteTimeout, since a
+// stream may last for hours; the gateway bounds each write.
+func (a *App) newServer() *http.Server {
+	g := a.config.Load().Gateway
+	return &http.Server{
+		Handler:           a.gateway,
+		ConnContext:       a.gateway.ConnContext,
+		ReadHeaderTimeout: time.Duration(g.HeaderTimeoutS) * time.Second,
+		IdleTimeout:       time.Duration(g.IdleTimeoutS) * time.Second,
+		MaxHeaderBytes:    g.MaxHeaderKiB << 10,
+		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+
+		DisableGeneralOptionsHandler: true, // it would answer "OPTIONS *" to any Host
+	}
 }

@@ -63,6 +63,28 @@ type Snapshot struct {
 	Draining  bool            `json:"draining"`
 }
 
+// SlotsOf is how many requests of a model its engine runs at once, as far as it is
+// known; 0 = it is not.
+func (s Snapshot) SlotsOf(engine, model string) int {
+	for _, t := range s.Tuning {
+		if t.Engine == engine && t.Model == model && t.Slots > 0 {
+			return t.Slots
+		}
+	}
+	for _, e := range s.Engines {
+		if e.Name != engine {
+			continue
+		}
+		for _, m := range e.Models {
+			if m.Name == model && m.Slots > 0 {
+				return m.Slots
+			}
+		}
+		return e.Slots
+	}
+	return 0
+}
+
 // Sample is one second of the live charts.
 type Sample struct {
 	At         time.Time `json:"at"`

@@ -198,23 +198,7 @@ func (a *App) trialEnded(t trial.Trial) {
 // slotsOf is how many requests an engine runs at once, as far as it is known; 0 = it
 // is not.
 func (a *App) slotsOf(engine, model string) int {
-	for _, t := range a.tuner.States() {
-		if t.Engine == engine && t.Model == model && t.Slots > 0 {
-			return t.Slots
-		}
-	}
-	for _, e := range a.engines.Snapshot() {
-		if e.Name != engine {
-			continue
-		}
-		for _, m := range e.Models {
-			if m.Name == model && m.Slots > 0 {
-				return m.Slots
-			}
-		}
-		return e.Slots
-	}
-	return 0
+	return Snapshot{Tuning: a.tuner.States(), Engines: a.engines.Snapshot()}.SlotsOf(engine, model)
 }
 
 // gpuNameOf is the GPU that an engine runs on, for people; "" = none that is read.

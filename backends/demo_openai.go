@@ -136,6 +136,7 @@ func (d *Demo) openaiResponses(w http.ResponseWriter, r *http.Request) {
 			answer.CompletedAt = &now
 			return answer
 		},
+		// As for Anthropic's events, which are of another type.
 		chunk: func(w io.Writer, r api.ChatResponse) error {
 			for _, e := range events.Process(r) {
 				if err := writeEvent(w, e.Event, e.Data); err != nil {

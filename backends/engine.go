@@ -3,18 +3,12 @@ package backends
 import (
 	"context"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 )
-
-var errIsCarpool = errors.New("this is Carpool's own address: set engine.url to the engine's")
 
 // engine is one address that is watched. Registry.mu guards all that changes.
 type engine struct {
@@ -40,18 +34,6 @@ type engine struct {
 	gone     context.CancelFunc
 }
 
-// candidate is an address where an engine may be.
-type candidate struct {
-	place
-	name   string  // that the settings gave it; "" = its kind's
-	makers []maker // the kinds that it may be, best first
-	wanted bool    // the settings name it; else it is a place where engines are by default
-}
-
-func (c candidate) is(o candidate) bool {
-	return c.String() == o.String() && c.name == o.name && slices.EqualFunc(c.makers, o.makers, func(a, b maker) bool { return a.kind == b.kind })
-}
-
 func newEngine(c candidate, self bool, t *lean) *engine {
 	e := &engine{candidate: c, self: self, transport: t, news: make(chan struct{}),
 		info: Info{URL: c.String(), Health: Unknown, Problem: "not looked at yet"}}
@@ -67,78 +49,6 @@ func (e *engine) become(m maker) {
 	if e.name != "" && e.name != string(m.kind) {
 		e.info.Label = m.label + " (" + e.name + ")"
 	}
-}
-
-// probed is what one probe found.
-type probed struct {
-	engine  *engine
-	maker   maker
-	report  report
-	studied *facts // nil = it was not asked
-	read    memories
-	err     error
-	at      time.Time
-}
-
-// look is what one probe is to find out.
-type look struct {
-	*engine
-	stranger bool // not known to be an engine
-	known    memories
-	makers   []maker // what it may be, the likeliest first
-	key      func(Kind) string
-}
-
-// probe asks the engine what it is and has, and first, if it is a stranger,
-// whether it is Carpool itself. It reads only what never changes.
-func (l look) probe(ctx context.Context) probed {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
-	defer cancel()
-	p := probed{engine: l.engine, maker: l.makers[0]}
-	switch {
-	case l.self:
-		p.err = errIsCarpool
-	case l.stranger:
-		p.err = notCarpool(ctx, l.client(""), l.url)
-	}
-	if p.err == nil {
-		l.identify(ctx, &p)
-	}
-	if p.err == nil && !l.stranger && p.maker.inspect != nil {
-		p.read = l.inspect(ctx, p.maker, p.report.models)
-	}
-	p.at = time.Now()
-	return p
-}
-
-// identify asks as each kind in turn, until one knows the answer.
-func (l look) identify(ctx context.Context, p *probed) {
-	for i, m := range l.makers {
-		c := l.client(l.key(m.kind))
-		r, err := m.probe(ctx, c, l.url)
-		if err == nil && m.study != nil && l.stranger {
-			p.studied = l.study(ctx, m, c)
-		}
-		odd, isOdd := errors.AsType[*unexpected](err)
-		if i == 0 || !isOdd || odd.key {
-			p.maker, p.report, p.err = m, r, err
-		}
-		if !isOdd || odd.sure {
-			return
-		}
-	}
-}
-
-// study asks what does not change. An engine that cannot tell is taken for one that
-// serves OpenAI's API alone: the rest is translated.
-func (l look) study(ctx context.Context, m maker, c *http.Client) *facts {
-	ctx, cancel := context.WithTimeout(ctx, studyTimeout)
-	defer cancel()
-	f, err := m.study(ctx, c, l.url)
-	if err != nil {
-		f = facts{apis: []API{OpenAIAPI}}
-	}
-	return &f
 }
 
 // client asks the engine with a key; "" = without.
@@ -258,66 +168,6 @@ func (e *engine) setting() string {
 		return "engines.list"
 	}
 	return "engine.url"
-}
-
-// find returns the engine's own name of a model: the same, or the same with
-// ":latest". Ollama, which knows more spellings, is asked by those, too.
-func (i Info) find(model string) (name string, ok bool) {
-	for _, m := range i.Models {
-		if m.Name == model || m.Name == model+":latest" {
-			return m.Name, true
-		}
-	}
-	if i.Kind != KindOllama {
-		return "", false
-	}
-	short := strings.TrimPrefix(strings.TrimPrefix(model, "registry.ollama.ai/"), "library/")
-	for _, m := range i.Models {
-		if strings.EqualFold(m.Name, short) || strings.EqualFold(m.Name, short+":latest") {
-			return m.Name, true
-		}
-	}
-	return "", false
-}
-
-// has returns whether the engine's list holds a model.
-func (i Info) has(model string) bool {
-	_, ok := i.find(model)
-	return ok
-}
-
-// loaded reports whether a model of the engine is.
-func (i Info) loaded(name string) bool {
-	return slices.ContainsFunc(i.Models, func(m Model) bool { return m.Name == name && m.Loaded })
-}
-
-// AnswersAnyName reports whether the engine answers with the one model that it
-// has whatever name it is asked for, as llama-server and KoboldCpp do.
-func (i Info) AnswersAnyName() bool {
-	return (i.Kind == KindLlamaCPP || i.Kind == KindKoboldCPP) && len(i.Models) == 1
-}
-
-// notCarpool fails if the address is that of a Carpool, this one or another.
-// Its health page names it; an engine has none, or another one.
-func notCarpool(ctx context.Context, c *http.Client, base *url.URL) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base.JoinPath("health").String(), nil)
-	if err != nil {
-		return fmt.Errorf("health request: %w", err)
-	}
-	resp, err := c.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	b, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if err != nil {
-		return err
-	}
-	var page map[string]json.RawMessage
-	if json.Unmarshal(b, &page) == nil && page["carpool"] != nil {
-		return errIsCarpool
-	}
-	return nil
 }
 
 // uniqueName returns the kind's name, numbered from the second one on.

@@ -1,10 +1,6 @@
 package backends
 
-import (
-	"slices"
-	"strconv"
-	"strings"
-)
+import "slices"
 
 // ModelMemory is what a model's metadata tell of the memory that it takes on a
 // GPU. The zero value tells nothing.
@@ -66,10 +62,6 @@ type tensor struct {
 	name  string
 	shape []uint64
 }
-
-// metadata are a model's, by the keys of the GGUF format. Values are numbers,
-// strings, bools, and slices of them; an engine may leave out what a slice holds.
-type metadata map[string]any
 
 // newModelMemory reads metadata. The tensors tell each layer for itself, which
 // the lists among the metadata do too where the engine does not leave them out;
@@ -133,83 +125,6 @@ func (m *ModelMemory) takeHeads(kv metadata) {
 	}
 }
 
-// layer is what one layer remembers.
-type layer struct {
-	width    int  // numbers of each token
-	stateful bool // it remembers a state of fixed size
-}
-
-// layers are those of the model, nil where they cannot be told.
-func (m *ModelMemory) layers(kv metadata, tensors []tensor) []layer {
-	heads := kv.numbers(m.key("attention.head_count_kv"))
-	each := m.KeyLength + m.ValueLength
-	if all := m.layersBy(tensors, each); all != nil {
-		return all
-	}
-	all := make([]layer, m.Layers)
-	switch {
-	case each <= 0 || m.KVHeads <= 0:
-		return nil
-	case len(heads) == m.Layers:
-		for i, n := range heads {
-			all[i] = layer{width: n * each, stateful: n == 0}
-		}
-	default:
-		for i := range all {
-			all[i].width = m.KVHeads * each
-		}
-		// Where layers differ, and how is not told, all of them may hold everything.
-		m.AtMost = m.AtMost || kv.has(m.key("ssm.")) || kv.has(m.key("shortconv."))
-	}
-	return all
-}
-
-// layersBy are the layers as their tensors show them; nil where they do not.
-func (m *ModelMemory) layersBy(tensors []tensor, each int) []layer {
-	all, seen := make([]layer, m.Layers), false
-	keys, values := make([]int, m.Layers), make([]int, m.Layers)
-	for _, t := range tensors {
-		i, part, ok := inLayer(t.name)
-		if !ok || i >= m.Layers {
-			continue
-		}
-		switch {
-		case part == "attn_k.weight" && len(t.shape) > 1 && t.shape[1] < mostWidth:
-			keys[i] = int(t.shape[1])
-		case part == "attn_v.weight" && len(t.shape) > 1 && t.shape[1] < mostWidth:
-			values[i] = int(t.shape[1])
-		case part == "attn_qkv.weight", part == "attn_kv_a_mqa.weight":
-			all[i].width = m.KVHeads * each // unless it is a state's
-		case strings.HasPrefix(part, "ssm_"), strings.HasPrefix(part, "shortconv"), strings.HasPrefix(part, "time_mix"):
-			all[i].stateful = true
-		}
-	}
-	for i := range all {
-		if all[i].stateful {
-			all[i].width = 0
-		}
-		if keys[i] > 0 {
-			if values[i] == 0 {
-				values[i] = keys[i] // one matrix for both
-			}
-			all[i].width = keys[i] + values[i]
-		}
-		seen = seen || all[i].width > 0 || all[i].stateful
-	}
-	if !seen {
-		return nil
-	}
-	return all
-}
-
-// inLayer takes apart the name of a tensor: blk.7.attn_k.weight.
-func inLayer(name string) (layer int, part string, ok bool) {
-	rest, ok := strings.CutPrefix(name, "blk.")
-	number, part, cut := strings.Cut(rest, ".")
-	n, err := strconv.Atoi(number)
-	return n, part, ok && cut && err == nil && n >= 0
-}
-
 // windowEvery is, for architectures of which engines know it, of how many layers
 // one holds the whole context, and the others only a window.
 var windowEvery = map[string]int{"gemma2": 2, "gemma3": 6, "cohere2": 4, "gptoss": 2, "gpt-oss": 2}
@@ -248,74 +163,4 @@ func (m *ModelMemory) state(kv metadata) uint64 {
 		numbers = uint64(l-1) * uint64(kv.number(m.key("embedding_length")))
 	}
 	return numbers * stateElement
-}
-
-func (kv metadata) text(key string) string {
-	s, _ := kv[key].(string)
-	return s
-}
-
-// number is a value that is one and no negative one, else 0.
-func (kv metadata) number(key string) int {
-	n, _ := natural(kv[key])
-	return n
-}
-
-// numbers are those of a list, or the one that stands for it; nil = not told.
-func (kv metadata) numbers(key string) []int {
-	if n, ok := natural(kv[key]); ok {
-		return []int{n}
-	}
-	list, _ := kv[key].([]any)
-	all := make([]int, len(list))
-	for i, v := range list {
-		n, ok := natural(v)
-		if !ok {
-			return nil
-		}
-		all[i] = n
-	}
-	return all
-}
-
-// flags are those of a list; nil = not told.
-func (kv metadata) flags(key string) []bool {
-	list, _ := kv[key].([]any)
-	var all []bool
-	for _, v := range list {
-		b, ok := v.(bool)
-		if !ok {
-			return nil
-		}
-		all = append(all, b)
-	}
-	return all
-}
-
-// has reports whether there is a key of a prefix.
-func (kv metadata) has(prefix string) bool {
-	for key := range kv {
-		if strings.HasPrefix(key, prefix) {
-			return true
-		}
-	}
-	return false
-}
-
-// natural is a number from 0 to one that no model exceeds.
-func natural(v any) (int, bool) {
-	const most = 1 << 24
-	var f float64
-	switch v := v.(type) {
-	case float64: // of JSON
-		f = v
-	case uint64: // of a GGUF file
-		f = float64(v)
-	default:
-		return 0, false
-	}
-	if f >= 0 && f <= most {
-		return int(f), true
-	}
-	return 0, false
 }

@@ -131,20 +131,6 @@ func (c *Core) admitTogether(q *queue, word string, now time.Time) {
 	}
 }
 
-// next is any ticket that waits; nil if none does.
-func (q *queue) next() *Ticket {
-	if len(q.porch) > 0 {
-		return q.porch[0]
-	}
-	if t := q.pen.first(); t != nil {
-		return t
-	}
-	return q.line.head()
-}
-
-// depth is how many wait.
-func (q *queue) depth() int { return q.line.depth + len(q.porch) + q.held }
-
 // company are those that go with t: of its word and class, in the order of their
 // arrival, as many as their texts fit.
 func (c *Core) company(t *Ticket, now time.Time) []*Ticket {

@@ -173,3 +173,26 @@ func (c *Core) leader(p *pool, now time.Time, urgentOnly bool) *Ticket {
 	}
 	return first
 }
+
+// free gives a ticket's place back.
+func (c *Core) free(t *Ticket) {
+	t.state = ended
+	c.places--
+	q := t.queue
+	i := slices.Index(q.running, t)
+	q.running = slices.Delete(q.running, i, i+1)
+	if t.group.places--; t.group.places == 0 {
+		q.active--
+	}
+}
+
+// freeLeft frees the places whose grace is over.
+func (c *Core) freeLeft(q *queue, now time.Time) {
+	for i := 0; i < len(q.running); {
+		if t := q.running[i]; t.state == leaving && !now.Before(t.freeAt) {
+			c.free(t)
+			continue
+		}
+		i++
+	}
+}

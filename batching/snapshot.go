@@ -61,18 +61,6 @@ func (c *Core) Loads() []Load {
 	return loads
 }
 
-// Totals are counts since the start. The averages are 0 before the first batch.
-type Totals struct {
-	Batches          uint64  `json:"total_batches"`
-	Requests         uint64  `json:"total_requests"`        // released, over all batches
-	AvgBatchSize     float64 `json:"avg_batch_size"`        // Requests / Batches
-	AvgBatchDuration float64 `json:"avg_batch_duration_ms"` // over ended batches
-	AvgConcurrency   float64 `json:"avg_concurrency"`       // mean of Batch.Running over released requests
-	QueueDepth       int     `json:"queue_depth"`           // waiting now
-	InFlight         int     `json:"in_flight"`             // running now, leaving ones included
-	Tokens           uint64  `json:"tokens"`                // generated, all requests
-}
-
 // Snapshot copies the state of every key with a waiting or running request, in
 // the order in which the keys became busy.
 func (c *Core) Snapshot(now time.Time) []QueueState {

@@ -216,10 +216,7 @@ func (l benchmarkLayout) place(width float32, put func(o fyne.CanvasObject, x, y
 }
 
 // MinSize implements fyne.Layout.
-func (l benchmarkLayout) MinSize([]fyne.CanvasObject) fyne.Size {
-	height := l.place(max(minInside, l.p.scroll.Size().Width), func(fyne.CanvasObject, float32, float32, float32, float32) {})
-	return fyne.NewSize(minInside, height)
-}
+func (l benchmarkLayout) MinSize([]fyne.CanvasObject) fyne.Size { return pageSize(l.p.scroll, l.place) }
 
 // Layout implements fyne.Layout.
 func (l benchmarkLayout) Layout(_ []fyne.CanvasObject, size fyne.Size) {

@@ -72,9 +72,9 @@ func (c *pastColumns) add(x float64, p *app.Point) {
 		if p.Limit > 0 {
 			limit = p.Limit
 		}
-		p50, p95 = measured(p.FirstP50), measured(p.FirstP95)
-		used, total, ours, others = measured(p.MemoryUsed), measured(p.MemoryTotal), measured(p.MemoryOurs), measured(p.MemoryOthers)
-		busy = total * measured(p.Utilization)
+		p50, p95 = known(p.FirstP50), known(p.FirstP95)
+		used, total, ours, others = known(p.MemoryUsed), known(p.MemoryTotal), known(p.MemoryOurs), known(p.MemoryOthers)
+		busy = total * known(p.Utilization)
 	}
 	taken := used
 	if both := ours + others; !math.IsNaN(both) {
@@ -89,14 +89,6 @@ func (c *pastColumns) add(x float64, p *app.Point) {
 	c.p50, c.p95 = append(c.p50, p50), append(c.p95, p95)
 	c.used, c.ours, c.others = append(c.used, used), append(c.ours, ours), append(c.others, others)
 	c.taken, c.free = append(c.taken, taken), append(c.free, max(0, total-taken))
-}
-
-// measured is *v; NaN where it was not.
-func measured(v *float64) float64 {
-	if v == nil {
-		return math.NaN()
-	}
-	return *v
 }
 
 // past is what was read of the history for the charts.

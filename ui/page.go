@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
 
 	"carpool/app"
 )
@@ -19,7 +20,14 @@ type page interface {
 	reshape()
 }
 
-// place names a page.
+// pageSize is the least size of a page that scrolls and whose place tells its height
+// for a width.
+func pageSize(scroll *container.Scroll, place func(width float32, put func(o fyne.CanvasObject, x, y, w, h float32)) float32) fyne.Size {
+	height := place(max(minInside, scroll.Size().Width), func(fyne.CanvasObject, float32, float32, float32, float32) {})
+	return fyne.NewSize(minInside, height)
+}
+
+// pageName names a page.
 type pageName string
 
 // The pages, in the order of the rail.

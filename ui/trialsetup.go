@@ -122,7 +122,7 @@ func (t *trialSetup) show(s app.Snapshot, failed string) {
 		return e.Health != "up" || len(writers(e)) == 0
 	})
 	t.choose(t.engine, t.model)
-	t.slots = slotsOf(s, t.engine, t.model)
+	t.slots = s.SlotsOf(t.engine, t.model)
 	if !t.own {
 		t.sizes.set(within(t.slots))
 	}
@@ -198,27 +198,6 @@ func writers(e app.EngineInfo) []string {
 	return append(loaded, others...)
 }
 
-// slotsOf is how many requests of a model its engine runs at once; 0 = not known.
-func slotsOf(s app.Snapshot, engine, model string) int {
-	for _, t := range s.Tuning {
-		if t.Engine == engine && t.Model == model && t.Slots > 0 {
-			return t.Slots
-		}
-	}
-	for _, e := range s.Engines {
-		if e.Name != engine {
-			continue
-		}
-		for _, m := range e.Models {
-			if m.Name == model && m.Slots > 0 {
-				return m.Slots
-			}
-		}
-		return e.Slots
-	}
-	return 0
-}
-
 // within picks the sizes that an engine of so many slots can run at once.
 func within(slots int) []bool {
 	picked := make([]bool, len(trialSizes))
@@ -271,44 +250,12 @@ const (
 	setupTwo   = 520 // from here on the controls stand in two columns
 )
 
-// setupBlock is a control with what it is and what it does.
-type setupBlock struct {
-	name    *text
-	control fyne.CanvasObject
-	height  float32
-	help    *text // nil = none
-}
-
-func (b setupBlock) heightFor(width float32) float32 {
-	h := setupLabel + b.height
-	if b.help != nil {
-		h += gapTiny + b.help.heightFor(width)
-	}
-	return h
-}
-
-// setupRows divides the blocks into lines for a width.
-func setupRows(blocks []setupBlock, width float32) (rows [][]setupBlock, each float32) {
-	columns := 1
-	if width >= setupTwo {
-		columns = 2
-	}
-	return slices.Collect(slices.Chunk(blocks, columns)), (width - float32(columns-1)*gapLarge) / float32(columns)
-}
-
 // foot is the height of what stands below the controls.
 func (t *trialSetup) foot(width float32) float32 {
 	if t.problem.value == "" {
 		return 1 + gap + buttonHeight
 	}
 	return 1 + gap + buttonHeight + gapSmall + t.problem.heightFor(width)
-}
-
-func rowOf(blocks []setupBlock, width float32) (height float32) {
-	for _, b := range blocks {
-		height = max(height, b.heightFor(width))
-	}
-	return height
 }
 
 func (t *trialSetup) heightFor(width float32) float32 {

@@ -25,17 +25,7 @@ func (c *cli) benchEfficiency(ctx context.Context, o suiteOptions, write string,
 		return err
 	}
 	c.note("measured in %s", span(time.Since(begun)))
-	if write != "" {
-		if err := writeReport(write, r); err != nil {
-			return fmt.Errorf("write report: %w", err)
-		}
-		c.note("written to %s", write)
-	}
-	show := func() error { return r.Text(c.stdout) }
-	if asJSON {
-		show = func() error { return c.printJSON(r) }
-	}
-	if err := show(); err != nil {
+	if err := c.tellReport(r, write, asJSON); err != nil {
 		return err
 	}
 	if n := r.Missed(); n > 0 && !o.Quick {

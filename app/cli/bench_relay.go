@@ -33,17 +33,10 @@ func (c *cli) benchRelay(ctx context.Context, o suiteOptions, write string, asJS
 	if len(r.Sections) == 0 {
 		return err
 	}
-	if write != "" && err == nil { // a report that lacks some is none
-		if err := writeReport(write, r); err != nil {
-			return fmt.Errorf("write report: %w", err)
-		}
-		c.note("written to %s", write)
+	if err != nil {
+		write = "" // a report that lacks some is none
 	}
-	show := func() error { return r.Text(c.stdout) }
-	if asJSON {
-		show = func() error { return c.printJSON(r) }
-	}
-	if err := show(); err != nil {
+	if err := c.tellReport(r, write, asJSON); err != nil {
 		return err
 	}
 	return errors.Join(err, r.Missed())

@@ -37,23 +37,33 @@ func (c *cli) benchSuite(ctx context.Context, o suiteOptions, write string, asJS
 		return err
 	}
 	c.note("measured in %s", span(time.Since(begun)))
-	if write != "" {
-		if err := writeReport(write, r); err != nil {
-			return fmt.Errorf("write report: %w", err)
-		}
-		c.note("written to %s", write)
-	}
-	show := func() error { return r.Text(c.stdout) }
-	if asJSON {
-		show = func() error { return c.printJSON(r) }
-	}
-	if err := show(); err != nil {
+	if err := c.tellReport(r, write, asJSON); err != nil {
 		return err
 	}
 	if n := r.Missed(); n > 0 {
 		return fmt.Errorf("%d of the figures asked for were not met", n)
 	}
 	return nil
+}
+
+// report is what a suite found out.
+type report interface {
+	Text(w io.Writer) error
+	Markdown(w io.Writer) error
+}
+
+// tellReport writes a report to a file, if one is named, and prints it.
+func (c *cli) tellReport(r report, file string, asJSON bool) error {
+	if file != "" {
+		if err := writeReport(file, r); err != nil {
+			return fmt.Errorf("write report: %w", err)
+		}
+		c.note("written to %s", file)
+	}
+	if asJSON {
+		return c.printJSON(r)
+	}
+	return r.Text(c.stdout)
 }
 
 // writeReport replaces a file by the report.

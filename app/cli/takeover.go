@@ -63,41 +63,6 @@ docs/takeover.md tells more. On Windows this is not built.`,
 	return cmd
 }
 
-// guardCommand is the guard's process. Carpool starts it.
-func (c *cli) guardCommand() *cobra.Command {
-	var adopt bool
-	cmd := &cobra.Command{
-		Use:    "takeover-guard",
-		Short:  "Guard the port that was taken over (Carpool starts this)",
-		Hidden: true,
-		Args:   cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			r, err := takeover.Load(c.place.state)
-			if err != nil {
-				return err
-			}
-			if r == nil {
-				return errors.New("no port is taken over")
-			}
-			o := takeover.Options{Record: *r, Gone: func() bool {
-				r, err := takeover.Load(c.place.state)
-				return r == nil && err == nil
-			}}
-			if o.Socket, err = app.GuardSocket(c.place.state); err != nil {
-				return err
-			}
-			if adopt {
-				o.Parent = takeover.Parent()
-			}
-			ctx, stop := untilSignal(cmd.Context())
-			defer stop()
-			return takeover.Serve(ctx, o)
-		},
-	}
-	cmd.Flags().BoolVar(&adopt, "adopt", false, "take the sockets from the process that starts this")
-	return cmd
-}
-
 func (c *cli) takeOver(ctx context.Context, yes bool) error {
 	s, err := c.situation(ctx)
 	if err != nil {
@@ -228,59 +193,6 @@ func (c *cli) take(ctx context.Context, r *takeover.Record) error {
 		return fmt.Errorf(`%w; "carpool takeover --undo" puts everything back`, err)
 	}
 	return c.print(fmt.Sprintf("Port %d leads to Ollama at %s; Carpool takes it when it starts.\n", r.Port, r.Engine))
-}
-
-// giveBack undoes a takeover.
-func (c *cli) giveBack(ctx context.Context, yes bool) error {
-	r, err := takeover.Load(c.place.state)
-	if err != nil {
-		return err
-	}
-	if r == nil {
-		return c.print("No port is taken over.\n")
-	}
-	if err := c.print(backText(r)); err != nil {
-		return err
-	}
-	if err := c.consent("Do this?", yes); err != nil {
-		return err
-	}
-	if err := takeover.Remove(c.place.state); err != nil {
-		return err
-	}
-	socket, err := app.GuardSocket(c.place.state)
-	if err == nil {
-		err = takeover.End(ctx, socket)
-	}
-	if err == nil {
-		at := r.Addresses()[0]
-		err = c.await(ctx, followPatience, at+" is still taken", func() bool { return !taken(ctx, at) })
-	}
-	if err != nil {
-		return errors.Join(err, r.Save(c.place.state))
-	}
-	switch r.By {
-	case takeover.ByUnit:
-		err = r.Unit.Restore(ctx, r.Engine)
-	case takeover.ByCarpool:
-		err = c.restartAt(ctx, r.Addresses()[0])
-	default:
-		found := launch.Detect(launch.Ollama)
-		return c.print("The port is free. Start Ollama there again:\n\n    " +
-			strings.ReplaceAll(takeover.UndoByHand(string(found.Service)), "\n", "\n    ") + "\n")
-	}
-	if err != nil {
-		return errors.Join(err, r.Save(c.place.state)) // so that it can be tried again
-	}
-	return c.print("Everything is as it was.\n")
-}
-
-func backText(r *takeover.Record) string {
-	text := fmt.Sprintf("Carpool gives port %d back. ", r.Port)
-	if r.By == takeover.ByHand {
-		return text + fmt.Sprintf("You moved Ollama to %s; how to move it back is told then.\n", r.Engine)
-	}
-	return text + fmt.Sprintf("Ollama returns to it from %s, and is started again for that: what it is answering now breaks off.\n", r.Engine)
 }
 
 // restartAt has Carpool start its Ollama again with another port.

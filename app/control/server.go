@@ -14,77 +14,21 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
-	"carpool/app/connect"
 	"carpool/app/fit"
 	"carpool/app/trial"
 	"carpool/backends/launch"
 	"carpool/storage"
 )
 
-// Surface is what the command line can see and do; S is the snapshot's type.
-// Its methods are called from many goroutines.
-type Surface[S any] interface {
-	Snapshot() S
-	Set(ctx context.Context, key, value string) error
-	Requests(ctx context.Context, q storage.Query) ([]storage.Request, error)
-	Batches(ctx context.Context, q storage.Query) ([]storage.Batch, error)
-	Decisions(ctx context.Context, q storage.Query) ([]storage.Decision, error)
-	EnergyUse(ctx context.Context, q storage.Query) ([]storage.EnergyUse, error)
-	Summary(ctx context.Context, q storage.Query) (storage.Summary, error)
-	History
-	ConnectGuides() []connect.Guide
-	StartEngine(ctx context.Context, w launch.Wanted) (launch.State, error)
-	StopEngine(ctx context.Context, name string) error
-	EngineLog(name string) ([]string, error)
-	CheckEngines() []launch.Check
-	Yield(ctx context.Context, o YieldOrder) error
-	Resume(ctx context.Context) error
-	EngineMemory(q fit.Question) ([]fit.Table, error)
-	CancelRequest(ticket uint64) error
-	MoveToFront(ticket uint64) error
-	LANToken() (string, error)
-	RotateLANToken() (string, error)
-	StartTrial(ctx context.Context, w trial.Wanted) error
-	CancelTrial()
-	Show() // brings the window to the front
-	Quit() // begins to drain; returns at once
-}
-
-// YieldOrder says how the user gives the GPU to other programs.
-type YieldOrder struct {
-	For  time.Duration `json:"for_ns"` // 1 s to 24 h; 0 = until it is taken back
-	Stop bool          `json:"stop"`   // interrupt what runs; else it may end
-}
-
 const (
 	headerTimeout = 5 * time.Second
 	lastAnswers   = 2 * time.Second // for requests that are being answered at the end
 	maxBody       = 64 << 10        // bytes
 )
-
-// Socket is a state folder's open socket. Callers wait on it until Serve, which
-// also closes it.
-type Socket struct{ listener sameUser }
-
-// Listen opens the state folder's socket. One that a killed Carpool left behind
-// is replaced, so the caller must hold the folder's lock.
-func Listen(ctx context.Context, stateDir string) (*Socket, error) {
-	l, err := listen(ctx, stateDir)
-	if err != nil {
-		return nil, fmt.Errorf("control socket: %w", err)
-	}
-	return &Socket{sameUser{l}}, nil
-}
-
-// Close closes a socket that is never served: those who wait on it are cut off.
-func (s *Socket) Close() error { return s.listener.Close() }
 
 // Serve answers on the socket until ctx ends.
 func Serve[S any](ctx context.Context, socket *Socket, s Surface[S]) error {
@@ -105,45 +49,6 @@ func Serve[S any](ctx context.Context, socket *Socket, s Surface[S]) error {
 		return fmt.Errorf("control socket: %w", err)
 	}
 	return nil
-}
-
-func listen(ctx context.Context, stateDir string) (*net.UnixListener, error) {
-	path, err := SocketPath(stateDir)
-	if err != nil {
-		return nil, err
-	}
-	if err := makeFolder(filepath.Dir(path)); err != nil {
-		return nil, err
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	var c net.ListenConfig
-	l, err := c.Listen(ctx, "unix", path)
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		return nil, errors.Join(err, l.Close())
-	}
-	return l.(*net.UnixListener), nil
-}
-
-// sameUser hands out only connections of the user who runs Carpool.
-type sameUser struct{ *net.UnixListener }
-
-// Accept implements net.Listener.
-func (l sameUser) Accept() (net.Conn, error) {
-	for {
-		c, err := l.AcceptUnix()
-		if err != nil {
-			return nil, err
-		}
-		if checkPeer(c) == nil {
-			return c, nil
-		}
-		_ = c.Close()
-	}
 }
 
 type setRequest struct {

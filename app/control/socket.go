@@ -1,9 +1,12 @@
 package control
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -50,4 +53,60 @@ func makeFolder(dir string) error {
 		return fmt.Errorf("every user may write in %s", dir)
 	}
 	return nil
+}
+
+// Socket is a state folder's open socket. Callers wait on it until Serve, which
+// also closes it.
+type Socket struct{ listener sameUser }
+
+// Listen opens the state folder's socket. One that a killed Carpool left behind
+// is replaced, so the caller must hold the folder's lock.
+func Listen(ctx context.Context, stateDir string) (*Socket, error) {
+	l, err := listen(ctx, stateDir)
+	if err != nil {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	return &Socket{sameUser{l}}, nil
+}
+
+// Close closes a socket that is never served: those who wait on it are cut off.
+func (s *Socket) Close() error { return s.listener.Close() }
+
+func listen(ctx context.Context, stateDir string) (*net.UnixListener, error) {
+	path, err := SocketPath(stateDir)
+	if err != nil {
+		return nil, err
+	}
+	if err := makeFolder(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	var c net.ListenConfig
+	l, err := c.Listen(ctx, "unix", path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l.(*net.UnixListener), nil
+}
+
+// sameUser hands out only connections of the user who runs Carpool.
+type sameUser struct{ *net.UnixListener }
+
+// Accept implements net.Listener.
+func (l sameUser) Accept() (net.Conn, error) {
+	for {
+		c, err := l.AcceptUnix()
+		if err != nil {
+			return nil, err
+		}
+		if checkPeer(c) == nil {
+			return c, nil
+		}
+		_ = c.Close()
+	}
 }

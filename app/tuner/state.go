@@ -1,6 +1,7 @@
 package tuner
 
 import (
+	"slices"
 	"time"
 
 	"carpool/batching"
@@ -48,3 +49,47 @@ const (
 	BySlots  Kind = "slots"  // what is known of the engine
 	ByBudget Kind = "budget" // what bounds the tokens in flight
 )
+
+// States are what is known of each engine and model, the one used last first.
+func (t *Tuner) States() []State {
+	now := time.Now()
+	t.mu.Lock()
+	c, capped, all := t.config, t.cap, t.all()
+	t.mu.Unlock()
+	general := limits(c)
+	states := make([]State, 0, len(all))
+	used := make(map[batching.Key]time.Time, len(all))
+	for _, g := range all {
+		_, at := g.last()
+		used[g.key] = at
+		states = append(states, g.state(now, g.limits(now, general, capped.of(g.key))))
+	}
+	slices.SortStableFunc(states, func(a, b State) int { return used[b.Key].Compare(used[a.Key]) })
+	return states
+}
+
+// LimitOf is how many requests of one engine and model may run; 0 = no bound.
+func (t *Tuner) LimitOf(k batching.Key) int {
+	t.mu.Lock()
+	c, capped, g := t.config, t.cap, t.keys[k]
+	t.mu.Unlock()
+	if g == nil {
+		return capped.of(k).on(limits(c)).InFlight()
+	}
+	return g.limits(time.Now(), limits(c), capped.of(k)).InFlight()
+}
+
+// Limits are those in force for the model used last, else for one never used.
+func (t *Tuner) Limits() batching.Limits {
+	t.mu.Lock()
+	c, capped, all := t.config, t.cap, t.all()
+	t.mu.Unlock()
+	l := limits(c)
+	var latest time.Time
+	for _, g := range all {
+		if d, at := g.last(); at.After(latest) && d.Limit > 0 {
+			latest, l = at, g.limits(time.Now(), limits(c), capped.of(g.key))
+		}
+	}
+	return l
+}

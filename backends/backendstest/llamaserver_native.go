@@ -205,19 +205,16 @@ func llamaTokenize(_ *Engine, q Request) (int, string) {
 	return 200, marshal(object{"tokens": tokens})
 }
 
-func llamaTemplate(e *Engine, q Request) (int, string) {
-	b, err := readBody(q)
-	if err != nil {
-		return 400, llamaError(400, err.Error())
-	}
-	a, err := b.chat()
-	if err != nil {
-		return 400, llamaError(400, err.Error())
-	}
-	return 200, marshal(object{"prompt": a.text})
+func llamaTemplate(_ *Engine, q Request) (int, string) {
+	return llamaOfChat(q, func(text string) object { return object{"prompt": text} })
 }
 
 func llamaCount(_ *Engine, q Request) (int, string) {
+	return llamaOfChat(q, func(text string) object { return object{"input_tokens": words(text)} })
+}
+
+// llamaOfChat answers what is asked of a chat that is not to be answered itself.
+func llamaOfChat(q Request, answer func(text string) object) (int, string) {
 	b, err := readBody(q)
 	if err != nil {
 		return 400, llamaError(400, err.Error())
@@ -226,7 +223,7 @@ func llamaCount(_ *Engine, q Request) (int, string) {
 	if err != nil {
 		return 400, llamaError(400, err.Error())
 	}
-	return 200, marshal(object{"input_tokens": words(a.text)})
+	return 200, marshal(answer(a.text))
 }
 
 func llamaLoad(e *Engine, q Request) (int, string) {

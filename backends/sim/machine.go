@@ -5,12 +5,6 @@ import (
 	"time"
 )
 
-// Model is a model the machine can load.
-type Model struct {
-	Name  string
-	Slots int // requests it runs at once; below 1 = 1
-}
-
 // Config is what a machine is made of.
 type Config struct {
 	Profile Profile
@@ -44,27 +38,6 @@ type Use struct {
 	Busy    time.Duration // in steps
 	Spilled time.Duration // in steps that were slow because memory was over full
 	Peak    float64       // most MiB asked for at the start of a step, other programs included
-}
-
-// model is one of Config.Models. A slot beyond limit takes no new run.
-type model struct {
-	name  string
-	limit int
-	slots []*slot
-}
-
-// step is one pass of the GPU: who decodes and who reads how much of a prompt.
-// Its slices are kept from pass to pass.
-type step struct {
-	active bool
-	end    time.Duration
-	decode []*run
-	read   []share
-}
-
-type share struct {
-	run    *run
-	tokens int
 }
 
 // New returns a machine at time 0 with empty slots.
@@ -220,33 +193,6 @@ func (m *Machine) proceed() {
 	}
 }
 
-// load swaps the model in memory for the one of the job at the head.
-func (m *Machine) load(next *model) {
-	for _, model := range m.models {
-		for _, s := range model.slots {
-			*s = slot{}
-		}
-	}
-	m.loaded, m.loading = next, true
-	m.loadEnd = m.now + seconds(m.profile.Load)
-	m.emit(Event{Kind: Loading, Job: m.line[0].ID, Model: next.name})
-}
-
-// pick returns the slot a job should enter, nil if none is free.
-func (md *model) pick(j Job) *slot {
-	var best *slot
-	for _, s := range md.slots[:md.limit] {
-		switch {
-		case s.run != nil:
-		case j.Prefix != 0 && s.prefix == j.Prefix:
-			return s
-		case best == nil || s.used < best.used:
-			best = s
-		}
-	}
-	return best
-}
-
 // enter moves the head of the line into a slot.
 func (m *Machine) enter(s *slot) {
 	j := m.line[0]
@@ -278,73 +224,6 @@ func (m *Machine) leave(i int) {
 func (m *Machine) touch(s *slot) {
 	m.uses++
 	s.used = m.uses
-}
-
-func (m *Machine) startStep() {
-	st := &m.step
-	st.active, st.decode, st.read = true, st.decode[:0], st.read[:0]
-	context := 0
-	for _, r := range m.running {
-		if r.decoding() {
-			st.decode = append(st.decode, r)
-			context += r.held()
-		}
-	}
-	prompt := 0
-	for _, r := range m.running {
-		if r.decoding() {
-			continue
-		}
-		n := r.unread
-		if m.profile.NBatch > 0 {
-			n = min(n, m.profile.NBatch-len(st.decode)-prompt)
-		}
-		if n <= 0 {
-			break
-		}
-		st.read = append(st.read, share{r, n})
-		prompt += n
-	}
-	length := m.profile.step(len(st.decode), context, prompt)
-	m.use.Peak = max(m.use.Peak, m.wanted())
-	if m.spilling() {
-		length = time.Duration(float64(length) * max(1, m.profile.Spill))
-		m.use.Spilled += length
-	}
-	m.use.Busy += length
-	st.end = m.now + length
-}
-
-func (m *Machine) finishStep() {
-	st := &m.step
-	st.active = false
-	for _, r := range st.decode {
-		m.token(r)
-	}
-	for _, sh := range st.read {
-		if sh.run.gone {
-			continue
-		}
-		if sh.run.unread -= sh.tokens; sh.run.unread == 0 {
-			m.token(sh.run)
-		}
-	}
-	m.preempt()
-}
-
-// token moves a run on by one token, or ends it.
-func (m *Machine) token(r *run) {
-	if r.gone {
-		return
-	}
-	if r.tokens < r.Output {
-		r.tokens++
-		m.emit(Event{Kind: Token, Job: r.ID, Model: r.Model, Tokens: r.tokens})
-	}
-	if r.tokens == r.Output {
-		m.emit(Event{Kind: Done, Job: r.ID, Model: r.Model, Tokens: r.tokens})
-		m.leave(slices.Index(m.running, r))
-	}
 }
 
 // finish ends the i-th run with all its tokens.

@@ -5,6 +5,7 @@ import (
 	"image/color"
 	"math"
 	"reflect"
+	"strconv"
 	"testing"
 	"time"
 
@@ -95,7 +96,11 @@ func stacked(in ink) chart.Data {
 // curve is measured up to a size, guessed beyond, with a point where it is now.
 func curve(in ink) chart.Data {
 	now := 4.0
-	return chart.Data{Title: "What size does", Unit: " tok/s", X: []float64{1, 2, 4, 6, 8}, XTicks: chart.WholeTicks(1, 8, 500), XLabel: "requests at once",
+	var sizes []chart.Tick
+	for n := 1; n <= 8; n++ {
+		sizes = append(sizes, chart.Tick{At: float64(n), Label: strconv.Itoa(n)})
+	}
+	return chart.Data{Title: "What size does", Unit: " tok/s", X: []float64{1, 2, 4, 6, 8}, XTicks: sizes, XLabel: "requests at once",
 		Now: &now, NowLabel: "now", Shade: []chart.Span{{From: 5, To: 8, Label: "not measured yet"}},
 		FormatX: func(x float64) string { return fmt.Sprintf("%.0f at once", x) },
 		Series: []chart.Series{
@@ -107,7 +112,7 @@ func curve(in ink) chart.Data {
 // events is two hours of local time in seconds, with steps and marks.
 func events(in ink) chart.Data {
 	from, to := noon, noon.Add(2*time.Hour)
-	d := chart.Data{Measure: chart.Seconds, Title: "Time to first token", XMin: chart.Unix(from), XMax: chart.Unix(to), XTicks: chart.TimeTicks(from, to, 400),
+	d := chart.Data{Measure: chart.Seconds, Title: "Time to first token", XMin: chart.Unix(from), XMax: chart.Unix(to), XTicks: chart.Calendar{}.Ticks(from, to, 400),
 		FormatX: func(x float64) string { return time.Unix(int64(x), 0).UTC().Format("Mon 2 Jan, 15:04:05") },
 		Marks: []chart.Mark{{X: chart.Unix(from) + 25*minute, Label: "limit 4 → 6"}, {X: chart.Unix(from) + 80*minute, Label: "engine lost", Color: in.vermilion},
 			{X: chart.Unix(from) + 81*minute, Label: "engine back"}},

@@ -68,7 +68,7 @@ type Data struct {
 	Whole      bool     // the values are whole numbers
 	Empty      string   // what to say, in place of axes, while no series has a value
 	// FormatX names a place on the x axis at the cross-hair; nil = no name.
-	// FormatTime is one for Unix seconds.
+	// Calendar.Format is one for Unix seconds.
 	FormatX func(x float64) string
 }
 

@@ -20,8 +20,7 @@ type Calendar struct {
 
 // Room that a label takes at least, in pixels at scale 1.
 const (
-	timeRoom  = 72
-	wholeRoom = 32
+	timeRoom = 72
 )
 
 // clockSteps are the distances of ticks below a day that divide a day.
@@ -31,17 +30,11 @@ var clockSteps = [...]time.Duration{
 	time.Hour, 2 * time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour,
 }
 
-// TimeTicks labels the time axis from one moment to another, whose x is Unix
-// seconds (Unix), in from's time zone, for a plot of about width pixels.
-func TimeTicks(from, to time.Time, width float32) []Tick { return Calendar{}.Ticks(from, to, width) }
-
-// FormatTime names a moment in Unix seconds, in local time.
-func FormatTime(x float64) string { return Calendar{}.Format(x) }
-
 // Unix is where a moment lies on a time axis.
 func Unix(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 
-// Ticks is TimeTicks in the calendar's language. Ticks stand at round local
+// Ticks labels the time axis from one moment to another, whose x is Unix seconds
+// (Unix), in from's time zone, for a plot of about width pixels. They stand at round local
 // times: of the clock up to half days, then at midnights, then at firsts of a
 // month. Midnight is named by its day, a January by its year.
 func (c Calendar) Ticks(from, to time.Time, width float32) []Tick {
@@ -157,25 +150,3 @@ func midnight(t time.Time, days int) time.Time {
 func number(t time.Time) int {
 	return int(time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC).Unix()/(24*3600)) + 3
 }
-
-// WholeTicks labels whole numbers from one to another, both labelled, for a plot
-// of about width pixels. Between them steps double, as sizes do: 1, 8, 16, 24, …
-func WholeTicks(from, to int, width float32) []Tick {
-	if to < from {
-		return nil
-	}
-	step := 1
-	for float32(to-from)*wholeRoom > float32(step)*max(width, 2*wholeRoom) {
-		step *= 2
-	}
-	ticks := []Tick{whole(from)}
-	for at := from - from%step + step; at < to; at += step {
-		ticks = append(ticks, whole(at))
-	}
-	if to > from {
-		ticks = append(ticks, whole(to))
-	}
-	return ticks
-}
-
-func whole(n int) Tick { return Tick{float64(n), strconv.Itoa(n)} }

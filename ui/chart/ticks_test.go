@@ -27,7 +27,7 @@ func texts(ticks []Tick) string {
 	return strings.Join(all, " · ")
 }
 
-func TestTimeTicks(t *testing.T) {
+func TestCalendar_Ticks(t *testing.T) {
 	berlin := zone(t, "Europe/Berlin")
 	at := func(month time.Month, day, hour, minute int) time.Time {
 		return time.Date(2026, month, day, hour, minute, 0, 0, berlin)
@@ -52,7 +52,7 @@ func TestTimeTicks(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := texts(TimeTicks(tt.from, tt.to, tt.width)); got != tt.want {
+			if got := texts(Calendar{}.Ticks(tt.from, tt.to, tt.width)); got != tt.want {
 				t.Errorf("got  %s\nwant %s", got, tt.want)
 			}
 		})
@@ -90,7 +90,7 @@ func TestCalendar_HasAnOrder(t *testing.T) {
 	}
 }
 
-func TestTimeTicks_StandInRangeRisingAndApart(t *testing.T) {
+func TestCalendar_Ticks_StandInRangeRisingAndApart(t *testing.T) {
 	zones := []string{"UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu", "Australia/Lord_Howe", "America/Sao_Paulo"}
 	rapid.Check(t, func(t *rapid.T) {
 		from := time.Unix(rapid.Int64Range(0, 4e9).Draw(t, "from"), 0).In(zone(t, rapid.SampledFrom(zones).Draw(t, "zone")))
@@ -99,7 +99,7 @@ func TestTimeTicks_StandInRangeRisingAndApart(t *testing.T) {
 			span %= 24 * time.Hour
 		}
 		width := rapid.Float32Range(0, 3000).Draw(t, "width")
-		ticks := TimeTicks(from, from.Add(span), width)
+		ticks := Calendar{}.Ticks(from, from.Add(span), width)
 		last := 0.0
 		for i, tick := range ticks {
 			if tick.At < Unix(from) || tick.At > Unix(from.Add(span)) {
@@ -116,49 +116,9 @@ func TestTimeTicks_StandInRangeRisingAndApart(t *testing.T) {
 	})
 }
 
-func TestWholeTicks(t *testing.T) {
-	tests := []struct {
-		from, to int
-		width    float32
-		want     string
-	}{
-		{1, 8, 500, "1 · 2 · 3 · 4 · 5 · 6 · 7 · 8"},
-		{1, 64, 400, "1 · 8 · 16 · 24 · 32 · 40 · 48 · 56 · 64"},
-		{1, 32, 100, "1 · 16 · 32"},
-		{4, 4, 100, "4"},
-		{5, 4, 100, ""},
-		{0, 3, 0, "0 · 2 · 3"},
-	}
-	for _, tt := range tests {
-		if got := texts(WholeTicks(tt.from, tt.to, tt.width)); got != tt.want {
-			t.Errorf("WholeTicks(%d, %d, %v) = %s, want %s", tt.from, tt.to, tt.width, got, tt.want)
-		}
-	}
-}
-
-func TestWholeTicks_RiseAndAreFew(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		from := rapid.IntRange(-1e6, 1e6).Draw(t, "from")
-		to := from + rapid.IntRange(0, 1e6).Draw(t, "more")
-		width := rapid.Float32Range(0, 3000).Draw(t, "width")
-		ticks := WholeTicks(from, to, width)
-		if ticks[0].At != float64(from) || ticks[len(ticks)-1].At != float64(to) {
-			t.Fatalf("the ends are not labelled: %s", texts(ticks))
-		}
-		for i := range ticks[1:] {
-			if ticks[i].At >= ticks[i+1].At {
-				t.Fatalf("not rising: %s", texts(ticks))
-			}
-		}
-		if most := int(width/wholeRoom) + 4; len(ticks) > most {
-			t.Fatalf("%d labels in %v pixels", len(ticks), width)
-		}
-	})
-}
-
-func ExampleTimeTicks() {
+func ExampleCalendar_Ticks() {
 	from := time.Date(2026, 11, 23, 22, 0, 0, 0, time.UTC)
-	for _, tick := range TimeTicks(from, from.Add(4*time.Hour), 400) {
+	for _, tick := range (Calendar{}).Ticks(from, from.Add(4*time.Hour), 400) {
 		fmt.Println(tick.Label)
 	}
 	// Output:

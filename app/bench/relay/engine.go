@@ -34,8 +34,13 @@ const (
 // Engine serves l as an engine like Ollama would, as fast as a socket can, until ctx
 // ends. It also speaks chat completions.
 func Engine(ctx context.Context, l net.Listener) error {
-	context.AfterFunc(ctx, func() { _ = l.Close() })
 	e := &engine{}
+	return accept(ctx, l, e.serve)
+}
+
+// accept serves each connection to l on a goroutine of its own, until ctx ends.
+func accept(ctx context.Context, l net.Listener, serve func(net.Conn)) error {
+	context.AfterFunc(ctx, func() { _ = l.Close() })
 	for {
 		conn, err := l.Accept()
 		if err != nil {
@@ -44,7 +49,7 @@ func Engine(ctx context.Context, l net.Listener) error {
 			}
 			return err
 		}
-		go e.serve(conn)
+		go serve(conn)
 	}
 }
 

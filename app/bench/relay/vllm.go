@@ -27,23 +27,13 @@ const (
 // its own for more, until ctx ends. It speaks chat completions, and tells of itself
 // what Carpool reads. Each step gives every running stream a token.
 func VLLM(ctx context.Context, l net.Listener, sequences int) error {
-	context.AfterFunc(ctx, func() { _ = l.Close() })
 	s := &server{sequences: sequences, wake: make(chan struct{}, 1)}
 	var stepping sync.WaitGroup
 	defer stepping.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stepping.Go(func() { s.run(ctx) })
-	for {
-		conn, err := l.Accept()
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return err
-		}
-		go s.serve(conn)
-	}
+	return accept(ctx, l, s.serve)
 }
 
 // server is the engine of many streams.
