@@ -239,6 +239,9 @@ func graphics(ctx context.Context, o Options) []doctor.GPU {
 		g := doctor.GPU{Name: r.Name, Driver: r.Driver, Available: r.Available, Reason: r.Reason}
 		if !r.Available {
 			g.Card = card
+			if card == "NVIDIA" {
+				g.Blocked = nvidia("/")
+			}
 		}
 		out = append(out, g)
 	}

@@ -56,6 +56,7 @@ func Look(ctx context.Context, o Options) doctor.Facts {
 		r.Drift = drift(ctx, r.PID, o.Running.Started)
 		f.Running = &r
 	}
+	f.Others = others(ctx, f.Running)
 	f.Port = port(ctx, o, c.Gateway.Listen)
 	found, checks := engines(ctx, o, c)
 	f.Engines = judged(found, checks)

@@ -183,7 +183,7 @@ func TestHistory(t *testing.T) {
 			if (tt.want == "") != (f.History.Problem == "") || !strings.Contains(f.History.Problem, tt.want) {
 				t.Errorf("got %+v", f.History)
 			}
-			if f.History.Missing || f.History.Newest.IsZero() {
+			if f.History.Missing || f.History.Newest.IsZero() || f.History.Bytes != uint64(len(tt.file)) {
 				t.Errorf("got %+v", f.History)
 			}
 		})

@@ -2,10 +2,13 @@ package examine
 
 import (
 	"bufio"
+	"context"
 	"net"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -43,10 +46,23 @@ func TestHelper(t *testing.T) {
 	_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
 }
 
+// limited ends programs that say nothing, long after a slow machine has run them.
+func limited(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 // other starts the helper and returns the first line that it says.
 func other(t *testing.T, what string) (pid int, says string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestHelper$")
+	return otherProgram(t, os.Args[0], what)
+}
+
+func otherProgram(t *testing.T, program, what string) (pid int, says string) {
+	t.Helper()
+	cmd := exec.CommandContext(limited(t), program, "-test.run=^TestHelper$") //nolint:gosec // this test
 	cmd.Env = append(os.Environ(), "EXAMINE_HELPER="+what)
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -95,6 +111,92 @@ func TestBypass(t *testing.T) {
 			t.Errorf("got %+v, %q", all, hidden)
 		}
 	})
+}
+
+func TestOthers(t *testing.T) {
+	here, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(t.TempDir(), "carpool")
+	if err := os.Symlink(here, program); err != nil {
+		t.Fatal(err)
+	}
+	pid, at := otherProgram(t, program, "hold")
+	mine := func(all []doctor.Other) bool {
+		return slices.Contains(all, doctor.Other{PID: pid, Address: at})
+	}
+	if all := others(t.Context(), nil); !mine(all) {
+		t.Errorf("got %+v, want PID %d at %s", all, pid, at)
+	}
+	if all := others(t.Context(), &doctor.Running{PID: pid}); mine(all) {
+		t.Errorf("the one that runs is another one: %+v", all)
+	}
+	pid, at = other(t, "hold")
+	if all := others(t.Context(), nil); mine(all) {
+		t.Errorf("any program is a Carpool: %+v", all)
+	}
+}
+
+func TestNVIDIA(t *testing.T) {
+	t.Setenv("LD_LIBRARY_PATH", "")
+	root := t.TempDir()
+	put := func(path string) {
+		t.Helper()
+		path = filepath.Join(root, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	see := func(want doctor.Blocked) {
+		t.Helper()
+		if got := nvidia(root); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+	see(doctor.Blocked{Undriven: true})
+	put("proc/driver/nvidia/version")
+	see(doctor.Blocked{Lacking: "libnvidia-ml.so.1"})
+	put("usr/lib/aarch64-linux-gnu/libnvidia-ml.so.1")
+	put("dev/nvidiactl")
+	see(doctor.Blocked{})
+	put("dev/nvidia0")
+	if err := os.Chmod(filepath.Join(root, "dev/nvidia0"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() != 0 { // root may open everything
+		see(doctor.Blocked{Device: filepath.Join(root, "dev/nvidia0")})
+	}
+}
+
+func TestGroupOf(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "device")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	group := func() string {
+		t.Helper()
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return groupOf(info)
+	}
+	if g := group(); g != "" {
+		t.Errorf("mode 0600: %q", g)
+	}
+	if err := os.Chown(path, -1, 44); err != nil {
+		t.Skip("only root may give a file to a group")
+	}
+	if err := os.Chmod(path, 0o660); err != nil { //nolint:gosec // as devices are
+		t.Fatal(err)
+	}
+	if want, err := user.LookupGroupId("44"); err == nil && group() != want.Name {
+		t.Errorf("got %q, want %q", group(), want.Name)
+	}
 }
 
 func TestFolderThatCannotBeWritten(t *testing.T) {
@@ -146,7 +248,7 @@ func TestSessionBus(t *testing.T) {
 	if err != nil {
 		t.Skip("no dbus-daemon")
 	}
-	cmd := exec.CommandContext(t.Context(), program, "--session", "--nofork", "--print-address")
+	cmd := exec.CommandContext(limited(t), program, "--session", "--nofork", "--print-address")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
