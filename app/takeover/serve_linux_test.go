@@ -185,11 +185,26 @@ func (s *stage) carpool() carpool {
 	return c
 }
 
+// never bounds waits for what does not come, far beyond what a slow machine takes.
+const never = time.Minute
+
 func (c carpool) expect(t *testing.T, want string) {
 	t.Helper()
-	line, err := c.says.ReadString('\n')
-	if err != nil || strings.TrimSpace(line) != want {
-		t.Fatalf("says %q, %v instead of %s", line, err, want)
+	said := make(chan string, 1)
+	go func() { // it ends with the process
+		line, err := c.says.ReadString('\n')
+		if err != nil {
+			line = err.Error()
+		}
+		said <- strings.TrimSpace(line)
+	}()
+	select {
+	case got := <-said:
+		if got != want {
+			t.Fatalf("says %q instead of %s", got, want)
+		}
+	case <-time.After(never):
+		t.Fatalf("says nothing instead of %s", want)
 	}
 }
 
@@ -203,7 +218,7 @@ func (c carpool) end(t *testing.T, signal syscall.Signal) {
 
 // get is who answers at the port, over a connection of its own.
 func (s *stage) get() (string, error) {
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: never}
 	answer, err := client.Get("http://" + s.address() + "/")
 	if err != nil {
 		return "", err
@@ -360,6 +375,12 @@ func TestGuardPassesBytesOnAsTheyAre(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = front.Close() }()
+	limit := time.Now().Add(never)
+	for _, l := range []net.Listener{engine, front} {
+		if err := l.(*net.TCPListener).SetDeadline(limit); err != nil {
+			t.Fatal(err)
+		}
+	}
 	var d net.Dialer
 	client, err := d.DialContext(t.Context(), "tcp4", front.Addr().String())
 	if err != nil {
@@ -376,6 +397,9 @@ func TestGuardPassesBytesOnAsTheyAre(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = far.Close() }()
+	if err := errors.Join(client.SetDeadline(limit), far.SetDeadline(limit)); err != nil {
+		t.Fatal(err)
+	}
 
 	// A client that has said all still hears the answer.
 	if _, err := io.WriteString(client, "question\x00\xff"); err != nil {
@@ -403,8 +427,8 @@ func TestGuardPassesBytesOnAsTheyAre(t *testing.T) {
 			t.Fatalf("the client got %q, %v", got[:4], err)
 		}
 		r.retire(time.Now().Add(time.Hour))
-		if _, err := client.Read(got); err == nil {
-			t.Error("an idle connection is kept past Carpool")
+		if _, err := client.Read(got); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("an idle connection is kept past Carpool: %v", err)
 		}
 	})
 }
@@ -427,7 +451,7 @@ func TestGuardEndsWithTheTakeover(t *testing.T) {
 
 func eventually(t *testing.T, missing string, done func() bool) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); !done(); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(never); !done(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal(missing)
 		}
