@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 )
 
 // TestMain is also the guard's program, and that of a Carpool that borrows the port
@@ -331,6 +332,23 @@ func TestGuardThatDiesIsReplaced(t *testing.T) {
 	s.wants("engine")
 }
 
+// TestGuardIsApart: what ends a terminal, or whoever starts Carpool, does not end the
+// guard, and nobody else can ask it for the port.
+func TestGuardIsApart(t *testing.T) {
+	s := newStage(t)
+	guard := s.guard(s.carpool())
+	session, err := unix.Getsid(guard)
+	if err != nil || session != guard {
+		t.Errorf("it is in session %d, %v; it is process %d", session, err, guard)
+	}
+	if dir, err := os.Readlink("/proc/" + strconv.Itoa(guard) + "/cwd"); err != nil || dir != "/" {
+		t.Errorf("it keeps %s in use, %v", dir, err)
+	}
+	if info, err := os.Stat(s.socket); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("its socket is %v, %v", info, err)
+	}
+}
+
 func TestTwoCarpoolsDoNotShareThePort(t *testing.T) {
 	s := newStage(t)
 	s.carpool()
@@ -411,6 +429,7 @@ func TestGuardPassesBytesOnAsTheyAre(t *testing.T) {
 	if got, err := io.ReadAll(far); err != nil || string(got) != "question\x00\xff" {
 		t.Errorf("the engine got %q, %v", got, err)
 	}
+	r.retire(time.Now().Add(time.Hour)) // whoever waits for an answer is not idle
 	if _, err := io.WriteString(far, "answer"); err != nil {
 		t.Fatal(err)
 	}

@@ -190,6 +190,18 @@ func TestHistory(t *testing.T) {
 	}
 }
 
+func TestServes(t *testing.T) {
+	for line, want := range map[string]bool{
+		"/usr/bin/carpool": true, "carpool serve --listen 127.0.0.1:1": true, "carpool --hidden": true, "bin/carpool-headless serve": true,
+		"Carpool.EXE": true, "carpoolw.exe --hidden": true,
+		"carpool takeover-guard --state /s": false, "carpool bench": false, "ollama serve": false, "vi carpool": false, "": false,
+	} {
+		if serves(strings.Fields(line)) != want {
+			t.Errorf("%q: %v", line, !want)
+		}
+	}
+}
+
 func TestInspectedTakesNoSecrets(t *testing.T) {
 	host, points := inspected("bridge\nOPENAI_API_KEY=sk-1\nOLLAMA_BASE_URL=http://a:1\nOPENAI_API_BASE_URLS=http://b:2/v1;http://c:3/v1\n")
 	if host || strings.Join(points, " ") != "http://a:1 http://b:2/v1 http://c:3/v1" {

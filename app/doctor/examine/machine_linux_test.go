@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+	psnet "github.com/shirou/gopsutil/v4/net"
 
 	"carpool/app/doctor"
 	"carpool/backends"
@@ -86,6 +87,16 @@ func otherProgram(t *testing.T, program, what string) (pid int, says string) {
 	return cmd.Process.Pid, strings.TrimSpace(says)
 }
 
+// seen are the connections as they are now.
+func seen(t *testing.T) []psnet.ConnectionStat {
+	t.Helper()
+	all, err := connections(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
 func TestPortHeldByAnotherProcessIsNamed(t *testing.T) {
 	pid, at := other(t, "hold")
 	p := port(t.Context(), Options{}, at)
@@ -100,13 +111,18 @@ func TestBypass(t *testing.T) {
 	engines := []backends.Info{{Name: "ollama", Label: "Ollama", URL: "http://" + l.Addr().String(), Health: backends.Up}}
 	pid, _ := other(t, l.Addr().String())
 	t.Run("AnAppsConnection", func(t *testing.T) {
-		all, hidden := bypass(t.Context(), engines, nil)
+		all, hidden := bypass(t.Context(), seen(t), nil, engines, nil)
 		if hidden != "" || len(all) != 1 || all[0].PID != pid || all[0].Name == "" || all[0].Engine != "Ollama" {
 			t.Errorf("got %+v, %q", all, hidden)
 		}
 	})
+	t.Run("ConnectionsThatCannotBeSeenAreNotNone", func(t *testing.T) {
+		if all, hidden := bypass(t.Context(), nil, os.ErrPermission, engines, nil); hidden == "" || len(all) != 0 {
+			t.Errorf("got %+v, %q", all, hidden)
+		}
+	})
 	t.Run("CarpoolsConnectionIsNone", func(t *testing.T) {
-		all, hidden := bypass(t.Context(), engines, &doctor.Running{PID: pid})
+		all, hidden := bypass(t.Context(), seen(t), nil, engines, &doctor.Running{PID: pid})
 		if hidden != "" || len(all) != 0 {
 			t.Errorf("got %+v, %q", all, hidden)
 		}
@@ -126,14 +142,14 @@ func TestOthers(t *testing.T) {
 	mine := func(all []doctor.Other) bool {
 		return slices.Contains(all, doctor.Other{PID: pid, Address: at})
 	}
-	if all := others(t.Context(), nil); !mine(all) {
+	if all := others(t.Context(), seen(t), nil); !mine(all) {
 		t.Errorf("got %+v, want PID %d at %s", all, pid, at)
 	}
-	if all := others(t.Context(), &doctor.Running{PID: pid}); mine(all) {
+	if all := others(t.Context(), seen(t), &doctor.Running{PID: pid}); mine(all) {
 		t.Errorf("the one that runs is another one: %+v", all)
 	}
 	pid, at = other(t, "hold")
-	if all := others(t.Context(), nil); mine(all) {
+	if all := others(t.Context(), seen(t), nil); mine(all) {
 		t.Errorf("any program is a Carpool: %+v", all)
 	}
 }
