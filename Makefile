@@ -19,7 +19,7 @@ LINT         := $(CACHE)/golangci-lint-$(LINT_VERSION)/golangci-lint
 # the tests on real engines up to three that failed run once more, and it says so.
 GOTESTSUM_VERSION := v1.13.0
 
-.PHONY: help run build build-headless cross test desktop race lint bench benchstat profile suite e2e fuzz fuzz-short chaos soak reliability vuln mutants screens deps icons docs package package-check clean
+.PHONY: help run build build-headless cross test desktop race lint bench benchstat profile suite e2e fuzz fuzz-short chaos soak reliability vuln mutants screens deps icons docs package package-check package-quick clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -123,6 +123,11 @@ docs: ## the pages that are made from the program: docs/settings.md, docs/carpoo
 
 package: ## bin/package/: .deb, tarball, Windows installer, macOS archives (ONLY="linux windows" for some)
 	GO=$(GO) .ci/package $(ONLY)
+
+package-quick: ## packages of what is compiled already, and every check of them but "twice": what .ci/run does
+	.ci/deps package || echo "Not all tools are here; what needs one that is missing is skipped."
+	QUICK=1 GO=$(GO) .ci/package
+	QUICK=1 GO=$(GO) .ci/package-check files debian home windows macos
 
 package-check: ## the packages on a clean Debian, under wine, and made twice (as root; some minutes)
 	GO=$(GO) .ci/package-check $(ONLY)

@@ -2,12 +2,14 @@ package app_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -24,9 +26,12 @@ func TestTracing_TellsACollector(t *testing.T) {
 	}))
 	defer collector.Close()
 	a := start(t, options(t))
+	// A limit for what never comes, far beyond what a slow machine takes.
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
 	ask := func(question string) {
 		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, a.Snapshot().Endpoint+"/api/generate",
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.Snapshot().Endpoint+"/api/generate",
 			strings.NewReader(`{"model": "carpool-demo", "prompt": "`+question+`", "options": {"num_predict": 3}}`))
 		if err != nil {
 			t.Fatal(err)
@@ -48,7 +53,12 @@ func TestTracing_TellsACollector(t *testing.T) {
 		t.Fatal(err)
 	}
 	ask("marmalade")
-	body := <-told
+	var body []byte
+	select {
+	case body = <-told:
+	case <-ctx.Done():
+		t.Fatal("the collector was told nothing")
+	}
 	m := &collectorpb.ExportTraceServiceRequest{}
 	if err := proto.Unmarshal(body, m); err != nil {
 		t.Fatal(err)

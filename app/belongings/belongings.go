@@ -31,8 +31,8 @@ type Found struct {
 // Carpool's own names; beside the settings are what was kept of older ones.
 var (
 	ofSettings = []string{"", ".bak", ".v*.bak", ".broken"}
-	ofState    = []string{"carpool.lock", "carpool.sock", "carpool.log*", "carpool-*.log*", "engine-*.log*",
-		"history.db*", "engine-seen", "lan-token"}
+	ofState    = []string{"carpool.lock", "carpool.sock", "carpool-g.sock", "carpool.log*", "carpool-*.log*", "engine-*.log*",
+		"history.db*", "engine-seen", "lan-token", ".lan-token*", "takeover.json.new"}
 )
 
 // Find looks for what there is; what cannot be read counts as none.

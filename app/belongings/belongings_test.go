@@ -29,7 +29,7 @@ func TestDelete(t *testing.T) {
 	}
 	ours := in("c/carpool/carpool.toml", "c/carpool/carpool.toml.bak", "c/carpool/carpool.toml.v1.bak", "c/carpool/carpool.toml.broken",
 		"s [1]/carpool/history.db", "s [1]/carpool/history.db-wal", "s [1]/carpool/carpool.log", "s [1]/carpool/engine-ollama.log",
-		"s [1]/carpool/lan-token", "w/id/preferences.json", "w/id/deep/er")
+		"s [1]/carpool/lan-token", "s [1]/carpool/carpool-g.sock", "w/id/preferences.json", "w/id/deep/er")
 	theirs := in("c/carpool/notes.txt", "s [1]/carpool/my-history.db", "w/other/preferences.json", "s 1/carpool/history.db")
 	write(t, ours...)
 	write(t, theirs...)

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,14 +47,35 @@ func TestDocs_NameEverySettingAndCommand(t *testing.T) {
 }
 
 func TestManual_ReadsAsAManPage(t *testing.T) {
-	program, err := exec.LookPath("groff")
-	if err != nil {
-		t.Skip("groff is not installed")
+	for _, judge := range [][]string{{"groff", "-man", "-Tutf8", "-ww", "-z"}, {"mandoc", "-T", "lint", "-W", "style"}} {
+		t.Run(judge[0], func(t *testing.T) {
+			program, err := exec.LookPath(judge[0])
+			if err != nil {
+				t.Skip(judge[0] + " is not installed")
+			}
+			cmd := exec.Command(program, judge[1:]...)
+			cmd.Stdin = strings.NewReader(manual(new(cli).root()))
+			if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
 	}
-	cmd := exec.Command(program, "-man", "-Tutf8", "-ww", "-z")
-	cmd.Stdin = strings.NewReader(manual(new(cli).root()))
-	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
-		t.Errorf("%v: %s", err, out)
+}
+
+// Words are kept in their order, and no line of prose is longer than lint bears.
+func TestManual_FillsLines(t *testing.T) {
+	var m roff
+	text := strings.Repeat("one-two three ", 40) + strings.Repeat("x", 100)
+	m.prose(text)
+	words := strings.Fields(strings.ReplaceAll(m.String(), `\-`, "-"))
+	if !slices.Equal(words, strings.Fields(text)) {
+		t.Errorf("%q", words)
+	}
+	lines := strings.Split(strings.TrimSpace(m.String()), "\n")
+	for i, line := range lines {
+		if i+1 < len(lines) && (len(line) > 80 || len(line) < 60) {
+			t.Errorf("%d bytes: %s", len(line), line)
+		}
 	}
 }
 

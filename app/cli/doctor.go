@@ -20,9 +20,9 @@ func (c *cli) doctorCommand() *cobra.Command {
 		Use:   "doctor",
 		Short: "Check whether everything works, and say what to do where it does not",
 		Long: `Check engines, how many requests they run at once, the GPU's driver, the port,
-permissions, display, tray, clock, disk, history, settings, the network's token and
-apps in containers, and say in words what to do. It changes nothing, and works
-whether Carpool runs or not.
+permissions, display, tray, clock, disk, history, settings, the network's token, apps
+in containers and other Carpools, and say in words what to do. It changes nothing, and
+works whether Carpool runs or not.
 
 A note is worth knowing, a problem keeps something from working: with one the exit
 status is 1.`,

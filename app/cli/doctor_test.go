@@ -2,10 +2,15 @@ package cli
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"carpool/app/config"
 	"carpool/app/doctor"
 )
 
@@ -14,6 +19,7 @@ func TestDoctorText(t *testing.T) {
 	troubled := doctor.Facts{
 		System: "linux", Now: now,
 		Running:  &doctor.Running{PID: 42, Version: "1.2.3", Endpoint: "http://127.0.0.1:11435"},
+		Others:   []doctor.Other{{PID: 11, Address: "127.0.0.1:11445"}},
 		Settings: doctor.Settings{File: "/c/carpool.toml", Problem: "/c/carpool.toml:3: batching.mode: no such choice", Connections: 16384},
 		Port:     doctor.Port{Address: "127.0.0.1:11435", Owner: "Ollama 0.17.4", Program: "ollama (PID 7)"},
 		Engines: []doctor.Engine{{Name: "ollama", Label: "Ollama", Version: "0.17.4", URL: "http://127.0.0.1:11434", Up: true, Models: 1, Slots: 1, Wanted: 4,
@@ -31,6 +37,43 @@ func TestDoctorText(t *testing.T) {
 		Files:      4096,
 	}
 	golden(t, "doctor.txt", harmless(doctorText(doctor.Judge(troubled))))
+}
+
+// TestDoctorNamesCommandsThatExist goes by the text of package doctor: each command of
+// Carpool's own that it names is one, and each setting.
+func TestDoctorNamesCommandsThatExist(t *testing.T) {
+	sources, err := filepath.Glob(filepath.Join("..", "doctor", "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile(`["n]carpool((?: [a-z_.]+=?)+)`)
+	found := 0
+	for _, source := range sources {
+		text, err := os.ReadFile(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(source, "_test.go") {
+			continue
+		}
+		for _, m := range named.FindAllStringSubmatch(string(text), -1) {
+			found++
+			words := strings.Fields(m[1])
+			if key, ok := strings.CutSuffix(words[len(words)-1], "="); ok {
+				words = words[:len(words)-1]
+				if !slices.ContainsFunc(config.Settings(), func(s config.Setting) bool { return s.Key == key }) {
+					t.Errorf("%s: %s is no setting", filepath.Base(source), key)
+				}
+			}
+			cmd, rest, err := new(cli).root().Find(words)
+			if err != nil || cmd.Parent() == nil || len(rest) > 0 {
+				t.Errorf("%s: carpool%s is no command: %v", filepath.Base(source), m[1], err)
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("found only %d commands", found)
+	}
 }
 
 func TestDoctor(t *testing.T) {

@@ -10,12 +10,14 @@ import (
 	"carpool/app/config"
 )
 
+// manualDay is that of the page in the source; packages have the commit's in its place.
+const manualDay = "2026-11-26"
+
 // manual is the man page of a tree of commands, one section for each. It is the
-// same on every machine and day: it has no date, and folders of this user are told
-// as "~".
+// same on every machine and day: folders of this user are told as "~".
 func manual(root *cobra.Command) string {
 	var m roff
-	m.line(`.TH CARPOOL 1 "" "Carpool" "User Commands"`)
+	m.line(`.TH CARPOOL 1 "` + manualDay + `" "Carpool" "User Commands"`)
 	m.line(".SH NAME")
 	m.text("carpool \\- " + escape(lowerFirst(root.Short)))
 	m.line(".SH SYNOPSIS")
@@ -85,10 +87,28 @@ func (m *roff) prose(text string) {
 		if i > 0 {
 			m.line(".PP")
 		}
-		for line := range strings.SplitSeq(paragraph, "\n") {
-			m.text(escape(strings.TrimSpace(line)))
-		}
+		m.fill(paragraph)
 	}
+}
+
+// longestLine is what lint takes a line of the page to have at most, in bytes.
+const longestLine = 80
+
+// fill writes a text in lines of its own: where they end means nothing to a reader.
+func (m *roff) fill(text string) {
+	var line string
+	for word := range strings.FieldsSeq(text) {
+		word = escape(word)
+		if line != "" && len(line)+1+len(word) > longestLine {
+			m.text(line)
+			line = ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	m.text(line)
 }
 
 // verbatim writes lines as they stand.
@@ -103,7 +123,7 @@ func (m *roff) verbatim(text string) {
 func (m *roff) term(head, text string) {
 	m.line(".TP")
 	m.line(head)
-	m.text(escape(text))
+	m.fill(text)
 }
 
 func (m *roff) command(cmd *cobra.Command) {

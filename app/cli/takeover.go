@@ -158,7 +158,11 @@ func (c *cli) carryOut(ctx context.Context, p takeover.Plan) error {
 		back = func() error { return c.restartAt(ctx, "127.0.0.1:"+strconv.Itoa(takeover.Port)) }
 	}
 	if err == nil {
-		err = c.await(ctx, movePatience, "Ollama does not answer at "+p.Engine, func() bool { return answers(ctx, p.Engine) })
+		missing := "Ollama does not answer at " + p.Engine
+		if p.Do == takeover.DoUnit {
+			missing += ": does an EnvironmentFile of its unit set OLLAMA_HOST?"
+		}
+		err = c.await(ctx, movePatience, missing, func() bool { return answers(ctx, p.Engine) })
 	}
 	if err == nil {
 		err = r.Save(c.place.state)

@@ -11,7 +11,8 @@ func carpool(f Facts) []Finding {
 	const check = "Carpool"
 	switch {
 	case f.Silent != "":
-		return one(check, Problem, "A Carpool holds the state folder but does not answer: "+f.Silent+".", "End it and start it again.", "")
+		return one(check, Problem, "A Carpool holds the state folder but does not answer: "+f.Silent+".",
+			"End it and start it again. If it does not end by that, end its process.", "carpool quit\ncarpool")
 	case f.Running == nil:
 		return one(check, Note, "Carpool does not run. The checks below were made without it.", "Start it.", "carpool")
 	case len(f.Running.Problems) == 0:
@@ -20,13 +21,32 @@ func carpool(f Facts) []Finding {
 	return one(check, Note, fmt.Sprintf("%s runs (PID %d) and says: %s.", f.Running.Version, f.Running.PID, strings.Join(f.Running.Problems, "; ")), "", "")
 }
 
+// others share the GPU without knowing of each other.
+func others(f Facts) []Finding {
+	const check = "other Carpools"
+	if len(f.Others) == 0 {
+		return one(check, OK, "No other Carpool runs on this machine.", "", "")
+	}
+	var at, end []string
+	for _, o := range f.Others {
+		at = append(at, fmt.Sprintf("%s (PID %d)", o.Address, o.PID))
+		if f.System == "windows" {
+			end = append(end, fmt.Sprintf("taskkill /PID %d /F", o.PID))
+		} else {
+			end = append(end, fmt.Sprintf("kill %d", o.PID))
+		}
+	}
+	return one(check, Note, "Another Carpool runs, with settings and a queue of its own, at "+strings.Join(at, ", ")+": neither knows what the other has on the GPU.",
+		"Let all apps point at one, and end the other.", strings.Join(end, "\n"))
+}
+
 func settings(f Facts) []Finding {
 	const check = "settings"
 	s := f.Settings
 	switch {
 	case s.Problem != "":
 		return one(check, Problem, "The settings file is not used: "+s.Problem+".",
-			"Correct that line, or move the file away to begin with the defaults.", "")
+			"Correct that line, or move the file away to begin with the defaults.", aside(f.System, s.File))
 	case len(s.Warnings) > 0:
 		return one(check, Note, "The settings file is used, but: "+strings.Join(s.Warnings, "; ")+".", "Correct it.", "carpool config")
 	}
@@ -34,6 +54,14 @@ func settings(f Facts) []Finding {
 		return one(check, OK, "There is no settings file yet: the defaults hold.", "", "")
 	}
 	return one(check, OK, s.File+" is valid.", "", "")
+}
+
+// aside moves a file out of the way.
+func aside(system, path string) string {
+	if system == "windows" {
+		return `move "` + path + `" "` + path + `.old"`
+	}
+	return "mv " + quote(path) + " " + quote(path+".old")
 }
 
 func port(f Facts) []Finding {
@@ -58,7 +86,7 @@ func port(f Facts) []Finding {
 	case p.Problem != "":
 		return one(check, Problem, fmt.Sprintf("Carpool cannot listen at %s: %s.", p.Address, p.Problem), "Choose another address.", move)
 	case f.Running != nil:
-		return one(check, Note, "Carpool listens elsewhere than at "+p.Address+", which the settings name.", "Start it again, without --listen.", "")
+		return one(check, Note, "Carpool listens elsewhere than at "+p.Address+", which the settings name.", "Start it again, without --listen.", "carpool quit\ncarpool")
 	}
 	return one(check, OK, p.Address+" is free for Carpool.", "", "")
 }
@@ -116,23 +144,23 @@ func quote(path string) string {
 func history(f Facts) []Finding {
 	const check = "history"
 	h := f.History
-	var aside string
+	var moved string
 	if n := len(h.Aside); n > 0 {
-		aside = fmt.Sprintf(" A damaged one was moved aside as %s.", strings.Join(h.Aside, ", "))
+		moved = fmt.Sprintf(" A damaged one was moved aside as %s.", strings.Join(h.Aside, ", "))
 	}
 	switch {
 	case h.Problem != "":
-		return one(check, Problem, "The history has an error: "+h.Problem+"."+aside,
-			"Carpool serves without it. A damaged file is moved aside when Carpool is started again.", "")
+		return one(check, Problem, "The history has an error: "+h.Problem+"."+moved,
+			"Carpool serves without it. A damaged file is moved aside when Carpool is started again.", "carpool quit\ncarpool")
 	case h.Off:
 		return one(check, OK, "The history is off (history.enabled).", "", "")
 	case h.Dropped > 0:
-		return one(check, Note, fmt.Sprintf("The history is whole, but %d rows since the start were lost.%s", h.Dropped, aside),
+		return one(check, Note, fmt.Sprintf("The history is whole, but %d rows since the start were lost.%s", h.Dropped, moved),
 			"Look at the log; a full disk is told of above.", "")
 	case h.Unsure != "":
-		return one(check, Note, "The history could not be looked at whole: "+h.Unsure+"."+aside, "", "")
-	case aside != "":
-		return one(check, Note, "The history is whole."+aside, "Delete that file once you do not miss what is in it.", "")
+		return one(check, Note, "The history could not be looked at whole: "+h.Unsure+"."+moved, "", "")
+	case moved != "":
+		return one(check, Note, "The history is whole."+moved, "Delete that file once you do not miss what is in it.", "")
 	case h.Missing:
 		return one(check, OK, "There is no history yet.", "", "")
 	}

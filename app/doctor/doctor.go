@@ -29,7 +29,7 @@ type Finding struct {
 func Judge(f Facts) []Finding {
 	var all []Finding
 	for _, look := range []func(Facts) []Finding{
-		carpool, settings, port, engines, bypass, graphics, permissions, display, sessionBus, clock, disk, history, network, containers, files,
+		carpool, others, settings, port, engines, bypass, graphics, permissions, display, sessionBus, clock, disk, history, network, containers, files,
 	} {
 		all = append(all, look(f)...)
 	}

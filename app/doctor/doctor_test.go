@@ -47,9 +47,11 @@ func TestJudge(t *testing.T) {
 		run    string // a part of it; "" = there are no commands
 	}{
 		{"NotRunning", func(f *Facts) { f.Running = nil }, "Carpool", Note, "does not run", "carpool"},
-		{"HungCarpool", func(f *Facts) { f.Running, f.Silent = nil, "timeout" }, "Carpool", Problem, "does not answer: timeout", ""},
+		{"HungCarpool", func(f *Facts) { f.Running, f.Silent = nil, "timeout" }, "Carpool", Problem, "does not answer: timeout", "carpool quit"},
 		{"ItsOwnProblems", func(f *Facts) { f.Running.Problems = []string{"history paused"} }, "Carpool", Note, "says: history paused", ""},
-		{"BadSettings", func(f *Facts) { f.Settings.Problem = "line 3: no number" }, "settings", Problem, "line 3", ""},
+		{"TwoCarpools", func(f *Facts) { f.Others = []Other{{7, "127.0.0.1:11445"}} }, "other Carpools", Note, "127.0.0.1:11445 (PID 7)", "kill 7"},
+		{"TwoCarpoolsOnWindows", func(f *Facts) { f.System, f.Others = "windows", []Other{{7, "127.0.0.1:11445"}} }, "other Carpools", Note, "(PID 7)", "taskkill /PID 7"},
+		{"BadSettings", func(f *Facts) { f.Settings.Problem = "line 3: no number" }, "settings", Problem, "line 3", "mv /c/carpool.toml /c/carpool.toml.old"},
 		{"OddSettings", func(f *Facts) { f.Settings.Warnings = []string{"unknown key"} }, "settings", Note, "unknown key", "carpool config"},
 		{"PortTaken", func(f *Facts) {
 			f.Running, f.Port = nil, Port{Address: "127.0.0.1:11435", Owner: "Ollama 0.17.4", Program: "ollama (PID 7)"}
@@ -60,7 +62,7 @@ func TestJudge(t *testing.T) {
 		{"PortRefused", func(f *Facts) { f.Running, f.Port = nil, Port{Address: "127.0.0.1:80", Problem: "permission denied"} }, "port", Problem, "permission denied", "carpool set"},
 		{"NoEngine", func(f *Facts) { f.Engines = nil }, "engines", Problem, "No engine", "carpool engine"},
 		{"TheDemoIsNoEngine", func(f *Facts) { f.Engines = []Engine{{Label: "Demo", Demo: true, Up: true}} }, "engines", Problem, "No engine", "carpool engine"},
-		{"EngineDown", func(f *Facts) { f.Engines[0].Up, f.Engines[0].Problem = false, "it does not answer" }, "engine Ollama", Problem, "It does not answer.", ""},
+		{"EngineDown", func(f *Facts) { f.Engines[0].Up, f.Engines[0].Problem = false, "it does not answer" }, "engine Ollama", Problem, "It does not answer.", "carpool engine"},
 		{"EngineWithoutModels", func(f *Facts) { f.Engines[0].Models = 0 }, "engine Ollama", Note, "0 models", ""},
 		{"TooFewSlots", func(f *Facts) { f.Engines[0].Slots, f.Engines[0].Steps = 1, "ollama serve" }, "slots of Ollama", Note, "Ollama runs", "ollama serve"},
 		{"SlotsNotKnown", func(f *Facts) { f.Engines[0].Slots = 0 }, "slots of Ollama", Note, "Ollama runs", ""},
@@ -68,6 +70,12 @@ func TestJudge(t *testing.T) {
 		{"ConnectionsHidden", func(f *Facts) { f.NoBypass = "denied" }, "apps past Carpool", Note, "denied", ""},
 		{"NoGPU", func(f *Facts) { f.GPUs = []GPU{{Reason: "no driver"}} }, "GPU", Note, "no driver", ""},
 		{"SilentNVIDIA", func(f *Facts) { f.GPUs = []GPU{{Reason: "no driver", Card: "NVIDIA"}} }, "GPU", Problem, "has an NVIDIA GPU", "nvidia-smi"},
+		{"NoDriver", func(f *Facts) { f.GPUs = []GPU{{Card: "NVIDIA", Blocked: Blocked{Undriven: true}}} }, "GPU", Problem, "driver is not loaded", "nvidia-smi"},
+		{"NoLibrary", func(f *Facts) { f.GPUs = []GPU{{Card: "NVIDIA", Blocked: Blocked{Lacking: "libnvidia-ml.so.1"}}} }, "GPU", Problem, "libnvidia-ml.so.1 is not installed", "/proc/driver"},
+		{"DeviceOfAGroup", func(f *Facts) {
+			f.GPUs = []GPU{{Card: "NVIDIA", Blocked: Blocked{Device: "/dev/nvidiactl", Group: "video"}}}
+		}, "GPU", Problem, "group video may open /dev/nvidiactl", `usermod -aG video "$USER"`},
+		{"DeviceOfRoot", func(f *Facts) { f.GPUs = []GPU{{Card: "NVIDIA", Blocked: Blocked{Device: "/dev/nvidia0"}}} }, "GPU", Problem, "closed to you", "chmod a+rw /dev/nvidia0"},
 		{"OneOfTwoGPUs", func(f *Facts) { f.GPUs = append(f.GPUs, GPU{Reason: "asleep", Card: "NVIDIA"}) }, "GPU", OK, "RTX 4090", ""},
 		{"StateReadOnly", func(f *Facts) { f.State = Folder{Path: "/my state", Problem: "permission denied"} }, "state folder", Problem, "permission denied", "'/my state'"},
 		{"StateOpenToOthers", func(f *Facts) { f.State.Mode = 0o750 }, "state folder", Problem, "mode 0750", "chmod 700 /s"},
@@ -85,9 +93,10 @@ func TestJudge(t *testing.T) {
 		{"ClockNudged", func(f *Facts) { f.Running.Drift = 20 * time.Second }, "clock", OK, "right", ""},
 		{"DiskFull", func(f *Facts) { f.Disk.Free = 99 << 20 }, "disk", Problem, "99.0 MiB", "history.max_mib"},
 		{"DiskNearlyFull", func(f *Facts) { f.Disk.Free = 500 << 20 }, "disk", Note, "500.0 MiB", "history.max_mib"},
-		{"NoInodes", func(f *Facts) { f.Disk.Full = true }, "disk", Problem, "inodes", ""},
+		{"WhatTheHistoryTakes", func(f *Facts) { f.History.Bytes = 85 << 20 }, "disk", OK, "which takes 85.0 MiB", ""},
+		{"NoInodes", func(f *Facts) { f.Disk.Full = true }, "disk", Problem, "inodes", "df -i"},
 		{"DiskNotSeen", func(f *Facts) { f.Disk = Disk{} }, "disk", Note, "cannot be seen", ""},
-		{"HistoryDamaged", func(f *Facts) { f.History.Problem = "torn" }, "history", Problem, "torn", ""},
+		{"HistoryDamaged", func(f *Facts) { f.History.Problem = "torn" }, "history", Problem, "torn", "carpool quit"},
 		{"HistoryLostRows", func(f *Facts) { f.History.Dropped = 3 }, "history", Note, "3 rows", ""},
 		{"HistoryMovedAside", func(f *Facts) { f.History.Aside = []string{"history.db.corrupt-1"} }, "history", Note, "corrupt-1", ""},
 		{"HistoryOff", func(f *Facts) { f.History.Off = true }, "history", OK, "off", ""},
@@ -152,6 +161,9 @@ func TestJudge(t *testing.T) {
 			}
 			if g.Level == Problem && Problems(all) == 0 {
 				t.Error("a problem does not count as one")
+			}
+			if g.Level == Problem && g.Do == "" {
+				t.Error("a problem without a word of what to do")
 			}
 		})
 	}

@@ -28,7 +28,8 @@ func engines(f Facts) []Finding {
 func engine(e Engine) []Finding {
 	check := "engine " + e.Label
 	if !e.Up {
-		return one(check, Problem, sentence(cmpOr(e.Problem, e.Label+" at "+e.URL+" does not answer")), "Start it; Carpool sees it by itself.", "")
+		return one(check, Problem, sentence(cmpOr(e.Problem, e.Label+" at "+e.URL+" does not answer")),
+			"Start it; Carpool sees it by itself. The command shows what Carpool can start.", "carpool engine")
 	}
 	name := e.Label
 	if e.Version != "" {
@@ -116,13 +117,19 @@ func graphics(f Facts) []Finding {
 		return all
 	}
 	reason, card := "no GPU was found", ""
+	var blocked Blocked
 	for _, g := range f.GPUs {
+		if g.Card == "NVIDIA" {
+			blocked = g.Blocked
+		}
 		if g.Reason != "" {
 			reason = g.Reason
 		}
 		card = cmpOr(card, g.Card)
 	}
 	switch {
+	case card == "NVIDIA" && blocked != (Blocked{}):
+		return barred(blocked)
 	case card == "NVIDIA":
 		return one(check, Problem, "This machine has an NVIDIA GPU that cannot be read: "+reason+".",
 			"See whether the driver works; after an update of the driver the machine must be restarted.", "nvidia-smi")
@@ -130,4 +137,24 @@ func graphics(f Facts) []Finding {
 		return one(check, Note, fmt.Sprintf("This machine has a GPU of %s that cannot be read: %s.", card, reason), "", "")
 	}
 	return one(check, Note, "No GPU can be read: "+reason+".", "Carpool works without: it then finds limits by how fast answers come.", "")
+}
+
+// barred says what keeps Carpool from reading an NVIDIA GPU; the same keeps engines from
+// it that the same user starts.
+func barred(b Blocked) []Finding {
+	const check = "GPU"
+	switch {
+	case b.Undriven:
+		return one(check, Problem, "This machine has an NVIDIA GPU, but NVIDIA's driver is not loaded: engines work without the GPU, which is far slower.",
+			"Install the driver as your system has it, and restart the machine. Then this shows the GPU:", "nvidia-smi")
+	case b.Lacking != "":
+		return one(check, Problem, "NVIDIA's driver is loaded, but its library "+b.Lacking+" is not installed, so the GPU cannot be read.",
+			"Install it in the version of the driver, from where that came (Debian: libnvidia-ml1, Ubuntu: libnvidia-compute-VERSION). The version is shown by:",
+			"cat /proc/driver/nvidia/version")
+	case b.Group != "":
+		return one(check, Problem, fmt.Sprintf("You may not use this machine's NVIDIA GPU: only members of the group %s may open %s.", b.Group, b.Device),
+			"Become a member, then log in again.", "sudo usermod -aG "+quote(b.Group)+` "$USER"`)
+	}
+	return one(check, Problem, "You may not use this machine's NVIDIA GPU: "+b.Device+" is closed to you.",
+		"Let everybody open it, as NVIDIA's driver does by default.", "sudo chmod a+rw "+quote(b.Device))
 }

@@ -10,6 +10,7 @@ type Facts struct {
 
 	Running    *Running // nil = no Carpool runs with this state folder
 	Silent     string   // why the one that runs does not answer; "" = it does, or none runs
+	Others     []Other  // Carpools with another state folder
 	Settings   Settings
 	Port       Port
 	Engines    []Engine
@@ -36,6 +37,12 @@ type Running struct {
 	Endpoint string        // "http://127.0.0.1:11435"
 	Problems []string      // its own, worst first
 	Drift    time.Duration // how far the clock was moved since it started; later = positive
+}
+
+// Other is a Carpool that runs beside this one.
+type Other struct {
+	PID     int
+	Address string // where it listens, "127.0.0.1:11445"
 }
 
 // Settings is what reading the settings file told.
@@ -82,6 +89,15 @@ type GPU struct {
 	Available    bool
 	Reason       string // why not
 	Card         string // that the machine has though no driver tells of it: "NVIDIA"; "" = none
+	Blocked      Blocked
+}
+
+// Blocked is what keeps programs from the driver of an NVIDIA GPU.
+type Blocked struct {
+	Undriven bool   // the system has not loaded NVIDIA's driver
+	Lacking  string // the driver's library that is not installed: "libnvidia-ml.so.1"; "" = it is
+	Device   string // that this user may not open: "/dev/nvidiactl"; "" = none
+	Group    string // whose members may; "" = nobody but root
 }
 
 // Folder is one that Carpool writes.
@@ -130,6 +146,7 @@ type History struct {
 	Unsure  string   // why it could not be looked at whole
 	Aside   []string // damaged files that were moved aside, names
 	Dropped uint64   // rows lost since the start
+	Bytes   uint64   // that it takes of the disk
 	Newest  time.Time
 }
 

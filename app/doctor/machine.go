@@ -53,13 +53,13 @@ func disk(f Facts) []Finding {
 	case d.Total == 0:
 		return one(check, Note, "How full the disk of the state folder is cannot be seen.", "", "")
 	case d.Full:
-		return one(check, Problem, "No more files can be made on the disk of the state folder (no inodes left).", "Delete files there.", "")
+		return one(check, Problem, "No more files can be made on the disk of the state folder (no inodes left).", "Delete files there. How many each disk still takes is shown by:", "df -i")
 	case d.Free < least:
 		return one(check, Problem, fmt.Sprintf("The disk of the state folder is full: %s left.", size(d.Free)), clear, run)
 	case d.Free < scant:
 		return one(check, Note, fmt.Sprintf("The disk of the state folder is nearly full: %s left.", size(d.Free)), clear, run)
 	}
-	return one(check, OK, size(d.Free)+" free for the history.", "", "")
+	return one(check, OK, fmt.Sprintf("%s free for the history, which takes %s.", size(d.Free), size(f.History.Bytes)), "", "")
 }
 
 // size is bytes as people read them.

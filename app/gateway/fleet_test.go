@@ -348,6 +348,52 @@ func TestAnEngineThatGoesAway(t *testing.T) {
 		}
 	})
 
+	// The one that is at the engine goes on there; the one behind it must not wait for
+	// its end to hear that there is nothing to wait for.
+	for _, tt := range []struct {
+		name  string
+		path  string
+		body  string
+		rest  func(*testing.T) []backends.Source
+		code  int
+		wants []string
+	}{
+		{"WhoWaitsIsToldThatNoEngineIsLeft", "/v1/chat/completions", `{"model":"tiny","messages":[{"role":"user","content":"x"}]}`,
+			func(*testing.T) []backends.Source { return nil }, 503, []string{`"code":"backend_unavailable"`, "no engine is running"}},
+		{"WhoWaitsIsToldThatTheOthersLackTheModel", "/api/generate", body, func(t *testing.T) []backends.Source {
+			two := backendstest.NewLMStudio(t)
+			two.SetModels("else")
+			return []backends.Source{at("two", two)}
+		}, 404, []string{`"error":"model 'tiny' not found`}},
+		{"WhoIsBoundToItIsTold", "/engine/one/api/generate", body, func(*testing.T) []backends.Source { return nil }, 503, []string{`"error":"`}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			one := backendstest.New(t)
+			rest := tt.rest(t)
+			f := newFleet(t, batching.Settings{Limits: batching.Limits{Mode: batching.Fixed, Size: 1}}, append(rest, at("one", one))...)
+			one.Hold()
+			first := f.asks("/api/generate", body)
+			held := one.Next()
+			second := f.asks(tt.path, tt.body)
+			eventually(t, "it waits", func() bool { return f.scheduler.Totals().QueueDepth == 1 })
+			f.registry.Configure(backends.Settings{Engines: rest, NoDiscovery: true, Demo: "never"})
+			res := <-second
+			got := text(t, res)
+			for _, want := range tt.wants {
+				if res.StatusCode != tt.code || !strings.Contains(got, want) {
+					t.Errorf("%d %q, want %d with %s", res.StatusCode, got, tt.code, want)
+				}
+			}
+			held.Release()
+			if got := text(t, <-first); !strings.Contains(got, `"done":true`) {
+				t.Errorf("what was at the engine: %q", got)
+			}
+			if n := one.Hits("/api/generate"); n != 1 {
+				t.Errorf("the engine was asked %d times", n)
+			}
+		})
+	}
+
 	t.Run("KeysStayWithTheEngineThatTheyWereFor", func(t *testing.T) {
 		one, two := backendstest.New(t), backendstest.New(t)
 		f := newFleet(t, batching.Settings{}, at("one", one), at("two", two))

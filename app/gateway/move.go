@@ -13,8 +13,8 @@ import (
 // went away.
 const maxMoves = 3
 
-// errEngineGone is the cause of a wait in the line of an engine that went away
-// while another one has the model.
+// errEngineGone is the cause of the end of a wait in the line of an engine that went
+// away while another one has the model, or for good.
 var errEngineGone = errors.New("the engine went away")
 
 // place has the call answered by its engine, in its turn. An engine that goes away
@@ -44,7 +44,11 @@ func (c *call) wait() {
 	switch {
 	case f == nil:
 	case f.kind == backendUnavailable:
-		if c.next = c.another(); c.next == nil {
+		switch c.next = c.another(); {
+		case c.next != nil:
+		case c.isStruck():
+			c.fail(c.orGone(c.stranded(f)))
+		default:
 			c.target.Gone = nil // by now no other one has the model: it may as well be back in time
 			c.wait()
 		}
@@ -94,19 +98,44 @@ func (c *call) isReplaced() bool {
 	})
 }
 
+// isStruck reports whether the settings do not name the call's engine any more.
+func (c *call) isStruck() bool { return !lists(c.engines, c.target) }
+
+// lists reports whether the engine of a target is among those that are watched.
+func lists(all Engines, t backends.Target) bool {
+	return slices.ContainsFunc(all.Snapshot(), func(e backends.Info) bool { return e.Name == t.Name && e.URL == t.URL })
+}
+
+// stranded is what a call is told that cannot wait any longer, since its engine was
+// taken out of the settings: what one that comes now would be told; f where another
+// engine would take that one.
+func (c *call) stranded(f *fault) *fault {
+	if _, err := c.resolve(c.engines.Look); err != nil {
+		return faultOfResolve(err)
+	}
+	return f
+}
+
 // watchEngine ends ctx by cancel when the engine goes away and another one has the
-// model. Without another one the request keeps its place: the engine may be back
-// before its turn.
+// model, or is taken out of the settings. Otherwise the request keeps its place: the
+// engine may be back before its turn.
 func (c *call) watchEngine(cancel context.CancelCauseFunc) (stop func()) {
 	gone := c.target.Gone
-	if gone == nil || c.sketch.model == "" || c.pinned != "" {
+	if gone == nil {
 		return func() {}
 	}
 	// The one that is gone need not be left out: it is not up, and one of its name that
 	// is has taken its place.
-	model, tried := c.sketch.model, c.tried
+	target, model, tried := c.target, c.sketch.model, c.tried
+	bound := model == "" || c.pinned != ""
 	done := context.AfterFunc(gone, func() {
-		if _, err := c.engines.Look(c.ctx, model, tried...); err == nil {
+		if !bound {
+			if _, err := c.engines.Look(c.ctx, model, tried...); err == nil {
+				cancel(errEngineGone)
+				return
+			}
+		}
+		if !lists(c.engines, target) {
 			cancel(errEngineGone)
 		}
 	})

@@ -18,7 +18,7 @@ func TestPlan(t *testing.T) {
 		steps  string // a part; "" = none
 	}{
 		{"StartedByHand", func(*Situation) {}, DoHand, "moves to 127.0.0.1:11437", "OLLAMA_HOST=127.0.0.1:11437 ollama serve"},
-		{"ServiceOfTheSystemWithoutTheRight", func(s *Situation) { s.Service = "systemd" }, DoHand, "run this again", "sudo tee /etc/systemd/system/ollama.service.d/carpool-takeover.conf"},
+		{"ServiceOfTheSystemWithoutTheRight", func(s *Situation) { s.Service = "systemd" }, DoHand, "run this again", "sudo tee /etc/systemd/system/ollama.service.d/zz-carpool-takeover.conf"},
 		{"ServiceOfTheSystemAsRoot", func(s *Situation) { s.Service, s.Root = "systemd", true }, DoUnit, "removed again by --undo", ""},
 		{"ServiceOfTheUser", func(s *Situation) { s.Service = "systemd-user" }, DoUnit, "/home/u/units/ollama.service.d", ""},
 		{"StartedByCarpool", func(s *Situation) { s.Started = true }, DoRestart, "started again", ""},
@@ -91,6 +91,16 @@ func systemctl(t *testing.T, status string) (asked func() string) {
 	return func() string {
 		text, _ := os.ReadFile(log)
 		return string(text)
+	}
+}
+
+// TestUnitsFileIsReadLast: systemd applies the files beside a unit in the order of
+// their names.
+func TestUnitsFileIsReadLast(t *testing.T) {
+	for _, other := range []string{"override.conf", "parallel.conf", "90-local.conf", "environment.conf"} {
+		if mine := filepath.Base(NewUnit("ollama.service", false, "/units").File); mine < other {
+			t.Errorf("%s comes before %s, which may set OLLAMA_HOST too", mine, other)
+		}
 	}
 }
 

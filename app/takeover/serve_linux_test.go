@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 )
 
 // TestMain is also the guard's program, and that of a Carpool that borrows the port
@@ -185,11 +186,26 @@ func (s *stage) carpool() carpool {
 	return c
 }
 
+// never bounds waits for what does not come, far beyond what a slow machine takes.
+const never = time.Minute
+
 func (c carpool) expect(t *testing.T, want string) {
 	t.Helper()
-	line, err := c.says.ReadString('\n')
-	if err != nil || strings.TrimSpace(line) != want {
-		t.Fatalf("says %q, %v instead of %s", line, err, want)
+	said := make(chan string, 1)
+	go func() { // it ends with the process
+		line, err := c.says.ReadString('\n')
+		if err != nil {
+			line = err.Error()
+		}
+		said <- strings.TrimSpace(line)
+	}()
+	select {
+	case got := <-said:
+		if got != want {
+			t.Fatalf("says %q instead of %s", got, want)
+		}
+	case <-time.After(never):
+		t.Fatalf("says nothing instead of %s", want)
 	}
 }
 
@@ -203,7 +219,7 @@ func (c carpool) end(t *testing.T, signal syscall.Signal) {
 
 // get is who answers at the port, over a connection of its own.
 func (s *stage) get() (string, error) {
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: never}
 	answer, err := client.Get("http://" + s.address() + "/")
 	if err != nil {
 		return "", err
@@ -316,6 +332,23 @@ func TestGuardThatDiesIsReplaced(t *testing.T) {
 	s.wants("engine")
 }
 
+// TestGuardIsApart: what ends a terminal, or whoever starts Carpool, does not end the
+// guard, and nobody else can ask it for the port.
+func TestGuardIsApart(t *testing.T) {
+	s := newStage(t)
+	guard := s.guard(s.carpool())
+	session, err := unix.Getsid(guard)
+	if err != nil || session != guard {
+		t.Errorf("it is in session %d, %v; it is process %d", session, err, guard)
+	}
+	if dir, err := os.Readlink("/proc/" + strconv.Itoa(guard) + "/cwd"); err != nil || dir != "/" {
+		t.Errorf("it keeps %s in use, %v", dir, err)
+	}
+	if info, err := os.Stat(s.socket); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("its socket is %v, %v", info, err)
+	}
+}
+
 func TestTwoCarpoolsDoNotShareThePort(t *testing.T) {
 	s := newStage(t)
 	s.carpool()
@@ -360,6 +393,12 @@ func TestGuardPassesBytesOnAsTheyAre(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = front.Close() }()
+	limit := time.Now().Add(never)
+	for _, l := range []net.Listener{engine, front} {
+		if err := l.(*net.TCPListener).SetDeadline(limit); err != nil {
+			t.Fatal(err)
+		}
+	}
 	var d net.Dialer
 	client, err := d.DialContext(t.Context(), "tcp4", front.Addr().String())
 	if err != nil {
@@ -376,6 +415,9 @@ func TestGuardPassesBytesOnAsTheyAre(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = far.Close() }()
+	if err := errors.Join(client.SetDeadline(limit), far.SetDeadline(limit)); err != nil {
+		t.Fatal(err)
+	}
 
 	// A client that has said all still hears the answer.
 	if _, err := io.WriteString(client, "question\x00\xff"); err != nil {
@@ -387,6 +429,7 @@ func TestGuardPassesBytesOnAsTheyAre(t *testing.T) {
 	if got, err := io.ReadAll(far); err != nil || string(got) != "question\x00\xff" {
 		t.Errorf("the engine got %q, %v", got, err)
 	}
+	r.retire(time.Now().Add(time.Hour)) // whoever waits for an answer is not idle
 	if _, err := io.WriteString(far, "answer"); err != nil {
 		t.Fatal(err)
 	}
@@ -403,8 +446,8 @@ func TestGuardPassesBytesOnAsTheyAre(t *testing.T) {
 			t.Fatalf("the client got %q, %v", got[:4], err)
 		}
 		r.retire(time.Now().Add(time.Hour))
-		if _, err := client.Read(got); err == nil {
-			t.Error("an idle connection is kept past Carpool")
+		if _, err := client.Read(got); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("an idle connection is kept past Carpool: %v", err)
 		}
 	})
 }
@@ -427,7 +470,7 @@ func TestGuardEndsWithTheTakeover(t *testing.T) {
 
 func eventually(t *testing.T, missing string, done func() bool) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); !done(); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(never); !done(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal(missing)
 		}

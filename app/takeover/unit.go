@@ -12,7 +12,10 @@ import (
 	"strings"
 )
 
-const dropIn = "carpool-takeover.conf"
+// dropIn is read after override.conf, which "systemctl edit" makes and where Ollama's
+// FAQ has people set OLLAMA_HOST: systemd reads such files in the order of their names,
+// and the last value of a variable holds.
+const dropIn = "zz-carpool-takeover.conf"
 
 // Unit is a systemd service whose engine listens elsewhere by a file beside it.
 type Unit struct {
@@ -30,7 +33,7 @@ func NewUnit(name string, user bool, folder string) *Unit {
 }
 
 // text moves the engine. ListenStream and the like are not touched: Ollama goes by
-// its environment, and a later value of a variable wins.
+// its environment. What a unit's EnvironmentFile sets wins over this.
 func (u *Unit) text(engine string) []byte {
 	return []byte("# Made by \"carpool takeover\"; \"carpool takeover --undo\" removes it.\n[Service]\nEnvironment=\"OLLAMA_HOST=" + engine + "\"\n")
 }

@@ -49,6 +49,21 @@ func newCollector(t *testing.T) *collector {
 	return c
 }
 
+// told is the message that has come.
+func (c *collector) told(t *testing.T) *collectorpb.ExportTraceServiceRequest {
+	t.Helper()
+	select {
+	case path := <-c.paths:
+		if path != "/v1/traces" {
+			t.Errorf("told at %s", path)
+		}
+		return <-c.messages // it is there before the answer
+	default:
+		t.Fatal("the collector was told nothing")
+		return nil
+	}
+}
+
 // spans are those of one message.
 func spans(m *collectorpb.ExportTraceServiceRequest) []*tracepb.Span {
 	return m.GetResourceSpans()[0].GetScopeSpans()[0].GetSpans()
@@ -94,10 +109,7 @@ func TestTracer(t *testing.T) {
 		tracer := New(Options{Version: "1.2.3"})
 		tracer.Configure(c.URL)
 		run(tracer, func() { tracer.Add(request()) }) // what is held is told at the end
-		m := <-c.messages
-		if path := <-c.paths; path != "/v1/traces" {
-			t.Errorf("told at %s", path)
-		}
+		m := c.told(t)
 		if got := attributes(m.GetResourceSpans()[0].GetResource().GetAttributes()); got["service.name"] != "carpool" || got["service.version"] != "1.2.3" {
 			t.Errorf("by %v", got)
 		}

@@ -140,9 +140,17 @@ func commands(g launch.Guide) string {
 	return strings.Join(all, "\n")
 }
 
+// connections are all of this machine's over TCP, with whose they are. To find that out
+// every process is looked into, so it is done once and may take longer than a question.
+func connections(ctx context.Context) ([]psnet.ConnectionStat, error) {
+	ctx, cancel := context.WithTimeout(ctx, 6*patience)
+	defer cancel()
+	return psnet.ConnectionsWithContext(ctx, "tcp")
+}
+
 // bypass lists the programs whose connections to an engine of this machine are not
 // Carpool's. An engine's own connections to itself are nobody's bypass.
-func bypass(ctx context.Context, all []backends.Info, r *doctor.Running) ([]doctor.Program, string) {
+func bypass(ctx context.Context, conns []psnet.ConnectionStat, hidden error, all []backends.Info, r *doctor.Running) ([]doctor.Program, string) {
 	ports := map[uint32]string{}
 	for _, e := range all {
 		if u, err := url.Parse(e.URL); err == nil && e.Local() && !e.Simulated {
@@ -151,14 +159,11 @@ func bypass(ctx context.Context, all []backends.Info, r *doctor.Running) ([]doct
 			}
 		}
 	}
-	if len(ports) == 0 {
+	switch {
+	case len(ports) == 0:
 		return nil, ""
-	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	conns, err := psnet.ConnectionsWithContext(ctx, "tcp")
-	if err != nil {
-		return nil, err.Error()
+	case hidden != nil:
+		return nil, hidden.Error()
 	}
 	return strangers(ctx, conns, ports, r), ""
 }
@@ -204,9 +209,7 @@ func programName(ctx context.Context, pid int32) string {
 // listener is the program that listens on a port of this machine; "" = it cannot be
 // seen.
 func listener(ctx context.Context, port string) string {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	conns, err := psnet.ConnectionsWithContext(ctx, "tcp")
+	conns, err := connections(ctx)
 	if err != nil {
 		return ""
 	}
@@ -239,6 +242,9 @@ func graphics(ctx context.Context, o Options) []doctor.GPU {
 		g := doctor.GPU{Name: r.Name, Driver: r.Driver, Available: r.Available, Reason: r.Reason}
 		if !r.Available {
 			g.Card = card
+			if card == "NVIDIA" {
+				g.Blocked = nvidia("/")
+			}
 		}
 		out = append(out, g)
 	}

@@ -55,10 +55,12 @@ func Look(ctx context.Context, o Options) doctor.Facts {
 		r.Drift = drift(ctx, r.PID, o.Running.Started)
 		f.Running = &r
 	}
+	conns, hidden := connections(ctx)
+	f.Others = others(ctx, conns, f.Running)
 	f.Port = port(ctx, o, c.Gateway.Listen)
 	found, checks := engines(ctx, o, c)
 	f.Engines = judged(found, checks)
-	f.Bypass, f.NoBypass = bypass(ctx, found, f.Running)
+	f.Bypass, f.NoBypass = bypass(ctx, conns, hidden, found, f.Running)
 	f.GPUs = graphics(ctx, o)
 	f.State = folder(o.StateDir)
 	f.Config = folder(filepath.Dir(o.ConfigFile))

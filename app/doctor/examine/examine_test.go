@@ -183,10 +183,22 @@ func TestHistory(t *testing.T) {
 			if (tt.want == "") != (f.History.Problem == "") || !strings.Contains(f.History.Problem, tt.want) {
 				t.Errorf("got %+v", f.History)
 			}
-			if f.History.Missing || f.History.Newest.IsZero() {
+			if f.History.Missing || f.History.Newest.IsZero() || f.History.Bytes != uint64(len(tt.file)) {
 				t.Errorf("got %+v", f.History)
 			}
 		})
+	}
+}
+
+func TestServes(t *testing.T) {
+	for line, want := range map[string]bool{
+		"/usr/bin/carpool": true, "carpool serve --listen 127.0.0.1:1": true, "carpool --hidden": true, "bin/carpool-headless serve": true,
+		"Carpool.EXE": true, "carpoolw.exe --hidden": true,
+		"carpool takeover-guard --state /s": false, "carpool bench": false, "ollama serve": false, "vi carpool": false, "": false,
+	} {
+		if serves(strings.Fields(line)) != want {
+			t.Errorf("%q: %v", line, !want)
+		}
 	}
 }
 

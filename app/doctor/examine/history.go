@@ -26,7 +26,12 @@ func history(_ context.Context, o Options, c config.Config) doctor.History {
 		}
 	}
 	for _, name := range []string{path, path + "-wal"} {
-		if info, err := os.Stat(name); err == nil && info.Size() > 0 && info.ModTime().After(h.Newest) {
+		info, err := os.Stat(name)
+		if err != nil || info.Size() == 0 {
+			continue
+		}
+		h.Bytes += uint64(info.Size())
+		if info.ModTime().After(h.Newest) {
 			h.Newest = info.ModTime()
 		}
 	}

@@ -2,16 +2,20 @@ package examine
 
 import (
 	"bufio"
+	"context"
 	"net"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/godbus/dbus/v5"
+	psnet "github.com/shirou/gopsutil/v4/net"
 
 	"carpool/app/doctor"
 	"carpool/backends"
@@ -43,10 +47,23 @@ func TestHelper(t *testing.T) {
 	_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
 }
 
+// limited ends programs that say nothing, long after a slow machine has run them.
+func limited(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 // other starts the helper and returns the first line that it says.
 func other(t *testing.T, what string) (pid int, says string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestHelper$")
+	return otherProgram(t, os.Args[0], what)
+}
+
+func otherProgram(t *testing.T, program, what string) (pid int, says string) {
+	t.Helper()
+	cmd := exec.CommandContext(limited(t), program, "-test.run=^TestHelper$") //nolint:gosec // this test
 	cmd.Env = append(os.Environ(), "EXAMINE_HELPER="+what)
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -70,6 +87,16 @@ func other(t *testing.T, what string) (pid int, says string) {
 	return cmd.Process.Pid, strings.TrimSpace(says)
 }
 
+// seen are the connections as they are now.
+func seen(t *testing.T) []psnet.ConnectionStat {
+	t.Helper()
+	all, err := connections(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
 func TestPortHeldByAnotherProcessIsNamed(t *testing.T) {
 	pid, at := other(t, "hold")
 	p := port(t.Context(), Options{}, at)
@@ -84,17 +111,108 @@ func TestBypass(t *testing.T) {
 	engines := []backends.Info{{Name: "ollama", Label: "Ollama", URL: "http://" + l.Addr().String(), Health: backends.Up}}
 	pid, _ := other(t, l.Addr().String())
 	t.Run("AnAppsConnection", func(t *testing.T) {
-		all, hidden := bypass(t.Context(), engines, nil)
+		all, hidden := bypass(t.Context(), seen(t), nil, engines, nil)
 		if hidden != "" || len(all) != 1 || all[0].PID != pid || all[0].Name == "" || all[0].Engine != "Ollama" {
 			t.Errorf("got %+v, %q", all, hidden)
 		}
 	})
+	t.Run("ConnectionsThatCannotBeSeenAreNotNone", func(t *testing.T) {
+		if all, hidden := bypass(t.Context(), nil, os.ErrPermission, engines, nil); hidden == "" || len(all) != 0 {
+			t.Errorf("got %+v, %q", all, hidden)
+		}
+	})
 	t.Run("CarpoolsConnectionIsNone", func(t *testing.T) {
-		all, hidden := bypass(t.Context(), engines, &doctor.Running{PID: pid})
+		all, hidden := bypass(t.Context(), seen(t), nil, engines, &doctor.Running{PID: pid})
 		if hidden != "" || len(all) != 0 {
 			t.Errorf("got %+v, %q", all, hidden)
 		}
 	})
+}
+
+func TestOthers(t *testing.T) {
+	here, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(t.TempDir(), "carpool")
+	if err := os.Symlink(here, program); err != nil {
+		t.Fatal(err)
+	}
+	pid, at := otherProgram(t, program, "hold")
+	mine := func(all []doctor.Other) bool {
+		return slices.Contains(all, doctor.Other{PID: pid, Address: at})
+	}
+	if all := others(t.Context(), seen(t), nil); !mine(all) {
+		t.Errorf("got %+v, want PID %d at %s", all, pid, at)
+	}
+	if all := others(t.Context(), seen(t), &doctor.Running{PID: pid}); mine(all) {
+		t.Errorf("the one that runs is another one: %+v", all)
+	}
+	pid, at = other(t, "hold")
+	if all := others(t.Context(), seen(t), nil); mine(all) {
+		t.Errorf("any program is a Carpool: %+v", all)
+	}
+}
+
+func TestNVIDIA(t *testing.T) {
+	t.Setenv("LD_LIBRARY_PATH", "")
+	root := t.TempDir()
+	put := func(path string) {
+		t.Helper()
+		path = filepath.Join(root, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	see := func(want doctor.Blocked) {
+		t.Helper()
+		if got := nvidia(root); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+	see(doctor.Blocked{Undriven: true})
+	put("proc/driver/nvidia/version")
+	see(doctor.Blocked{Lacking: "libnvidia-ml.so.1"})
+	put("usr/lib/aarch64-linux-gnu/libnvidia-ml.so.1")
+	put("dev/nvidiactl")
+	see(doctor.Blocked{})
+	put("dev/nvidia0")
+	if err := os.Chmod(filepath.Join(root, "dev/nvidia0"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() != 0 { // root may open everything
+		see(doctor.Blocked{Device: filepath.Join(root, "dev/nvidia0")})
+	}
+}
+
+func TestGroupOf(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "device")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	group := func() string {
+		t.Helper()
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return groupOf(info)
+	}
+	if g := group(); g != "" {
+		t.Errorf("mode 0600: %q", g)
+	}
+	if err := os.Chown(path, -1, 44); err != nil {
+		t.Skip("only root may give a file to a group")
+	}
+	if err := os.Chmod(path, 0o660); err != nil { //nolint:gosec // as devices are
+		t.Fatal(err)
+	}
+	if want, err := user.LookupGroupId("44"); err == nil && group() != want.Name {
+		t.Errorf("got %q, want %q", group(), want.Name)
+	}
 }
 
 func TestFolderThatCannotBeWritten(t *testing.T) {
@@ -146,7 +264,7 @@ func TestSessionBus(t *testing.T) {
 	if err != nil {
 		t.Skip("no dbus-daemon")
 	}
-	cmd := exec.CommandContext(t.Context(), program, "--session", "--nofork", "--print-address")
+	cmd := exec.CommandContext(limited(t), program, "--session", "--nofork", "--print-address")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

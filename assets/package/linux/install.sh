@@ -24,7 +24,7 @@ mkdir -p "$data/carpool"
 put bin/carpool 755 "$prefix/bin/carpool"
 put uninstall.sh 755 "$data/carpool/uninstall.sh"
 put LICENSE 644 "$data/doc/carpool/LICENSE"
-for file in $(cd share && find icons man doc -type f 2>/dev/null); do
+for file in $(cd share && find icons man doc metainfo -type f 2>/dev/null); do
 	put "share/$file" 644 "$data/$file"
 done
 # Both name the program by its path: not every session has ~/.local/bin on its PATH.

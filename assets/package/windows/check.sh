@@ -2,12 +2,30 @@
 check_windows() {
   local setup zip base port pid key=$scratch/key.pem cert=$scratch/cert.pem
   zip=$(newest 'carpool-*-windows-amd64*.zip')
-  [ -n "$zip" ] || fail "no zip in $OUT; \"make package ONLY=windows\" makes it"
+  [ -n "$zip" ] || { absent zip windows; return; }
   base=${zip%.zip}
   setup=$base-setup.exe
   mkdir "$scratch/zip"
   python3 -m zipfile -e "$zip" "$scratch/zip"
   local exe=$scratch/zip/$(basename "$base")/carpool.exe
+
+  # Icon, version and manifest, and which of both has a console.
+  local winres name
+  winres=$(TOOLS=${XDG_CACHE_HOME:-$HOME/.cache}/carpool/package GO=${GO:-go} bash -c '. assets/package/tools.sh; gotool github.com/tc-hib/go-winres v0.3.3') || { skip "go-winres could not be built"; return; }
+  for name in carpool carpoolw; do
+    "$winres" extract --dir "$scratch/$name" "$(dirname "$exe")/$name.exe" || fail "$name.exe has no resources"
+    python3 - "$scratch/$name/winres.json" "$(basename "$base")" "$name.exe" "$(file "$(dirname "$exe")/$name.exe")" <<'PY' || fail "the resources of $name.exe"
+import json, sys
+path, package, program, kind = sys.argv[1:]
+resources = json.load(open(path))
+assert resources["RT_GROUP_ICON"]["APP"], "no icon"
+assert "per monitor v2" in json.dumps(resources["RT_MANIFEST"]), "the manifest"
+info = next(iter(resources["RT_VERSION"]["#1"].values()))["info"]["0409"]
+assert package.startswith("carpool-" + info["ProductVersion"] + "-windows-") and info["OriginalFilename"] == program, info
+assert ("(GUI)" if program == "carpoolw.exe" else "(console)") in kind, kind
+print(program + ":", info["ProductVersion"] + ",", info["Comments"])
+PY
+  done
 
   # A certificate of nobody proves the step.
   if command -v osslsigncode >/dev/null && command -v openssl >/dev/null; then
