@@ -9,7 +9,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/widget"
 
 	"carpool/app"
 )
@@ -254,7 +253,7 @@ func (l recordsLayout) Layout(_ []fyne.CanvasObject, size fyne.Size) {
 
 // filterBy is a choice of one name, or of all, which it names while none is chosen.
 type filterBy struct {
-	widget.Select
+	drop
 	all     string
 	value   string              // "" = all
 	values  []string            // of the options, after the first
