@@ -81,7 +81,7 @@ func (c *cli) serve(cmd *cobra.Command) error {
 		return err
 	}
 	if s, _, snapErr := c.snapshot(ctx); snapErr == nil {
-		return fmt.Errorf("%w (PID %d, at %s)", err, s.PID, s.Endpoint)
+		return fmt.Errorf("%w (PID %d, at %s); \"carpool quit\" ends it", err, s.PID, s.Endpoint)
 	}
 	return err
 }

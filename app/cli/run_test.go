@@ -90,7 +90,7 @@ func TestServe(t *testing.T) {
 	})
 	t.Run("ASecondOneNamesTheFirst", func(t *testing.T) {
 		status, _, errs := i.carpool("serve", "--listen", "127.0.0.1:0")
-		if want := fmt.Sprintf("PID %d", os.Getpid()); status != 1 || !strings.Contains(errs, want) {
+		if want := fmt.Sprintf("PID %d", os.Getpid()); status != 1 || !strings.Contains(errs, want) || !strings.Contains(errs, `"carpool quit" ends it`) {
 			t.Errorf("status %d, says %q", status, errs)
 		}
 	})
