@@ -101,7 +101,7 @@ func totalsOf(s app.Snapshot) string {
 	if b.Requests == 0 {
 		return ""
 	}
-	if b.Requests == b.Batches { // as chats do, which go one by one into places that are free
+	if b.AvgBatchSize < 1.05 { // as with chats, which go one by one into places that are free
 		return tr("Since the start: %s requests; %.1f ran at once on average. %s tokens were written.",
 			humanize.Comma(int64(b.Requests)), b.AvgConcurrency, humanize.Comma(int64(b.Tokens)))
 	}
