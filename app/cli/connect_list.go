@@ -63,7 +63,7 @@ func pointsAt(f wiring.Finding) string {
 	switch f.State {
 	case wiring.Connected:
 		if f.Changed {
-			return "Carpool, by Carpool"
+			return "Carpool (--revert takes it back)"
 		}
 		return "Carpool"
 	case wiring.Direct:

@@ -92,6 +92,7 @@ func (c *cli) run(cmd *cobra.Command, window app.Window) error {
 	defer stop()
 
 	log := newLog(c.place.state)
+	defer log.takeOthers()()
 	a, err := app.Open(ctx, app.Options{
 		ConfigFile: c.place.config,
 		StateDir:   c.place.state,
