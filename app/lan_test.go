@@ -114,6 +114,16 @@ func TestNetworkKnowsItsTokenFromTheStart(t *testing.T) {
 	}
 }
 
+// A problem that stays reads the same each time: it is told once.
+func TestTokenThatCannotBeKeptIsOneProblem(t *testing.T) {
+	token := newToken(filepath.Join(t.TempDir(), "gone"))
+	_, first := token.read()
+	_, second := token.read()
+	if first == nil || second == nil || first.Error() != second.Error() || !errors.Is(first, fs.ErrNotExist) {
+		t.Errorf("%v, then %v", first, second)
+	}
+}
+
 func TestPrivateKnowsTheToken(t *testing.T) {
 	for _, name := range []string{tokenFile, "." + tokenFile + ".123"} {
 		if !isOurs(name) {

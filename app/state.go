@@ -118,7 +118,7 @@ func (a *App) problems(s Snapshot, serves bool) []string {
 	}
 	problems = append(problems, a.lacks...)
 	if problem := a.fileProblem.Load(); problem != nil {
-		problems = append(problems, "settings not taken: "+*problem)
+		problems = append(problems, "settings not taken: "+*problem+"; until it is mended the last good ones hold, or the defaults")
 	}
 	if a.connections.short != "" {
 		problems = append(problems, a.connections.short)

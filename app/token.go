@@ -85,7 +85,8 @@ func (t *token) write() (word string, err error) {
 	word = tokenMark + base64.RawURLEncoding.EncodeToString(bits)
 	f, err := os.CreateTemp(filepath.Dir(t.path), "."+tokenFile+".*") // 0600
 	if err != nil {
-		return "", fmt.Errorf("token: %w", err)
+		// Without the file's name, which is another one each time: it is one problem.
+		return "", fmt.Errorf("token: make %s: %w", t.path, errors.Unwrap(err))
 	}
 	_, err = f.WriteString(word + "\n")
 	err = errors.Join(err, f.Sync(), f.Close())

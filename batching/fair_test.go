@@ -57,7 +57,7 @@ func TestFairOrder(t *testing.T) {
 		from(t, c, "light", 2, batching.Request{PromptTokens: 10})
 		c.Step(at(0))
 		st := c.Snapshot(at(0))[0].Waiting
-		if st[0].ID != "light1" || st[0].Why != "next: 1 place is taken" || st[1].ID != "flood2" || st[1].Why != "its app has had more than others" {
+		if st[0].ID != "light1" || st[0].Why != "next: 1 place is taken" || st[1].ID != "flood2" || st[1].Why != "its app has had more" {
 			t.Fatalf("%+v", st)
 		}
 	})

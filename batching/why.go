@@ -85,7 +85,7 @@ func (c *Core) whyWaits(q *queue, l *Limits, seats []seat, n, before, position i
 		case other.app == t.app:
 			return "a shorter one of its app goes first"
 		case other.app.share < t.app.share:
-			return "its app has had more than others"
+			return "its app has had more"
 		}
 		return "apps take turns"
 	}

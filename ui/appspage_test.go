@@ -308,7 +308,7 @@ func TestUses_WritesFigures(t *testing.T) {
 	for got, want := range map[string]string{
 		span(0): "0 s", span(400 * time.Microsecond): "1 ms", span(999 * time.Millisecond): "999 ms", span(1400 * time.Millisecond): "1.4 s",
 		span(12 * time.Second): "12 s", span(5 * time.Minute): "5 min", amount(9999): "9,999", amount(12_345): "12.3k", amount(4_500_000): "4.5M",
-		long(150 * time.Minute): "2.5 h", money(.004, "EUR"): "< 0.01 EUR", wattHours(3600): "1 Wh", wattHours(5_400_000): "1.5 kWh",
+		long(150 * time.Minute): "2.5 h", long(99 * time.Second): "99 s", long(105 * time.Second): "1.8 min", long(12 * time.Minute): "12 min", money(.004, "EUR"): "< 0.01 EUR", wattHours(3600): "1 Wh", wattHours(5_400_000): "1.5 kWh",
 	} {
 		if got != want {
 			t.Errorf("got %q, want %q", got, want)

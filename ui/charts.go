@@ -156,7 +156,7 @@ func timeFrame(x []float64) chart.Data {
 	}
 	return chart.Data{
 		X: x, XMin: -minutes * 60,
-		XTicks:  []chart.Tick{{At: -minutes * 60, Label: tr("−%g min", minutes)}, {At: 0, Label: tr("now")}},
+		XTicks:  []chart.Tick{{At: -minutes * 60, Label: tr("%g min ago", minutes)}, {At: 0, Label: tr("now")}},
 		FormatX: ago,
 	}
 }

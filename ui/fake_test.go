@@ -269,7 +269,7 @@ func busy() app.Snapshot {
 		},
 		Waiting: []batching.Waiting{
 			{Ticket: 21, App: "Home Assistant", Priority: batching.Urgent, Position: 1, Why: "next: 4 places are taken", Expected: 400 * time.Millisecond},
-			{Ticket: 23, App: "batch-notes.py", Position: 3, Why: "its app has had more than others", Expected: 6 * time.Second},
+			{Ticket: 23, App: "batch-notes.py", Position: 3, Why: "its app has had more", Expected: 6 * time.Second},
 			{Ticket: 22, App: "a script with a rather long name.py", Position: 2, Why: "after 1 other", Expected: 3 * time.Second},
 		},
 	}}

@@ -3,13 +3,11 @@ package ui
 import (
 	"fmt"
 	"slices"
-
-	"fyne.io/fyne/v2/widget"
 )
 
 // filterBy is a choice of one name, or of all, which it names while none is chosen.
 type filterBy struct {
-	widget.Select
+	drop
 	all     string
 	value   string              // "" = all
 	values  []string            // of the options, after the first

@@ -57,6 +57,9 @@ func newHistoryPage(w *Window) *historyPage {
 	p.charts = newPastCharts(p.zoom, p.goBack)
 	p.records = newRecords(w, p.open, p.reshape)
 	p.records.table.gained = func() { reveal(p.scroll, p.records.kinds) }
+	for _, f := range p.records.filters() {
+		f.gained = func() { reveal(p.scroll, f) }
+	}
 	p.records.table.reveal = func(y, height float32) { p.revealRow(y, height) }
 	p.card = newCard(tr("What ran"), newAside(tr("a row opens with Enter or a click, a column's head sorts")), p.records.content)
 	objects := append([]fyne.CanvasObject{p.picker, p.back, p.export}, p.charts.objects()...)

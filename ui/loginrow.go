@@ -61,7 +61,7 @@ func (r *loginRow) show(s app.Autostart, failed error) {
 	case s.On && s.Missing:
 		r.note.setColored(tr("%s is not there any more: switch it off and on to start this program.", s.Program), colorVermilion)
 	default:
-		r.note.setColored(s.Where, colorMuted)
+		r.note.setColored(app.Tilde(s.Where), colorMuted)
 	}
 	r.Refresh()
 	r.w.settings.reshape()

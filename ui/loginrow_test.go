@@ -2,6 +2,7 @@ package ui
 
 import (
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -26,6 +27,15 @@ func TestLogin_FollowsTheSystem(t *testing.T) {
 	fake.eventually(t, "what the system says", func() bool { return r.onOff.on && r.note.value == "/here.desktop" })
 	test.Tap(r.onOff)
 	fake.eventually(t, "it is off", func() bool { s, _ := fake.Autostart(); return !s.On && !r.onOff.on })
+}
+
+func TestLogin_ShowsTheHomeFolderShort(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("USERPROFILE", home)
+	r, fake := loginShown(t, app.Autostart{Where: filepath.Join(home, "autostart", "here.desktop")})
+	want := filepath.Join("~", "autostart", "here.desktop")
+	fake.eventually(t, want, func() bool { return r.note.value == want })
 }
 
 func TestLogin_SaysWhatFailed(t *testing.T) {

@@ -101,6 +101,10 @@ func totalsOf(s app.Snapshot) string {
 	if b.Requests == 0 {
 		return ""
 	}
+	if b.AvgBatchSize < 1.05 { // as with chats, which go one by one into places that are free
+		return tr("Since the start: %s requests; %.1f ran at once on average. %s tokens were written.",
+			humanize.Comma(int64(b.Requests)), b.AvgConcurrency, humanize.Comma(int64(b.Tokens)))
+	}
 	return tr("Since the start: %s requests in %s batches; %.1f ran at once on average, and a batch had %.1f. %s tokens were written.",
 		humanize.Comma(int64(b.Requests)), humanize.Comma(int64(b.Batches)), b.AvgConcurrency, b.AvgBatchSize, humanize.Comma(int64(b.Tokens)))
 }

@@ -3,6 +3,7 @@ package ui
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"fyne.io/fyne/v2"
@@ -113,4 +114,16 @@ func TestNow_LooksWithTheCommonCrosshair(t *testing.T) {
 	w, _, fw := open(t, busy(), "light", 1280, 800)
 	pointAt(fw, w.now.charts.memory)
 	test.AssertImageMatches(t, "crosshair-light-1280x800.png", fw.Canvas().Capture())
+}
+
+func TestNow_TotalsSpeakOfBatchesWhereThereAreSome(t *testing.T) {
+	s := busy()
+	s.Batching.AvgBatchSize = 1.02
+	if got := totalsOf(s); strings.Contains(got, "batch") || !strings.Contains(got, "1,204 requests; 3.4 ran at once") {
+		t.Errorf("of chats: %q", got)
+	}
+	s.Batching.AvgBatchSize = 1.6
+	if got := totalsOf(s); !strings.Contains(got, "a batch had 1.6") {
+		t.Errorf("of embeddings: %q", got)
+	}
 }

@@ -13,6 +13,9 @@ const offHelpWidth = 380
 // off is told what off means.
 func (w *Window) turnBatching(on bool) {
 	w.setter.put(keyEnabled, strconv.FormatBool(on), 0)
+	if on {
+		w.offIsOver()
+	}
 	if !on && w.last.Config.Window.ExplainOff && w.canvas != nil && w.canvas.Overlays().Top() == nil {
 		w.explainOff()
 	}
@@ -37,14 +40,21 @@ func (w *Window) explainOff() {
 	if w.last.Config.Batching.OffMode == offModes[1] {
 		h.ways.set(1)
 	}
-	var hide func()
 	shut := func() {
-		hide()
+		w.offIsOver()
 		w.setter.put(keyExplainOff, "false", 0)
 	}
 	h.close = newButton(tr("Understood"), shut)
-	hide = showBeside(w.canvas, container.New(h, h.title, h.serial, h.straight, h.ways, h.close), w.batching, shut)
+	w.hideOffHelp = showBeside(w.canvas, container.New(h, h.title, h.serial, h.straight, h.ways, h.close), w.batching, shut)
 	w.canvas.Focus(h.ways)
+}
+
+// offIsOver takes the help away, if it is shown.
+func (w *Window) offIsOver() {
+	if w.hideOffHelp != nil {
+		w.hideOffHelp()
+		w.hideOffHelp = nil
+	}
 }
 
 // MinSize implements fyne.Layout.

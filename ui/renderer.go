@@ -16,8 +16,14 @@ type renderer struct {
 	paint   func()
 }
 
+// start is the end of CreateRenderer. Fyne drops the renderers of what was not drawn
+// for a minute, such as the pages that are not open, and asks for others when they
+// are; it does not lay those out, as their size is the one that they had.
 func (r *renderer) start() *renderer {
 	r.paint()
+	if size := r.widget.Size(); size.Width > 0 && size.Height > 0 {
+		r.layout(size)
+	}
 	return r
 }
 

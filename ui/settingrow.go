@@ -37,7 +37,7 @@ type settingRow struct {
 	// One of them is the control.
 	onOff  *toggle
 	few    *segments
-	many   *widget.Select
+	many   *drop
 	typing *field
 }
 
@@ -51,7 +51,7 @@ func newSettingRow(s app.Setting, change func(key, value string)) *settingRow {
 	case isSwitch(s):
 		r.onOff = newToggle("", func(on bool) { r.change(s.Key, strconv.FormatBool(on)) })
 	case len(s.Values) > mostSegments:
-		r.many = widget.NewSelect(choiceNames(s.Values), nil)
+		r.many = newDrop(choiceNames(s.Values))
 		r.many.OnChanged = func(string) { r.pick(r.many.SelectedIndex()) }
 	case s.Values != nil:
 		r.few = newSegments(choiceNames(s.Values), r.pick)
@@ -84,6 +84,8 @@ func (r *settingRow) onGained(f func()) {
 		r.onOff.gained = f
 	case r.few != nil:
 		r.few.gained = f
+	case r.many != nil:
+		r.many.gained = f
 	case r.typing != nil:
 		r.typing.gained = f
 	}

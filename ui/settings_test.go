@@ -130,6 +130,42 @@ func TestSettings_ControlsSetAtOnce(t *testing.T) {
 	fake.wants(t, "models.pinned=qwen3:8b, gemma3:4b")
 }
 
+// What the tab key reaches below the fold is scrolled to, whatever kind it is.
+func TestSettings_FocusIsInSight(t *testing.T) {
+	w, _, fw := open(t, settled(), "dark", 900, 240)
+	live(t, w)
+	w.Open(pageSettings)
+	p := w.settings
+	for _, g := range []string{groupWindow, groupHistory, groupAbout} {
+		p.groups.choose(slices.IndexFunc(settingGroups, func(s settingGroup) bool { return s.name == g }))
+		fw.Canvas().Unfocus()
+		for range 60 {
+			fw.Canvas().FocusNext()
+			at, ok := fw.Canvas().Focused().(fyne.CanvasObject)
+			if !ok {
+				continue
+			}
+			driver := fyne.CurrentApp().Driver()
+			inside := driver.AbsolutePositionForObject(at).Subtract(driver.AbsolutePositionForObject(p.scroll))
+			if inside.X < 0 || at == w.batching {
+				continue // of the rail, the index or the header
+			}
+			if inside.Y < 0 || inside.Y+at.Size().Height > p.scroll.Size().Height {
+				t.Errorf("%s: a %T with the focus is at %.0f of %.0f", g, at, inside.Y, p.scroll.Size().Height)
+			}
+		}
+	}
+}
+
+func TestSettings_CardIsWhole(t *testing.T) {
+	p, _ := searched(t, "")
+	driver := fyne.CurrentApp().Driver()
+	left := driver.AbsolutePositionForObject(p.card).X - driver.AbsolutePositionForObject(p.scroll).X
+	if right := p.scroll.Size().Width - left - p.card.Size().Width; left < 2 || right < 2 {
+		t.Errorf("the card has %.0f at its left and %.0f at its right within what is cut off", left, right)
+	}
+}
+
 func TestSettings_BadInputIsToldAndKept(t *testing.T) {
 	p, fake := searched(t, "queue.guard_s")
 	r := p.row(t, "queue.guard_s")

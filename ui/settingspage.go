@@ -48,6 +48,13 @@ func newSettingsPage(w *Window) *settingsPage {
 	p.groups = newChoices(indexLook, p.choose)
 	p.groups.setNames(names)
 	p.history, p.about, p.login = newHistoryCare(w), newAbout(), newLoginRow(w)
+	p.login.onOff.gained = func() { p.reveal(p.login) }
+	for _, b := range []*button{p.history.compact, p.history.wipe} {
+		b.gained = func() { p.reveal(p.history) }
+	}
+	for _, b := range p.about.copies {
+		b.gained = func() { p.reveal(p.about) }
+	}
 	p.card = newCard("", nil, p.list)
 	p.scroll = container.NewVScroll(container.New(settingsList{p}, p.card))
 	p.whole = container.New(settingsLayout{p}, p.search, container.NewVScroll(p.groups), p.scroll)
@@ -198,10 +205,10 @@ func (p *settingsPage) told(key string, err error) bool {
 	return false
 }
 
-// reveal scrolls to a row whose control got the focus.
-func (p *settingsPage) reveal(r *settingRow) {
-	top := cardHeader + r.Position().Y
-	bottom := top + r.Size().Height + pilePad
+// reveal scrolls to a part of the list in which a control got the focus.
+func (p *settingsPage) reveal(part fyne.CanvasObject) {
+	top := cardHeader + part.Position().Y
+	bottom := top + part.Size().Height + pilePad
 	offset := min(max(p.scroll.Offset.Y, bottom-p.scroll.Size().Height), top)
 	if offset != p.scroll.Offset.Y {
 		p.scroll.ScrollToOffset(fyne.NewPos(0, offset))
@@ -233,8 +240,9 @@ func (l settingsLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	left := float32(gapLarge)
 	put(objects[0], left, aboveCards, indexWidth, fieldHeight)
 	put(objects[1], left, aboveCards+fieldHeight+gap, indexWidth, size.Height-aboveCards-fieldHeight-gap)
-	// The list reaches the window's edge, so that its scroll bar does too.
-	left += indexWidth + gapLarge
+	// The list reaches the window's edge, so that its scroll bar does too, and begins
+	// before the card, whose outline would be cut otherwise.
+	left += indexWidth
 	put(objects[2], left, 0, size.Width-left, size.Height)
 }
 
@@ -243,12 +251,12 @@ type settingsList struct{ p *settingsPage }
 
 // MinSize implements fyne.Layout.
 func (l settingsList) MinSize([]fyne.CanvasObject) fyne.Size {
-	width := max(400, l.p.scroll.Size().Width-gapLarge)
-	return fyne.NewSize(400, aboveCards+l.p.cardHeight(width)+gapLarge)
+	width := max(400, l.p.scroll.Size().Width-2*gapLarge)
+	return fyne.NewSize(400+2*gapLarge, aboveCards+l.p.cardHeight(width)+gapLarge)
 }
 
 // Layout implements fyne.Layout.
 func (l settingsList) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	l.p.width = size.Width - gapLarge
-	put(objects[0], 0, aboveCards, l.p.width, l.p.cardHeight(l.p.width))
+	l.p.width = size.Width - 2*gapLarge
+	put(objects[0], gapLarge, aboveCards, l.p.width, l.p.cardHeight(l.p.width))
 }

@@ -35,7 +35,7 @@ const usualLength = 1
 // trialSetup is what to measure, with the button that begins it, and how it goes.
 type trialSetup struct {
 	widget.BaseWidget
-	engines, models   *widget.Select
+	engines, models   *drop
 	sizes             *picks
 	length            *segments
 	sizeHelp, lenHelp *text
@@ -58,12 +58,12 @@ type trialSetup struct {
 func newTrialSetup(start func(app.TrialWanted), cancel func(), changed func()) *trialSetup {
 	t := &trialSetup{lengths: trialLengths(), bar: newBar(), says: newText("", textBody, colorMuted), problem: newParagraph("", colorMuted),
 		sizeHelp: newParagraph("", colorMuted), lenHelp: newParagraph("", colorMuted)}
-	t.engines = widget.NewSelect(nil, nil)
+	t.engines = newDrop(nil)
 	t.engines.OnChanged = func(string) {
 		t.choose(t.found[t.engines.SelectedIndex()].Name, "")
 		changed()
 	}
-	t.models = widget.NewSelect(nil, nil)
+	t.models = newDrop(nil)
 	t.models.OnChanged = func(model string) {
 		t.choose(t.engine, model)
 		changed()
@@ -175,7 +175,7 @@ func (t *trialSetup) choose(engine, model string) {
 }
 
 // fill changes what a list offers and has chosen, without a word to OnChanged.
-func fill(s *widget.Select, options []string, chosen string) {
+func fill(s *drop, options []string, chosen string) {
 	if slices.Equal(s.Options, options) && s.Selected == chosen {
 		return
 	}

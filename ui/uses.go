@@ -146,12 +146,15 @@ func span(d time.Duration) string {
 	return brief(d)
 }
 
-// long is a duration of minutes and hours.
+// long is a duration of minutes and hours, to be compared with others.
 func long(d time.Duration) string {
-	if d < 100*time.Minute {
-		return brief(d)
+	switch {
+	case d >= 100*time.Minute:
+		return fmt.Sprintf("%.1f h", d.Hours())
+	case d >= 100*time.Second && d < 10*time.Minute:
+		return fmt.Sprintf("%.1f min", d.Minutes())
 	}
-	return fmt.Sprintf("%.1f h", d.Hours())
+	return brief(d)
 }
 
 // money is an amount to the hundredth.

@@ -3,6 +3,7 @@ package ui
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
@@ -106,6 +107,38 @@ func TestOff_IsExplainedOnce(t *testing.T) {
 	test.Tap(w.batching)
 	if fw.Canvas().Overlays().Top() != nil {
 		t.Error("it is explained again")
+	}
+}
+
+// Where batching is on again, by a key, the tray or the command line, the help says
+// nothing that is not so.
+func TestOff_HelpGoesWithIt(t *testing.T) {
+	s := first(idle())
+	s.Config.Window.Welcome = false
+	for name, turnOn := range map[string]func(*Window){
+		"by key": func(w *Window) { w.ToggleBatching() },
+		"elsewhere": func(w *Window) {
+			on := s
+			on.At = time.Now().Add(time.Minute)
+			w.show(on)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, fake, fw := open(t, s, "dark", 1280, 800)
+			live(t, w)
+			test.Tap(w.batching)
+			fake.wants(t, "batching.enabled=false")
+			if fw.Canvas().Overlays().Top() == nil {
+				t.Fatal("off is not explained")
+			}
+			turnOn(w)
+			if fw.Canvas().Overlays().Top() != nil {
+				t.Error("\"Batching is off\" stands there while it is on")
+			}
+			if slices.Contains(fake.did(), "window.explain_off=false") {
+				t.Error("it counts as read")
+			}
+		})
 	}
 }
 

@@ -46,6 +46,8 @@ type Window struct {
 	greeted   bool     // since the start
 	away      bool     // nobody sees the window
 
+	hideOffHelp func() // the help on what off means; nil = it is not shown
+
 	now       *nowPage
 	tune      *tunePage
 	history   *historyPage
@@ -224,6 +226,9 @@ func (w *Window) show(s app.Snapshot) {
 	w.speak(s.Config.Window.Language)
 	if !w.busy(keyEnabled) {
 		w.batching.set(s.Config.Batching.Enabled)
+		if s.Config.Batching.Enabled {
+			w.offIsOver()
+		}
 	}
 	if w.away {
 		return

@@ -16,6 +16,7 @@ import (
 	"time"
 	"unicode"
 
+	"fyne.io/fyne/v2/theme"
 	"golang.org/x/image/font/sfnt"
 
 	"carpool/app/config"
@@ -202,23 +203,41 @@ func TestWords_CanBeChosen(t *testing.T) {
 	}
 }
 
+// The fonts that come with the program have all of them: those of the computer it
+// runs on may not, or draw them otherwise.
 func TestWords_HaveTheirCharacters(t *testing.T) {
-	for name, data := range map[string][]byte{"regular": assets.Chinese, "bold": assets.ChineseBold} {
-		font, err := sfnt.Parse(data)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var buffer sfnt.Buffer
-		text := string(assets.Translation("zh")) + languageNames["zh"]
+	text := strings.Join(slices.Collect(maps.Values(languageNames)), "")
+	for _, l := range assets.Languages() {
+		text += string(assets.Translation(l))
+	}
+	for name, fonts := range map[string][]*sfnt.Font{
+		"regular": {parsed(t, assets.Chinese), parsed(t, theme.DefaultTextFont().Content())},
+		"bold":    {parsed(t, assets.ChineseBold), parsed(t, theme.DefaultTextBoldFont().Content())},
+	} {
+		missing := map[rune]bool{}
 		for _, r := range text {
-			if !unicode.Is(unicode.Han, r) && r < 0x3000 {
-				continue // of Fyne's own fonts
+			if unicode.IsPrint(r) && !slices.ContainsFunc(fonts, func(f *sfnt.Font) bool { return draws(f, r) }) {
+				missing[r] = true
 			}
-			if i, err := font.GlyphIndex(&buffer, r); err != nil || i == 0 {
-				t.Errorf("the %s font has no %c", name, r)
-			}
+		}
+		for r := range missing {
+			t.Errorf("the %s fonts have no %c (%U)", name, r, r)
 		}
 	}
+}
+
+func parsed(t *testing.T, data []byte) *sfnt.Font {
+	t.Helper()
+	f, err := sfnt.Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func draws(f *sfnt.Font, r rune) bool {
+	i, err := f.GlyphIndex(new(sfnt.Buffer), r)
+	return err == nil && i != 0
 }
 
 func TestText_BreaksChineseWithoutSpaces(t *testing.T) {

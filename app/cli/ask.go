@@ -15,7 +15,9 @@ import (
 func (c *cli) agreed(question string) (bool, error) {
 	_, _ = fmt.Fprint(c.stderr, harmless(question)+" [y/N] ")
 	answer, err := bufio.NewReader(c.stdin).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) {
+		c.note("") // nobody ended the line
+	} else if err != nil {
 		return false, err
 	}
 	a := strings.ToLower(strings.TrimSpace(answer))

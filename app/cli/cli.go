@@ -84,6 +84,9 @@ runs.`,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return c.open(cmd) },
 	}
 	root.Version = c.version.line()
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w; \"%s --help\" shows the flags", err, cmd.CommandPath())
+	})
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetOut(c.stdout)
 	root.SetErr(c.stderr)

@@ -135,6 +135,9 @@ func (f *fake) StopEngine(_ context.Context, name string) error {
 func (f *fake) EngineLog(string) ([]string, error) { return []string{"one", "t\x1bwo"}, nil }
 
 func (f *fake) CheckEngines() []launch.Check {
+	if len(f.snapshot.Engines) == 0 {
+		return nil
+	}
 	return []launch.Check{
 		launch.NewCheck(launch.Seen{Name: "ollama", Label: "Ollama", Kind: launch.Ollama, URL: "http://127.0.0.1:11434", Local: true,
 			Slots: 1, SlotsBy: "engine wait", Found: launch.Found{Service: launch.Systemd, Unit: "ollama.service"}}),
@@ -443,6 +446,7 @@ func TestSet(t *testing.T) {
 	}
 	for name, tc := range map[string]struct{ arg, says string }{
 		"AnUnknownKey": {"batching.max_batch=3", "carpool: unknown setting \"batching.max_batch\": did you mean batching.max_batch_size?\n"},
+		"NoKeyAtAll":   {"colour=red", "carpool: unknown setting \"colour\": \"carpool config\" lists all\n"},
 		"ABadValue":    {"max_batch_size=0", "carpool: batching.max_batch_size: 0 is out of range (1–8192 requests)\n"},
 		"NoValue":      {"max_batch_size", "carpool: say \"carpool set KEY=VALUE\", such as \"carpool set max_batch_size=16\"\n"},
 	} {
@@ -451,6 +455,22 @@ func TestSet(t *testing.T) {
 			i.serve(f)
 			if status, _, notes := i.carpool("set", tc.arg); status != 1 || notes != tc.says || f.asked != nil {
 				t.Errorf("status %d, asked %v, says %q", status, f.asked, notes)
+			}
+		})
+	}
+	for mode, says := range map[string]string{
+		"serial":      "apps still go through Carpool, one request at a time\n",
+		"passthrough": "apps still go through Carpool, straight to the engine\n",
+	} {
+		t.Run("SaysWhatOffIs/"+mode, func(t *testing.T) {
+			i, f := newInstance(t), &fake{snapshot: busy()}
+			f.snapshot.Config.Batching.OffMode = mode
+			i.serve(f)
+			if _, _, notes := i.carpool("off"); notes != says {
+				t.Errorf("off says %q", notes)
+			}
+			if _, _, notes := i.carpool("on"); notes != "requests share the engine again\n" {
+				t.Errorf("on says %q", notes)
 			}
 		})
 	}

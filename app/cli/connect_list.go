@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -42,7 +40,7 @@ func appsText(all listedApps) string {
 		if f.State == wiring.Direct && ready == "" {
 			ready = f.ID
 		}
-		rows = append(rows, []string{f.App, f.ID, pointsAt(f), short(f.File)})
+		rows = append(rows, []string{f.App, f.ID, pointsAt(f), app.Tilde(f.File)})
 	}
 	var b strings.Builder
 	if len(rows) > 1 {
@@ -65,7 +63,7 @@ func pointsAt(f wiring.Finding) string {
 	switch f.State {
 	case wiring.Connected:
 		if f.Changed {
-			return "Carpool, by Carpool"
+			return "Carpool (--revert takes it back)"
 		}
 		return "Carpool"
 	case wiring.Direct:
@@ -77,13 +75,4 @@ func pointsAt(f wiring.Finding) string {
 		return "not clear: " + f.Problem
 	}
 	return "no engine of this computer"
-}
-
-// short is a path with ~ for the home folder.
-func short(path string) string {
-	home, err := os.UserHomeDir()
-	if rest, ok := strings.CutPrefix(path, home+string(filepath.Separator)); err == nil && ok {
-		return "~" + string(filepath.Separator) + rest
-	}
-	return path
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,7 +56,12 @@ or as the file of llama.cpp's model tells.
 Where the memory is not known there are 4. Ollama keeps its environment, such as
 OLLAMA_MODELS; if that has OLLAMA_NUM_PARALLEL, it counts. LM Studio is asked to
 serve; it takes its slots for each model as it is loaded.`,
-		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 && slices.Contains(cmd.ValidArgs, args[0]) {
+				return nil
+			}
+			return errors.New("say which engine: ollama, llamacpp or lmstudio")
+		},
 		ValidArgs: []string{string(launch.Ollama), string(launch.LlamaCPP), string(launch.LMStudio)},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			w.Kind = launch.Kind(args[0])
@@ -204,10 +210,14 @@ func enginesText(s app.Snapshot) string {
 		}
 	}
 	if b.Len() == 0 {
-		return "No engine was found, nor a program of one.\n"
+		return noEngineHere
 	}
 	return b.String()
 }
+
+// noEngineHere is for who has none yet.
+const noEngineHere = "No engine was found, nor a program of one: install Ollama (https://ollama.com/download),\n" +
+	"LM Studio (https://lmstudio.ai) or llama.cpp, and Carpool uses it as soon as it runs.\n"
 
 func launchRow(l launch.State, slots int) []string {
 	return []string{l.Name, string(l.Status), numberOr(slots, "-"), l.URL, runBy(l), orDash(l.Reason)}

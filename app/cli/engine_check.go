@@ -88,6 +88,13 @@ func (c *cli) checkEngines(ctx context.Context, asJSON bool) error {
 		return c.printJSON(all)
 	}
 	if len(all) == 0 {
+		s, _, err := c.snapshot(ctx)
+		if err != nil {
+			return err
+		}
+		if len(s.Launchable) == 0 {
+			return c.print(noEngineHere)
+		}
 		return c.print("No engine is running. \"carpool engine\" shows which can be started.\n")
 	}
 	texts := make([]string, len(all))

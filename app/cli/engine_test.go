@@ -57,8 +57,9 @@ func TestEngine(t *testing.T) {
 	t.Run("SaysWhatIsWrong", func(t *testing.T) {
 		for _, tt := range []struct{ args, says string }{
 			{"engine start lmstudio", "install LM Studio"},
-			{"engine start gpt4all", `invalid argument "gpt4all"`},
-			{"engine start", "accepts 1 arg"},
+			{"engine start gpt4all", "say which engine: ollama, llamacpp or lmstudio"},
+			{"engine start", "say which engine"},
+			{"engine start ollama --slot 4", `"carpool engine start --help" shows the flags`},
 			{"engine start ollama --slots 65", "--slots is a number from 1 to 64"},
 			{"engine start ollama --port 70000", "--port is a number"},
 			{"engine check --slots 4", "need a --model"},
@@ -114,8 +115,21 @@ func TestEngine(t *testing.T) {
 			}
 		}
 	})
+	t.Run("ChecksWhereNothingRuns", func(t *testing.T) {
+		for says, programs := range map[string][]launch.Program{
+			"install Ollama (https://ollama.com/download)":  nil,
+			"\"carpool engine\" shows which can be started": {{Kind: launch.Ollama, Label: "Ollama", Path: "/usr/bin/ollama"}},
+		} {
+			i, none := newInstance(t), &fake{snapshot: busy()}
+			none.snapshot.Engines, none.snapshot.Launchable = nil, programs
+			i.serve(none)
+			if _, out, _ := i.carpool("engine", "check"); !strings.Contains(out, says) {
+				t.Errorf("with %d programs: %q", len(programs), out)
+			}
+		}
+	})
 	t.Run("WithNothingThere", func(t *testing.T) {
-		if got := enginesText(app.Snapshot{}); got != "No engine was found, nor a program of one.\n" {
+		if got := enginesText(app.Snapshot{}); !strings.HasPrefix(got, "No engine was found, nor a program of one: install Ollama") {
 			t.Errorf("%q", got)
 		}
 	})

@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -98,7 +97,7 @@ func (c *cli) setLAN(ctx context.Context, address string) error {
 		case s.LAN.Address != address && time.Now().Before(end):
 			continue
 		case s.LAN.Problem != "":
-			return errors.New(s.LAN.Problem)
+			return fmt.Errorf("%s; it stays set, and \"carpool lan off\" takes it back", s.LAN.Problem)
 		default:
 			return c.print(lanText(s.LAN, ownAddresses()))
 		}

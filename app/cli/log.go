@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"log"
 	"log/slog"
+	"os"
 	"path/filepath"
 
 	"gopkg.in/natefinch/lumberjack.v2"
@@ -22,6 +24,19 @@ func newLog(stateDir string) runLog {
 	l.file = &lumberjack.Logger{Filename: l.path, MaxSize: 10 /* MiB */, MaxBackups: 2}
 	l.logger = slog.New(slog.NewTextHandler(l.file, &slog.HandlerOptions{Level: l.level}))
 	return l
+}
+
+// takeOthers puts into the log what libraries tell Go's own, such as Fyne that no
+// program of the desktop shows notifications, until undo: whoever started Carpool
+// in a terminal could not tell whether it matters.
+func (l runLog) takeOthers() (undo func()) {
+	flags := log.Flags()
+	log.SetFlags(0) // the log has the time
+	log.SetOutput(slog.NewLogLogger(l.logger.Handler(), slog.LevelWarn).Writer())
+	return func() {
+		log.SetFlags(flags)
+		log.SetOutput(os.Stderr)
+	}
 }
 
 func (l runLog) close() error { return l.file.Close() }

@@ -81,7 +81,7 @@ func (c *cli) serve(cmd *cobra.Command) error {
 		return err
 	}
 	if s, _, snapErr := c.snapshot(ctx); snapErr == nil {
-		return fmt.Errorf("%w (PID %d, at %s)", err, s.PID, s.Endpoint)
+		return fmt.Errorf("%w (PID %d, at %s); \"carpool quit\" ends it", err, s.PID, s.Endpoint)
 	}
 	return err
 }
@@ -92,6 +92,7 @@ func (c *cli) run(cmd *cobra.Command, window app.Window) error {
 	defer stop()
 
 	log := newLog(c.place.state)
+	defer log.takeOthers()()
 	a, err := app.Open(ctx, app.Options{
 		ConfigFile: c.place.config,
 		StateDir:   c.place.state,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -90,7 +91,7 @@ func TestServe(t *testing.T) {
 	})
 	t.Run("ASecondOneNamesTheFirst", func(t *testing.T) {
 		status, _, errs := i.carpool("serve", "--listen", "127.0.0.1:0")
-		if want := fmt.Sprintf("PID %d", os.Getpid()); status != 1 || !strings.Contains(errs, want) {
+		if want := fmt.Sprintf("PID %d", os.Getpid()); status != 1 || !strings.Contains(errs, want) || !strings.Contains(errs, `"carpool quit" ends it`) {
 			t.Errorf("status %d, says %q", status, errs)
 		}
 	})
@@ -163,6 +164,33 @@ func TestOpen(t *testing.T) {
 			t.Errorf("status %d, says %q", status, errs)
 		}
 	})
+}
+
+// What Fyne tells Go's own log is kept with the rest, not in the terminal.
+func TestWindow_WhatLibrariesSayIsInTheLog(t *testing.T) {
+	i, said := newInstance(t), make(chan struct{})
+	i.window = func(context.Context, *app.App) error {
+		log.Print("Fyne error: no program shows notifications")
+		close(said)
+		return nil
+	}
+	_, stop := i.start()
+	<-said
+	if status := stop(); status != 0 {
+		t.Errorf("status %d", status)
+	}
+	text, err := os.ReadFile(filepath.Join(i.state, "carpool.log"))
+	if err != nil || !strings.Contains(string(text), `level=WARN msg="Fyne error: no program shows notifications"`) {
+		t.Errorf("the log has %s, %v", text, err)
+	}
+}
+
+func TestAsk_EndsItsLineWhereNobodyDoes(t *testing.T) {
+	var notes strings.Builder
+	c := &cli{stdin: strings.NewReader(""), stderr: &notes}
+	if yes, err := c.agreed("Sure?"); yes || err != nil || notes.String() != "Sure? [y/N] \n" {
+		t.Errorf("%v, %v, says %q", yes, err, notes.String())
+	}
 }
 
 // The tray's and the window's Quit make the window return.

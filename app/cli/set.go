@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,7 +21,7 @@ func (c *cli) onCommand() *cobra.Command {
 		Short: "Turn batching on",
 		Long:  "Turn batching on: requests share the engine again. The tray and the window follow.",
 		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return c.set(cmd.Context(), enabled, "true") },
+		RunE:  func(cmd *cobra.Command, _ []string) error { return c.turn(cmd.Context(), true) },
 	}
 }
 
@@ -31,7 +32,7 @@ func (c *cli) offCommand() *cobra.Command {
 		Long: `Turn batching off. What then happens is batching.off_mode: serial (one request at
 a time) or passthrough (straight to the engine). Requests in flight go on.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return c.set(cmd.Context(), enabled, "false") },
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.turn(cmd.Context(), false) },
 	}
 }
 
@@ -60,6 +61,24 @@ only the file is changed. "carpool config" lists the keys.`,
 			return c.set(cmd.Context(), strings.TrimSpace(key), value)
 		},
 	}
+}
+
+// turn turns batching on or off, and says what that means for the apps.
+func (c *cli) turn(ctx context.Context, on bool) error {
+	if err := c.set(ctx, enabled, strconv.FormatBool(on)); err != nil {
+		return err
+	}
+	s, _, err := c.snapshot(ctx)
+	switch {
+	case err != nil: // none runs, which set has told
+	case on:
+		c.note("requests share the engine again")
+	case s.Config.Batching.OffMode == "serial":
+		c.note("apps still go through Carpool, one request at a time")
+	default:
+		c.note("apps still go through Carpool, straight to the engine")
+	}
+	return nil
 }
 
 // set changes a setting of the running Carpool, or else of the file.

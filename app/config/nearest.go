@@ -14,7 +14,7 @@ func unknown(key string) error {
 	if k := nearest(key); k != "" {
 		return fmt.Errorf("%w %q: did you mean %s?", ErrUnknownKey, key, k)
 	}
-	return fmt.Errorf("%w %q", ErrUnknownKey, key)
+	return fmt.Errorf("%w %q: \"carpool config\" lists all", ErrUnknownKey, key)
 }
 
 // nearest is the key that a mistyped one most likely meant: the fewest edits

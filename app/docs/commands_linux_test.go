@@ -35,6 +35,7 @@ var notRun = []struct{ begins, why string }{
 	{"carpool doctor", "it fails where the machine has a problem; the tests of app/cli and app/doctor ask it"},
 	{"carpool takeover", "it needs Ollama's own port; the tests of app/takeover and app/cli take over others"},
 	{"carpool uninstall", "it refuses while Carpool runs; the tests of app/cli uninstall"},
+	{"sudo install", "it changes the system"},
 	{"docker run", "it fetches and starts another program"},
 	{"SIGN_CERT=", "it builds packages; .ci/package-check signs one"},
 	{"carpool lan on", "it listens beyond loopback; the tests of app/cli and app/trust do so"},

@@ -63,6 +63,7 @@ func Test26_SettingsOfOneThatRuns(t *testing.T) {
 		}
 		write(c, "version = 1\n[adaptive\nmax = ")
 		c.awaitProblem("settings not taken", true)
+		c.awaitProblem("until it is mended the last good ones hold, or the defaults", true)
 		if out, err := c.command("set", "adaptive.max=9").CombinedOutput(); err == nil || !strings.Contains(string(out), "not saved") {
 			t.Errorf("set over a broken file: %v, %s", err, out)
 		}

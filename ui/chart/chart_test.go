@@ -209,6 +209,17 @@ func TestChart_SaysWhatWillAppear(t *testing.T) {
 	test.MoveMouse(c, fyne.NewPos(200, 90)) // nothing to point at, nothing to crash
 }
 
+func TestChart_SaysItWithoutMarks(t *testing.T) {
+	d := chart.Data{YMax: 10, XMax: 10, Empty: "The first answer draws a line here."}
+	_, without := show(t, d)
+	before := without.Capture()
+	d.Marks = []chart.Mark{{X: 5}}
+	_, with := show(t, d)
+	if !reflect.DeepEqual(before, with.Capture()) {
+		t.Error("a mark is drawn through the words")
+	}
+}
+
 func TestChart_SaysMoreThanALineHolds(t *testing.T) {
 	_, c := show(t, chart.Data{YMax: 10, Empty: "Not measured: this build was made without cgo, so it cannot read NVIDIA GPUs, and there is no AMD GPU."})
 	test.AssertImageMatches(t, "empty-long.png", c.Capture())

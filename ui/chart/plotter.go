@@ -81,8 +81,12 @@ func (p *plotter) plot(w, h int, f frame) *image.RGBA {
 		y := min(int(at.y(f.y.tick(i))), h-f.grid)
 		p.fill(image.Rect(top, y, w-top, y+f.grid), f.lines)
 	}
-	for i := range f.data.Marks {
-		m := &f.data.Marks[i]
+	marks := f.data.Marks
+	if f.data.says() {
+		marks = nil // words stand there
+	}
+	for i := range marks {
+		m := &marks[i]
 		x := at.x(m.X)
 		if x < f.inset-1 || x > float32(w)-f.inset+1 {
 			continue

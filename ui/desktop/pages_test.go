@@ -145,7 +145,7 @@ func TestPages_SettingsChangeThemeAndLanguage(t *testing.T) {
 	win.tap("Settings")
 	win.tapUntil("Light", func() bool { return strings.Contains(string(c.cli("config", "window.theme")), "light") })
 	win.tap("Language")
-	language := win.beside("Language", "Select")
+	language := win.beside("Language", "drop")
 	win.click(language.X, language.Y)
 	win.tap("Deutsch")
 	win.await("Verlauf") // History, in the rail

@@ -87,8 +87,8 @@ func newSession(t testing.TB) *session {
 	}
 	s := &session{t: t, env: []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "LANG=en_GB.UTF-8", "XDG_RUNTIME_DIR=" + runtime,
-		"XDG_CONFIG_HOME=" + filepath.Join(home, "config"), "XDG_CACHE_HOME=" + filepath.Join(home, "cache"),
-		"XDG_STATE_HOME=" + filepath.Join(home, "state"), "XDG_DATA_HOME=" + filepath.Join(home, "data"),
+		"XDG_CONFIG_HOME=" + filepath.Join(home, ".config"), "XDG_CACHE_HOME=" + filepath.Join(home, ".cache"),
+		"XDG_STATE_HOME=" + filepath.Join(home, ".local", "state"), "XDG_DATA_HOME=" + filepath.Join(home, ".local", "share"),
 		"LIBGL_ALWAYS_SOFTWARE=1", "NO_AT_BRIDGE=1",
 	}}
 	display := s.firstLine("Xvfb", "-displayfd", "1", "-screen", "0", "2720x1720x24", "-nolisten", "tcp")
