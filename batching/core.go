@@ -24,6 +24,7 @@ type Core struct {
 	pauses   map[string]*pause  // by engine
 	topics   map[topic]*Ticket  // waiting requests that a newer one may supersede
 	tickets  map[uint64]*Ticket // that have not ended, by number
+	leaving  heap[*Ticket]      // whose places are not free yet, the next one first
 	mark     func() any
 
 	moves      uint64 // what was decided before the last one may not hold any more
@@ -51,7 +52,7 @@ type queue struct {
 	porch   porch
 	pen     pen
 	held    int       // in the pen
-	running []*Ticket // released and still counted, in order of release
+	running crowd     // released and still counted
 	active  int       // batches with a counted place
 	pool    *pool     // of places
 	alone   pool      // that one, unless other keys share it
@@ -87,6 +88,7 @@ func NewCore(s Settings, o Options) *Core {
 		pauses:    map[string]*pause{},
 		topics:    map[topic]*Ticket{},
 		tickets:   map[uint64]*Ticket{},
+		leaving:   heap[*Ticket]{less: freeSooner},
 		mark:      o.Mark,
 		nextBatch: max(o.FirstBatch, 1),
 	}
@@ -205,7 +207,7 @@ func (c *Core) queueOf(k Key) *queue {
 	q := c.queues[k]
 	if q == nil {
 		e := c.engine(k.Engine)
-		q = &queue{key: k, engine: e, model: e.model(k.Model), line: newLine(c.settings.ShortestFirst)}
+		q = &queue{key: k, engine: e, model: e.model(k.Model), line: newLine(c.settings.ShortestFirst), running: newCrowd()}
 		q.model.queue = q
 		if l, ok := c.own[k]; ok {
 			q.own = &l
@@ -288,7 +290,7 @@ func (c *Core) End(now time.Time, t *Ticket, o Outcome, r Report) {
 		return
 	}
 	if o == Canceled && c.settings.CancelGrace > 0 {
-		t.state, t.freeAt = leaving, now.Add(c.settings.CancelGrace)
+		c.linger(t, now.Add(c.settings.CancelGrace))
 		return
 	}
 	c.free(t)
@@ -299,15 +301,15 @@ func (c *Core) End(now time.Time, t *Ticket, o Outcome, r Report) {
 func (c *Core) Step(now time.Time) Effects {
 	e := c.gathered
 	c.gathered = Effects{}
+	c.freeLeft(now)
 	for _, q := range c.order {
-		c.freeLeft(q, now)
 		c.openPorch(q, now)
 		c.expire(q, now, &e)
 	}
 	c.moves++
 	if c.waiting > 0 {
 		c.scouts(now)
-		c.meter()
+		c.ledger.meter()
 		if c.settings.Mode == Serial {
 			c.releaseOne(now, &e)
 		} else {
@@ -315,7 +317,7 @@ func (c *Core) Step(now time.Time) Effects {
 		}
 	}
 	c.order = slices.DeleteFunc(c.order, func(q *queue) bool {
-		idle := q.depth() == 0 && len(q.running) == 0
+		idle := q.depth() == 0 && q.running.places == 0
 		if idle {
 			delete(c.queues, q.key)
 			q.engine.drop(q)
@@ -325,17 +327,6 @@ func (c *Core) Step(now time.Time) Effects {
 	})
 	c.wake(now, &e)
 	return e
-}
-
-// meter brings the accounts up to date.
-func (c *Core) meter() {
-	for _, q := range c.order {
-		for _, t := range q.running {
-			if t.state == running {
-				t.meter()
-			}
-		}
-	}
 }
 
 // releaseAll lets go what may go of every key. What one key sends may open the
@@ -440,11 +431,7 @@ func (c *Core) urgentOnly(q *queue, l *Limits) bool {
 	}
 	others := 0
 	for _, other := range q.pool.queues {
-		for _, t := range other.running {
-			if t.Request.Priority <= Normal {
-				others++
-			}
-		}
+		others += other.running.others
 	}
 	return others >= l.Size-kept
 }
@@ -452,7 +439,7 @@ func (c *Core) urgentOnly(q *queue, l *Limits) bool {
 // flush releases up to n of q's line as one batch, and tells whether any went.
 func (c *Core) flush(q *queue, n int, why Why, now time.Time, e *Effects) bool {
 	var g *group
-	first, before := len(e.Released), len(q.running)
+	first, before := len(e.Released), q.running.places
 	for ; n > 0; n-- {
 		t := c.candidate(q, now)
 		if t == nil {
@@ -462,13 +449,14 @@ func (c *Core) flush(q *queue, n int, why Why, now time.Time, e *Effects) bool {
 			g = &group{Batch: Batch{ID: c.nextBatch, Key: q.key, Why: why, Started: now}}
 		}
 		c.send(t, g, now, e)
-		q.running = append(q.running, t)
+		q.running.push(t)
 		with := c.company(t, now)
 		for _, other := range with {
 			c.send(other, g, now, e)
 		}
 		if len(with) > 0 {
 			board(t, with)
+			q.running.requests += len(with)
 		}
 		c.moves++
 	}
@@ -477,10 +465,8 @@ func (c *Core) flush(q *queue, n int, why Why, now time.Time, e *Effects) bool {
 	}
 	l := c.limits(q)
 	g.members = len(e.Released) - first
-	g.places, g.Released = len(q.running)-before, g.members
-	for _, t := range q.running {
-		g.Running += t.onBoard()
-	}
+	g.places, g.Released = q.running.places-before, g.members
+	g.Running = q.running.requests
 	g.Mode, g.Limit, g.MeanWait = l.Mode, l.InFlight(), g.MeanWait/time.Duration(g.members)
 	if c.mark != nil {
 		g.Mark = c.mark()
@@ -533,21 +519,9 @@ func (c *Core) free(t *Ticket) {
 	t.state = ended
 	c.places--
 	q := t.queue
-	i := slices.Index(q.running, t)
-	q.running = slices.Delete(q.running, i, i+1)
+	q.running.remove(t)
 	if t.group.places--; t.group.places == 0 {
 		q.active--
-	}
-}
-
-// freeLeft frees the places whose grace is over.
-func (c *Core) freeLeft(q *queue, now time.Time) {
-	for i := 0; i < len(q.running); {
-		if t := q.running[i]; t.state == leaving && !now.Before(t.freeAt) {
-			c.free(t)
-			continue
-		}
-		i++
 	}
 }
 
@@ -596,13 +570,11 @@ func (c *Core) wake(now time.Time, e *Effects) {
 			e.Wake = t
 		}
 	}
+	if len(c.leaving.items) > 0 {
+		at(c.leaving.items[0].freeAt)
+	}
 	blocked := false
 	for _, q := range c.order {
-		for _, t := range q.running {
-			if t.state == leaving {
-				at(t.freeAt)
-			}
-		}
 		if len(q.porch) > 0 {
 			at(q.porch[0].Queued.Add(c.limits(q).Wait))
 			if c.settings.MaxWait > 0 {

@@ -24,7 +24,7 @@ func (p *pool) shared() bool { return len(p.queues) > 1 }
 func (p *pool) places() int {
 	n := 0
 	for _, q := range p.queues {
-		n += len(q.running)
+		n += q.running.places
 	}
 	return n
 }

@@ -56,7 +56,7 @@ type Load struct {
 func (c *Core) Loads() []Load {
 	loads := make([]Load, 0, len(c.order))
 	for _, q := range c.order {
-		loads = append(loads, Load{Key: q.key, Waiting: q.depth(), Held: q.held, InFlight: len(q.running)})
+		loads = append(loads, Load{Key: q.key, Waiting: q.depth(), Held: q.held, InFlight: q.running.places})
 	}
 	return loads
 }
@@ -81,8 +81,8 @@ func (c *Core) Snapshot(now time.Time) []QueueState {
 	for _, q := range c.order {
 		l := c.limits(q)
 		st := QueueState{Key: q.key, Limits: *l, Limit: l.InFlight(), Depth: q.depth(),
-			Running: make([]Running, 0, len(q.running))}
-		for _, t := range q.running {
+			Running: make([]Running, 0, q.running.places)}
+		for t := range q.running.all() {
 			st.Running = append(st.Running, t.shown())
 		}
 		states = append(states, st)
