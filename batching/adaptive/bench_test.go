@@ -49,6 +49,29 @@ func BenchmarkTick(b *testing.B) {
 	}
 }
 
+// BenchmarkTurn is a stream that ends and one that comes in its place: the scheduler
+// tells of both under its lock. One more waits for its first token all the time.
+func BenchmarkTurn(b *testing.B) {
+	for _, n := range []int{8, 1000, 5000} {
+		b.Run(strconv.Itoa(n)+" streams", func(b *testing.B) {
+			g, now, first, next := busy(n), start, uint64(0), uint64(n)
+			come := func() {
+				g.Released(now, next, adaptive.Work{Prompt: 100, Streams: true})
+				next++
+			}
+			come()
+			b.ReportAllocs()
+			for b.Loop() {
+				now = now.Add(time.Millisecond)
+				g.Ended(now, first, adaptive.End{Outcome: adaptive.Served, Prompt: -1, Cached: -1, Output: int(first % 7)})
+				first++
+				g.Tokens(now, next-1, 1)
+				come()
+			}
+		})
+	}
+}
+
 func TestTokensAllocateNothing(t *testing.T) {
 	g, now := busy(8), start
 	i := 0
