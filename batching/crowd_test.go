@@ -1,6 +1,7 @@
 package batching_test
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -55,4 +56,42 @@ func TestCrowd(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Under the race detector: what is copied of those that run is copied while they go on.
+func TestSnapshotBesideWhatGoesOn(t *testing.T) {
+	set := fixed(4)
+	set.CancelGrace = time.Microsecond
+	s := batching.New(set, batching.Options{})
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for i := range 200 {
+				l, err := s.Acquire(t.Context(), request)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				l.FirstToken()
+				l.Tokens(1)
+				l.Release([]batching.Outcome{batching.Served, batching.Canceled}[i%2])
+			}
+		})
+	}
+	for range 200 {
+		for _, q := range s.Snapshot() {
+			if len(q.Running) > 4 {
+				t.Errorf("%d run", len(q.Running))
+			}
+			for _, r := range q.Running {
+				if r.Released.IsZero() || r.App != request.App || r.Batch == 0 {
+					t.Errorf("%+v", r)
+				}
+			}
+		}
+	}
+	all.Wait()
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
 }

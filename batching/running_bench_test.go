@@ -48,6 +48,13 @@ func BenchmarkRunning(b *testing.B) {
 				c.Step(now)
 			}
 		})
+		b.Run(fmt.Sprintf("look/running=%d", running), func(b *testing.B) { // what Scheduler.Snapshot holds the lock for
+			c, now, _ := streaming(b, running)
+			b.ReportAllocs()
+			for b.Loop() {
+				c.Look(now)
+			}
+		})
 		b.Run(fmt.Sprintf("snapshot/running=%d", running), func(b *testing.B) {
 			c, now, _ := streaming(b, running)
 			b.ReportAllocs()
