@@ -2,6 +2,7 @@ package batching_test
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -80,4 +81,37 @@ func streaming(b *testing.B, running int) (*batching.Core, time.Time, []*batchin
 		all = append(all, c.Step(now).Released...)
 	}
 	return c, now, all
+}
+
+// BenchmarkStorm is so many streams that come, have their first token and end at about
+// one time, each on a goroutine of its own as in a gateway.
+func BenchmarkStorm(b *testing.B) {
+	for _, streams := range []int{100, 1000, 5000} {
+		b.Run(fmt.Sprint(streams), func(b *testing.B) {
+			set := fixed(streams)
+			set.MaxWaiting = streams
+			s := batching.New(set, batching.Options{})
+			for b.Loop() {
+				var came, spoke, all sync.WaitGroup
+				came.Add(streams)
+				spoke.Add(streams)
+				for range streams {
+					all.Go(func() {
+						l, err := s.Acquire(b.Context(), request)
+						if err != nil {
+							b.Error(err)
+						}
+						came.Done()
+						came.Wait()
+						l.FirstToken()
+						spoke.Done()
+						spoke.Wait()
+						l.Release(batching.Served)
+					})
+				}
+				all.Wait()
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*streams), "µs/stream")
+		})
+	}
 }
