@@ -71,7 +71,7 @@ bench: build build-headless ## what batching gains, what Carpool costs, and what
 	bin/carpool bench
 	bin/carpool bench --sizes 1,2,4,8,16
 	bin/carpool bench --suite scheduling --write docs/benchmarks/scheduling.md
-	$(GO) test -run '^$$' -bench . -benchtime 1s ./batching ./batching/adaptive ./app ./app/gateway ./app/gateway/translate ./app/metrics ./gpu ./storage ./ui/chart
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./batching ./batching/adaptive ./backends ./app ./app/gateway ./app/gateway/translate ./app/metrics ./gpu ./storage ./ui/chart
 	bin/carpool-headless bench --suite gateway --write docs/benchmarks/gateway.md
 
 benchstat: ## the hot paths' Go benchmarks against the last tag (BASE=commit for another), for information: it always passes

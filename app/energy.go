@@ -146,10 +146,8 @@ func gpuName(r gpu.Reading) string {
 // metered names the GPU that an engine runs on; "" for one elsewhere or simulated.
 // It is called under the scheduler's lock.
 func (a *App) metered(engine string) string {
-	for _, e := range a.engines.Snapshot() {
-		if e.Name == engine && e.Local() && !e.Simulated {
-			return gpuName(a.gpuOf(engine).Reading)
-		}
+	if e, ok := a.engines.Known(engine); ok && e.Local() && !e.Simulated {
+		return gpuName(a.gpuOf(engine).Reading)
 	}
 	return ""
 }

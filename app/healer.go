@@ -28,6 +28,7 @@ const (
 type healer struct {
 	healParts
 	care map[batching.Key]*wedge.Care // run's alone
+	told map[batching.Key]bool        // the wedged ones, as the gateway knows them; run's alone
 
 	mu   sync.Mutex
 	sick map[batching.Key]illness // guarded by mu
@@ -196,7 +197,8 @@ func (h *healer) empty(ctx context.Context, engine string) {
 	h.await(ctx, healGrace, func() bool { return len(busy()) == 0 })
 }
 
-// tell has the gateway know which models are wedged now.
+// tell has the gateway know which models are wedged now, if those are others: it
+// looks at each call then.
 func (h *healer) tell() {
 	h.mu.Lock()
 	all := map[batching.Key]bool{}
@@ -206,7 +208,10 @@ func (h *healer) tell() {
 		}
 	}
 	h.mu.Unlock()
-	h.wedged(all)
+	if !maps.Equal(all, h.told) {
+		h.told = all
+		h.wedged(all)
+	}
 }
 
 func (h *healer) say(k batching.Key, what string) {

@@ -13,6 +13,7 @@ import (
 	"carpool/app/config"
 	"carpool/app/metrics"
 	"carpool/app/tuner"
+	"carpool/app/wedge"
 	"carpool/app/yield"
 	"carpool/backends"
 	"carpool/backends/backendstest"
@@ -228,7 +229,7 @@ func TestAPortOfOurChoiceIsFreeOnBothAddresses(t *testing.T) {
 
 func TestWatchersKeepTheLatest(t *testing.T) {
 	var w watchers
-	c := w.add(Snapshot{PID: 1})
+	c := w.add(Snapshot{PID: 1}, false)
 	w.publish(Snapshot{PID: 2})
 	w.publish(Snapshot{PID: 3})
 	if got := (<-c).PID; got != 3 {
@@ -238,8 +239,41 @@ func TestWatchersKeepTheLatest(t *testing.T) {
 	if _, open := <-c; open {
 		t.Error("the channel is open after the end")
 	}
-	if late := w.add(Snapshot{PID: 4}); (<-late).PID != 4 {
+	if late := w.add(Snapshot{PID: 4}, true); (<-late).PID != 4 {
 		t.Error("a late reader got nothing")
+	}
+}
+
+func TestWatchersAskForNoMoreThanIsWanted(t *testing.T) {
+	var w watchers
+	expect := func(wantAny, wantWhole bool) {
+		t.Helper()
+		if any, whole := w.watched(); any != wantAny || whole != wantWhole {
+			t.Errorf("watched %t, the whole %t, want %t and %t", any, whole, wantAny, wantWhole)
+		}
+	}
+	expect(false, false)
+	brief := w.add(Snapshot{}, false)
+	expect(true, false)
+	whole := w.add(Snapshot{}, true)
+	expect(true, true)
+	w.remove(whole)
+	expect(true, false)
+	w.remove(brief)
+	expect(false, false)
+}
+
+// TestHealerTellsOnlyChanges: the gateway looks at every call that is there when it is told.
+func TestHealerTellsOnlyChanges(t *testing.T) {
+	var told []int
+	h := newHealer(healParts{wedged: func(all map[batching.Key]bool) { told = append(told, len(all)) },
+		changed: func(batching.Key, string) {}})
+	sick := map[batching.Key]illness{{Model: "m"}: {Verdict: wedge.Verdict{Wedged: true}}}
+	for _, found := range []map[batching.Key]illness{nil, nil, sick, sick, {}, {}, sick} {
+		h.note(found)
+	}
+	if want := []int{1, 0, 1}; !slices.Equal(told, want) {
+		t.Errorf("told of %v, want %v", told, want)
 	}
 }
 
@@ -256,6 +290,25 @@ func TestFileChangedReadsTheFileThatIsThereNow(t *testing.T) {
 	a.fileChanged(old, nil) // what a watcher saw before the Set
 	if got := a.Snapshot().Limits.Size; got != 3 {
 		t.Errorf("size %d: an outdated event undid a change", got)
+	}
+	a.Quit()
+	if err := a.Run(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWatchState(t *testing.T) {
+	dir := t.TempDir()
+	a, err := Open(t.Context(), Options{ConfigFile: dir + "/carpool.toml", StateDir: dir + "/state", Listen: "127.0.0.1:0", Engine: "demo"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := <-a.WatchState(t.Context())
+	if s.Queues != nil || s.Live != nil {
+		t.Error("what nobody asked for was copied")
+	}
+	if whole := a.Snapshot(); s.Endpoint != whole.Endpoint || s.Basis != whole.Basis || whole.Queues == nil {
+		t.Errorf("%+v", s)
 	}
 	a.Quit()
 	if err := a.Run(t.Context()); err != nil {

@@ -49,11 +49,7 @@ func (r *recorder) request(rec gateway.Record) {
 		r.embeddings.Add(1)
 	}
 	if rec.FirstToken > 0 {
-		now := time.Now()
-		r.mu.Lock()
-		r.forget(now)
-		r.firsts = append(r.firsts, firstToken{now, rec.FirstToken})
-		r.mu.Unlock()
+		r.first(time.Now(), rec.FirstToken)
 	}
 	if r.store == nil {
 		return
@@ -164,6 +160,14 @@ func (r *recorder) event(e Event) {
 	}
 }
 
+// first keeps the time to first token of a request that ends now.
+func (r *recorder) first(now time.Time, took time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.forget(now)
+	r.firsts = append(r.firsts, firstToken{now, took})
+}
+
 // firstTokens are the times to first token of the requests that ended in the
 // last 10 s, in seconds, unsorted.
 func (r *recorder) firstTokens(now time.Time) []float64 {
@@ -182,9 +186,7 @@ func (r *recorder) forget(now time.Time) {
 	for old < len(r.firsts) && now.Sub(r.firsts[old].at) > firstTokenWindow {
 		old++
 	}
-	if old > 0 {
-		r.firsts = append(r.firsts[:0], r.firsts[old:]...)
-	}
+	r.firsts = r.firsts[old:] // the next append that finds no room copies what is left
 }
 
 func known(n int) *int64 {

@@ -52,3 +52,19 @@ func BenchmarkRecorder(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkFirstTokens is one more request with a first token, of so many in the last
+// seconds: each as old as it may be by then drops out.
+func BenchmarkFirstTokens(b *testing.B) {
+	for _, kept := range []int{10, 10_000} {
+		b.Run(fmt.Sprint(kept), func(b *testing.B) {
+			var r recorder
+			now, step := time.Now(), firstTokenWindow/time.Duration(kept)
+			b.ReportAllocs()
+			for b.Loop() {
+				now = now.Add(step)
+				r.first(now, time.Second)
+			}
+		})
+	}
+}

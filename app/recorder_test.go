@@ -82,3 +82,19 @@ func TestRecorderTakesTheGPUThatTheEngineRunsOn(t *testing.T) {
 		}
 	}
 }
+
+func TestFirstTokensOfTheLastSeconds(t *testing.T) {
+	var r recorder
+	begun := time.Now()
+	for second := range 100 {
+		now := begun.Add(time.Duration(second) * time.Second)
+		r.first(now, time.Duration(second)*time.Second)
+		seconds := r.firstTokens(now)
+		if want := min(second, 10) + 1; len(seconds) != want || seconds[0] != float64(second+1-want) {
+			t.Fatalf("after %d s: %v", second, seconds)
+		}
+	}
+	if left := r.firstTokens(begun.Add(time.Hour)); len(left) != 0 {
+		t.Errorf("an hour later: %v", left)
+	}
+}

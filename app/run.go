@@ -123,8 +123,11 @@ func (a *App) tick(ctx context.Context) {
 			a.refit()
 		case <-a.refresh:
 		}
-		if a.watchers.watched() {
+		switch any, whole := a.watchers.watched(); {
+		case whole:
 			a.watchers.publish(a.Snapshot())
+		case any:
+			a.watchers.publish(a.state())
 		}
 	}
 }

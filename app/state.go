@@ -11,6 +11,13 @@ import (
 
 // Snapshot is the state now.
 func (a *App) Snapshot() Snapshot {
+	s := a.state()
+	s.Queues, s.Live = a.scheduler.Snapshot(), a.live.all()
+	return s
+}
+
+// state is a snapshot without what grows with the requests in flight or with time.
+func (a *App) state() Snapshot {
 	c := *a.config.Load()
 	s := Snapshot{
 		At: time.Now(), Started: a.started, Version: a.options.Version, PID: os.Getpid(),
@@ -24,7 +31,6 @@ func (a *App) Snapshot() Snapshot {
 		Limits:   a.tuner.Limits(),
 		Tuning:   a.tuner.States(),
 		SizeKey:  tuner.SizeKey(c),
-		Queues:   a.scheduler.Snapshot(),
 		Batching: a.scheduler.Totals(),
 		Gateway:  a.gateway.Stats(),
 		Reloads:  a.gateway.Reloads(),
@@ -42,7 +48,6 @@ func (a *App) Snapshot() Snapshot {
 		Energy:   a.meter.state(a.gpu().Reading, c.Energy),
 		Advice:   a.lastAdvice(),
 		History:  a.history(),
-		Live:     a.live.all(),
 		LogFile:  a.options.LogFile,
 		ConfigAt: a.options.ConfigFile,
 		Draining: a.draining.Load(),

@@ -9,12 +9,12 @@ import (
 // a newer snapshot replaces one that was not read yet.
 type watchers struct {
 	mu     sync.Mutex
-	all    map[chan Snapshot]struct{}
+	all    map[chan Snapshot]bool // true = it wants the whole
 	closed bool
 }
 
 // add returns a reader's channel, holding first.
-func (w *watchers) add(first Snapshot) chan Snapshot {
+func (w *watchers) add(first Snapshot, whole bool) chan Snapshot {
 	c := make(chan Snapshot, 1)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -24,9 +24,9 @@ func (w *watchers) add(first Snapshot) chan Snapshot {
 		return c
 	}
 	if w.all == nil {
-		w.all = map[chan Snapshot]struct{}{}
+		w.all = map[chan Snapshot]bool{}
 	}
-	w.all[c] = struct{}{}
+	w.all[c] = whole
 	return c
 }
 
@@ -39,11 +39,14 @@ func (w *watchers) remove(c chan Snapshot) {
 	}
 }
 
-// watched tells whether anyone would read a snapshot.
-func (w *watchers) watched() bool {
+// watched tells whether anyone would read a snapshot, and the whole of it.
+func (w *watchers) watched() (any, whole bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.all) > 0
+	for _, wants := range w.all {
+		any, whole = true, whole || wants
+	}
+	return any, whole
 }
 
 func (w *watchers) publish(s Snapshot) {
@@ -72,7 +75,17 @@ func (w *watchers) close() {
 // a setting. A slow reader gets the latest and misses those between. The
 // channel is closed when ctx or the app ends.
 func (a *App) Watch(ctx context.Context) <-chan Snapshot {
-	c := a.watchers.add(a.Snapshot())
+	return a.watch(ctx, a.Snapshot(), true)
+}
+
+// WatchState is Watch for who does not care what runs and waits, nor for the live
+// charts: Queues and Live may be nil, and cost nothing if nobody else wants them.
+func (a *App) WatchState(ctx context.Context) <-chan Snapshot {
+	return a.watch(ctx, a.state(), false)
+}
+
+func (a *App) watch(ctx context.Context, first Snapshot, whole bool) <-chan Snapshot {
+	c := a.watchers.add(first, whole)
 	context.AfterFunc(ctx, func() { a.watchers.remove(c) })
 	return c
 }

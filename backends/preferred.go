@@ -37,6 +37,21 @@ func (r *Registry) Target(name string) (Target, error) {
 	return r.target(e, ""), nil
 }
 
+// Known is what is known of the engine of a name; false if there is none. Its lists
+// are shared with the registry and must not be changed: unlike Snapshot it costs no
+// more where an engine has many models.
+func (r *Registry) Known(name string) (Info, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e := r.named(name); e != nil {
+		return e.info, true
+	}
+	if name == string(KindDemo) && r.demoReady() {
+		return r.demo.info(), true
+	}
+	return Info{}, false
+}
+
 // Snapshot returns all engines known, the preferred one that is up first, the
 // others in their order. A usual address where nothing was ever found is not an
 // engine; only while no engine is up, one of them is listed to say what is missing.

@@ -1,6 +1,7 @@
 package backends
 
 import (
+	"reflect"
 	"testing"
 	"time"
 )
@@ -35,6 +36,45 @@ func TestTargetsShareTheListOfModels(t *testing.T) {
 		}
 		if all := w.Snapshot(); &all[0].Models[0] == &one.Models[0] {
 			t.Error("whoever looks at the engines may change the list")
+		}
+	})
+}
+
+// TestKnown: it is asked under the scheduler's lock for each request that is let go.
+func TestKnown(t *testing.T) {
+	inWorld(t, Options{Settings: Settings{Demo: "always"}}, func(w *world) {
+		w.host(local)
+		w.run()
+		for _, all := range w.Snapshot() {
+			one, ok := w.Known(all.Name)
+			one.Active = all.Active
+			if !ok || !reflect.DeepEqual(one, all) {
+				t.Errorf("%s: %+v, all together %+v", all.Name, one, all)
+			}
+		}
+		if e, ok := w.Known("other"); ok {
+			t.Errorf("%+v is known", e)
+		}
+		if n := testing.AllocsPerRun(100, func() { w.Known("ollama") }); n != 0 {
+			t.Errorf("%v allocations for an engine with models", n)
+		}
+	})
+}
+
+// BenchmarkKnown is one engine of a machine with 200 models, and all of them.
+func BenchmarkKnown(b *testing.B) {
+	r := NewRegistry(Options{})
+	r.engines = []*engine{{info: Info{Name: "ollama", Health: Up, Seen: time.Now(), Models: make([]Model, 200)}}}
+	b.Run("one", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			r.Known("ollama")
+		}
+	})
+	b.Run("all", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			r.Snapshot()
 		}
 	})
 }

@@ -2,6 +2,7 @@ package batching
 
 import (
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +19,9 @@ type account struct {
 	place            int       // in ledger.active
 	prev, next       *account  // in ledger.hungry or ledger.idle
 	outputs          map[Key]*outputs
+
+	generated atomic.Int64 // tokens of all its requests; the streams count it without a lock
+	metered   int64        // of those, charged
 }
 
 // lane is the app's part of c; nil if it has none.
@@ -135,6 +139,13 @@ func (l *ledger) returned(a *account, since time.Time) {
 		before = before.prev
 	}
 	l.hungry.insert(a, before)
+}
+
+// meter brings the accounts up to date.
+func (l *ledger) meter() {
+	for _, a := range l.active {
+		a.meter()
+	}
 }
 
 // lift raises an app that becomes active to the least share of the others.

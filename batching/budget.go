@@ -29,7 +29,7 @@ func (b budget) free(tokens int) int { return max(0, tokens-b.held-b.growth) }
 func (c *Core) budget(q *queue, t *Ticket) budget {
 	b := budget{need: c.promptOf(t) + c.outputOf(t)}
 	for _, other := range q.pool.queues {
-		for _, r := range other.running {
+		for r := range other.running.all() {
 			n := int(r.tokens.Load())
 			b.held += r.prompt + n
 			b.growth += max(leastGrowth, r.output-n)

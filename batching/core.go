@@ -24,6 +24,7 @@ type Core struct {
 	pauses   map[string]*pause  // by engine
 	topics   map[topic]*Ticket  // waiting requests that a newer one may supersede
 	tickets  map[uint64]*Ticket // that have not ended, by number
+	leaving  heap[*Ticket]      // whose places are not free yet, the next one first
 	mark     func() any
 
 	moves      uint64 // what was decided before the last one may not hold any more
@@ -53,6 +54,7 @@ func NewCore(s Settings, o Options) *Core {
 		pauses:    map[string]*pause{},
 		topics:    map[topic]*Ticket{},
 		tickets:   map[uint64]*Ticket{},
+		leaving:   heap[*Ticket]{less: freeSooner},
 		mark:      o.Mark,
 		nextBatch: max(o.FirstBatch, 1),
 	}
@@ -199,7 +201,7 @@ func (c *Core) End(now time.Time, t *Ticket, o Outcome, r Report) {
 		return
 	}
 	if o == Canceled && c.settings.CancelGrace > 0 {
-		t.state, t.freeAt = leaving, now.Add(c.settings.CancelGrace)
+		c.linger(t, now.Add(c.settings.CancelGrace))
 		return
 	}
 	c.free(t)
@@ -210,15 +212,15 @@ func (c *Core) End(now time.Time, t *Ticket, o Outcome, r Report) {
 func (c *Core) Step(now time.Time) Effects {
 	e := c.gathered
 	c.gathered = Effects{}
+	c.freeLeft(now)
 	for _, q := range c.order {
-		c.freeLeft(q, now)
 		c.openPorch(q, now)
 		c.expire(q, now, &e)
 	}
 	c.moves++
 	if c.waiting > 0 {
 		c.scouts(now)
-		c.meter()
+		c.ledger.meter()
 		if c.settings.Mode == Serial {
 			c.releaseOne(now, &e)
 		} else {
@@ -226,7 +228,7 @@ func (c *Core) Step(now time.Time) Effects {
 		}
 	}
 	c.order = slices.DeleteFunc(c.order, func(q *queue) bool {
-		idle := q.depth() == 0 && len(q.running) == 0
+		idle := q.depth() == 0 && q.running.places == 0
 		if idle {
 			delete(c.queues, q.key)
 			q.engine.drop(q)
@@ -236,15 +238,4 @@ func (c *Core) Step(now time.Time) Effects {
 	})
 	c.wake(now, &e)
 	return e
-}
-
-// meter brings the accounts up to date.
-func (c *Core) meter() {
-	for _, q := range c.order {
-		for _, t := range q.running {
-			if t.state == running {
-				t.meter()
-			}
-		}
-	}
 }

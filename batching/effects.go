@@ -22,13 +22,11 @@ func (c *Core) wake(now time.Time, e *Effects) {
 			e.Wake = t
 		}
 	}
+	if len(c.leaving.items) > 0 {
+		at(c.leaving.items[0].freeAt)
+	}
 	blocked := false
 	for _, q := range c.order {
-		for _, t := range q.running {
-			if t.state == leaving {
-				at(t.freeAt)
-			}
-		}
 		if len(q.porch) > 0 {
 			at(q.porch[0].Queued.Add(c.limits(q).Wait))
 			if c.settings.MaxWait > 0 {

@@ -124,11 +124,11 @@ func (e *engine) drop(q *queue) {
 
 // busy tells whether something of m waits or runs.
 func (m *model) busy() bool {
-	return m.queue != nil && (m.queue.line.depth > 0 || len(m.queue.running) > 0)
+	return m.queue != nil && (m.queue.line.depth > 0 || m.queue.running.places > 0)
 }
 
 // answers tells whether something of m is in flight.
-func (m *model) answers() bool { return m.queue != nil && len(m.queue.running) > 0 }
+func (m *model) answers() bool { return m.queue != nil && m.queue.running.places > 0 }
 
 // exclude tells whether two models may drive each other out. They may until the
 // engine has shown both loaded at once.
@@ -215,7 +215,7 @@ func (c *Core) SetEngine(now time.Time, name string, s EngineState) {
 	for _, told := range s.Loaded {
 		m := e.model(told)
 		if m.loaded || slices.ContainsFunc(e.queues, func(q *queue) bool {
-			return len(q.running) > 0 && e.exclude(q.model, m)
+			return q.running.places > 0 && e.exclude(q.model, m)
 		}) {
 			continue
 		}

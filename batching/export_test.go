@@ -1,5 +1,7 @@
 package batching
 
+import "time"
+
 // Share is what an app's account stands at, in units per weight; 0 for an app that
 // is not known.
 func (c *Core) Share(app string) float64 {
@@ -20,3 +22,6 @@ func (c *Core) LoadTime(k Key) float64 {
 	e := c.engine(k.Engine)
 	return e.loadOf(e.model(k.Model)).Seconds()
 }
+
+// Look is the part of a snapshot that is taken under the scheduler's lock.
+func (c *Core) Look(now time.Time) { c.look(now) }

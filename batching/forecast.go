@@ -275,7 +275,7 @@ func (c *Core) expected(q *queue, l *Limits, n int, admitted bool, now time.Time
 		turn = min(turn, max(0, due.Sub(now)))
 	}
 	for _, other := range q.engine.queues {
-		if other != q && len(other.running) > 0 {
+		if other != q && other.running.places > 0 {
 			turn += other.model.service // until the engine is clear
 			break
 		}

@@ -23,10 +23,9 @@ func (l *Lease) Batch() Batch { return l.ticket.group.Batch }
 func (l *Lease) Ride() (r *Ride, seat int) { return l.ticket.ride, l.ticket.seat }
 
 // Stream is what the Observer hears of this request by; for a call that several go
-// with it is that of all of them. nil = there is no observer.
+// with it is that of all of them. nil = there is no observer. It takes no lock: a host
+// is let go, and its stream made, before those who go along.
 func (l *Lease) Stream() Stream {
-	l.scheduler.mu.Lock()
-	defer l.scheduler.mu.Unlock()
 	if r := l.ticket.ride; r != nil {
 		return r.host.stream
 	}

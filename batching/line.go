@@ -210,6 +210,7 @@ const (
 	byApp                  // in a lane
 	byPrefix               // in a lane, of one prefix
 	byWord                 // in a class, of one Request.Merge
+	byRelease              // in a crowd
 	chains
 )
 
@@ -230,6 +231,11 @@ func (f *fifo) push(t *Ticket) {
 	for l.prev != nil && t.earlier(l.prev) {
 		l = links{prev: l.prev.links[f.chain].prev, next: l.prev}
 	}
+	f.link(t, l)
+}
+
+// link puts t between two neighbours.
+func (f *fifo) link(t *Ticket, l links) {
 	if l.prev == nil {
 		f.first = t
 	} else {

@@ -45,7 +45,7 @@ func (c *Core) wantsCompany(q *queue, r Request) bool {
 
 // runs tells whether a call of that word is in the engine.
 func (q *queue) runs(word string) bool {
-	for _, t := range q.running {
+	for t := range q.running.all() {
 		if t.Request.Merge == word && t.state != leaving {
 			return true
 		}

@@ -24,7 +24,7 @@ func (p *pool) shared() bool { return len(p.queues) > 1 }
 func (p *pool) places() int {
 	n := 0
 	for _, q := range p.queues {
-		n += len(q.running)
+		n += q.running.places
 	}
 	return n
 }
@@ -179,20 +179,8 @@ func (c *Core) free(t *Ticket) {
 	t.state = ended
 	c.places--
 	q := t.queue
-	i := slices.Index(q.running, t)
-	q.running = slices.Delete(q.running, i, i+1)
+	q.running.remove(t)
 	if t.group.places--; t.group.places == 0 {
 		q.active--
-	}
-}
-
-// freeLeft frees the places whose grace is over.
-func (c *Core) freeLeft(q *queue, now time.Time) {
-	for i := 0; i < len(q.running); {
-		if t := q.running[i]; t.state == leaving && !now.Before(t.freeAt) {
-			c.free(t)
-			continue
-		}
-		i++
 	}
 }

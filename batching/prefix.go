@@ -33,7 +33,7 @@ func (f *finished) since(prefix uint64, i int) bool {
 
 // slots is how many of the last prefixes may still be in q's engine: one for each
 // free place, as places in use hold what they work on.
-func (q *queue) slots(l *Limits) int { return max(1, l.InFlight()-len(q.running)) }
+func (q *queue) slots(l *Limits) int { return max(1, l.InFlight()-q.running.places) }
 
 // recent tells whether a prefix may still be in the engine.
 func (q *queue) recent(prefix uint64, l *Limits) bool {

@@ -14,7 +14,7 @@ type queue struct {
 	porch   porch
 	pen     pen
 	held    int       // in the pen
-	running []*Ticket // released and still counted, in order of release
+	running crowd     // released and still counted
 	active  int       // batches with a counted place
 	pool    *pool     // of places
 	alone   pool      // that one, unless other keys share it
@@ -31,7 +31,7 @@ func (c *Core) queueOf(k Key) *queue {
 	q := c.queues[k]
 	if q == nil {
 		e := c.engine(k.Engine)
-		q = &queue{key: k, engine: e, model: e.model(k.Model), line: newLine(c.settings.ShortestFirst)}
+		q = &queue{key: k, engine: e, model: e.model(k.Model), line: newLine(c.settings.ShortestFirst), running: newCrowd()}
 		q.model.queue = q
 		if l, ok := c.own[k]; ok {
 			q.own = &l

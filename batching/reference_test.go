@@ -204,7 +204,9 @@ func (r *reference) meter(j *refJob) {
 }
 
 func (r *reference) end(now time.Time, j *refJob, o batching.Outcome, told batching.Report) {
-	r.meter(j)
+	for _, other := range r.of(func(other *refJob) bool { return other.running && other.app == j.app }) {
+		r.meter(other)
+	}
 	wrote := j.metered
 	if told.OutputTokens >= 0 {
 		j.app.share += float64(2*(told.OutputTokens-wrote)) / j.app.weight

@@ -106,11 +106,7 @@ func (c *Core) urgentOnly(q *queue, l *Limits) bool {
 	}
 	others := 0
 	for _, other := range q.pool.queues {
-		for _, t := range other.running {
-			if t.Request.Priority <= Normal {
-				others++
-			}
-		}
+		others += other.running.others
 	}
 	return others >= l.Size-kept
 }
@@ -118,7 +114,7 @@ func (c *Core) urgentOnly(q *queue, l *Limits) bool {
 // flush releases up to n of q's line as one batch, and tells whether any went.
 func (c *Core) flush(q *queue, n int, why Why, now time.Time, e *Effects) bool {
 	var g *group
-	first, before := len(e.Released), len(q.running)
+	first, before := len(e.Released), q.running.places
 	for ; n > 0; n-- {
 		t := c.candidate(q, now)
 		if t == nil {
@@ -128,13 +124,14 @@ func (c *Core) flush(q *queue, n int, why Why, now time.Time, e *Effects) bool {
 			g = &group{Batch: Batch{ID: c.nextBatch, Key: q.key, Why: why, Started: now}}
 		}
 		c.send(t, g, now, e)
-		q.running = append(q.running, t)
+		q.running.push(t)
 		with := c.company(t, now)
 		for _, other := range with {
 			c.send(other, g, now, e)
 		}
 		if len(with) > 0 {
 			board(t, with)
+			q.running.requests += len(with)
 		}
 		c.moves++
 	}
@@ -143,10 +140,8 @@ func (c *Core) flush(q *queue, n int, why Why, now time.Time, e *Effects) bool {
 	}
 	l := c.limits(q)
 	g.members = len(e.Released) - first
-	g.places, g.Released = len(q.running)-before, g.members
-	for _, t := range q.running {
-		g.Running += t.onBoard()
-	}
+	g.places, g.Released = q.running.places-before, g.members
+	g.Running = q.running.requests
 	g.Mode, g.Limit, g.MeanWait = l.Mode, l.InFlight(), g.MeanWait/time.Duration(g.members)
 	if c.mark != nil {
 		g.Mark = c.mark()

@@ -108,7 +108,7 @@ func (c *Core) outlook(e *engine, now time.Time) *outlook {
 	}
 	o.as, o.answering, o.claims, o.next = c.moves, o.answering[:0], o.claims[:0], c.turn(e, now)
 	for _, q := range e.queues {
-		if len(q.running) > 0 {
+		if q.running.places > 0 {
 			o.answering = append(o.answering, q)
 		}
 		if q.line.depth > 0 && c.keeper(e, q.model) == nil {

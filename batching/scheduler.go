@@ -261,8 +261,10 @@ func (s *Scheduler) Loads() []Load {
 // Snapshot returns the state of every key with a waiting or running request.
 func (s *Scheduler) Snapshot() []QueueState {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.core.Snapshot(time.Now())
+	states, running := s.core.look(time.Now())
+	s.mu.Unlock()
+	show(states, running)
+	return states
 }
 
 // Totals returns the counts since the start.

@@ -56,7 +56,7 @@ type Load struct {
 func (c *Core) Loads() []Load {
 	loads := make([]Load, 0, len(c.order))
 	for _, q := range c.order {
-		loads = append(loads, Load{Key: q.key, Waiting: q.depth(), Held: q.held, InFlight: len(q.running)})
+		loads = append(loads, Load{Key: q.key, Waiting: q.depth(), Held: q.held, InFlight: q.running.places})
 	}
 	return loads
 }
@@ -64,27 +64,53 @@ func (c *Core) Loads() []Load {
 // Snapshot copies the state of every key with a waiting or running request, in
 // the order in which the keys became busy.
 func (c *Core) Snapshot(now time.Time) []QueueState {
-	c.moves++
-	states := make([]QueueState, 0, len(c.order))
-	for _, q := range c.order {
-		l := c.limits(q)
-		st := QueueState{Key: q.key, Limits: *l, Limit: l.InFlight(), Depth: q.depth(),
-			Running: make([]Running, 0, len(q.running))}
-		for _, t := range q.running {
-			st.Running = append(st.Running, t.shown())
-		}
-		states = append(states, st)
-	}
-	c.foresee(now, states)
+	states, running := c.look(now)
+	show(states, running)
 	return states
 }
 
-func (t *Ticket) shown() Running {
-	r := Running{Ticket: t.number, ID: t.Request.ID, App: t.Request.App, Priority: t.Request.Priority,
-		Batch: t.group.ID, Queued: t.Queued, Released: t.Released,
-		Tokens: int(t.tokens.Load()), MaxTokens: t.Request.MaxTokens, Leaving: t.state == leaving}
-	if after := t.firstToken.Load(); after != 0 {
-		r.FirstToken = t.Queued.Add(time.Duration(after))
+// look is Snapshot but for what runs: of that it takes no more than what changes, so
+// that a lock around it is not held for a copy of thousands.
+func (c *Core) look(now time.Time) (states []QueueState, running [][]sight) {
+	c.moves++
+	states = make([]QueueState, 0, len(c.order))
+	running = make([][]sight, 0, len(c.order))
+	for _, q := range c.order {
+		l := c.limits(q)
+		states = append(states, QueueState{Key: q.key, Limits: *l, Limit: l.InFlight(), Depth: q.depth()})
+		all := make([]sight, 0, q.running.places)
+		for t := range q.running.all() {
+			all = append(all, sight{t, t.state == leaving})
+		}
+		running = append(running, all)
+	}
+	c.foresee(now, states)
+	return states, running
+}
+
+// sight is a ticket that ran when it was looked at.
+type sight struct {
+	*Ticket
+	leaving bool
+}
+
+// show fills in what runs. It reads nothing that changes without being atomic, so it
+// may be called while the core goes on.
+func show(states []QueueState, running [][]sight) {
+	for i, all := range running {
+		states[i].Running = make([]Running, len(all))
+		for j, s := range all {
+			states[i].Running[j] = s.shown()
+		}
+	}
+}
+
+func (s sight) shown() Running {
+	r := Running{Ticket: s.number, ID: s.Request.ID, App: s.Request.App, Priority: s.Request.Priority,
+		Batch: s.group.ID, Queued: s.Queued, Released: s.Released,
+		Tokens: int(s.tokens.Load()), MaxTokens: s.Request.MaxTokens, Leaving: s.leaving}
+	if after := s.firstToken.Load(); after != 0 {
+		r.FirstToken = s.Queued.Add(time.Duration(after))
 	}
 	return r
 }

@@ -38,7 +38,6 @@ type Ticket struct {
 	// What it is expected to hold, in tokens, and what its app was charged for it.
 	prompt, cached, output int
 	charged                float64 // units for the prompt
-	metered                int     // generated tokens
 
 	// The stream reports these without the scheduler's lock: once per token is
 	// too often to take it.
@@ -56,8 +55,11 @@ type Ticket struct {
 func (t *Ticket) Number() uint64 { return t.number }
 
 // Generated reports n more generated tokens. It may be called from any
-// goroutine; a negative n corrects an estimate.
-func (t *Ticket) Generated(n int) { t.tokens.Add(int64(n)) }
+// goroutine while the ticket runs; a negative n corrects an estimate.
+func (t *Ticket) Generated(n int) {
+	t.tokens.Add(int64(n))
+	t.app.generated.Add(int64(n))
+}
 
 // earlier is the order of arrival, over all keys.
 func (t *Ticket) earlier(other *Ticket) bool {

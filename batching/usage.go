@@ -19,23 +19,22 @@ func (c *Core) admit(t *Ticket) {
 	t.app.charge(t.charged)
 }
 
-// meter charges what has been generated since the last time. It reads the count
-// that the stream keeps, so a token costs no lock.
-func (t *Ticket) meter() {
-	if n := int(t.tokens.Load()); n != t.metered {
-		t.app.charge(float64(unitsPerOutput * (n - t.metered)))
-		t.metered = n
-	}
+// meter charges what has been generated since the last time. It reads a count that
+// the streams keep, so a token costs no lock, and a decision no look at each stream.
+func (a *account) meter() {
+	n := a.generated.Load()
+	a.charge(float64(unitsPerOutput * (n - a.metered)))
+	a.metered = n
 }
 
 // settle corrects what t was charged by what the engine told at its end, and
 // learns from it for the next.
 func (c *Core) settle(t *Ticket, o Outcome, r Report) {
-	t.meter()
-	wrote := t.metered
+	t.app.meter()
+	wrote := int(t.tokens.Load())
 	if r.OutputTokens >= 0 {
+		t.app.charge(float64(unitsPerOutput * (r.OutputTokens - wrote)))
 		wrote = r.OutputTokens
-		t.app.charge(float64(unitsPerOutput * (wrote - t.metered)))
 	}
 	if o == Served {
 		t.outputs.add(wrote)

@@ -103,7 +103,7 @@ func (c *Core) whyNeighbours(q *queue, l *Limits, now time.Time) string {
 	}
 	var with []string
 	for _, other := range q.pool.queues {
-		if name := q.neighbour(other); other != q && len(other.running) > 0 && !slices.Contains(with, name) {
+		if name := q.neighbour(other); other != q && other.running.places > 0 && !slices.Contains(with, name) {
 			with = append(with, name)
 		}
 	}

@@ -140,7 +140,7 @@ func (c *cli) show(ctx context.Context, window app.Window, a *app.App) error {
 		c.note("%v; running headless", err)
 	}
 	// Not ctx: the drain that its end begins is worth telling too.
-	c.announce(a.Watch(context.WithoutCancel(ctx)))
+	c.announce(a.WatchState(context.WithoutCancel(ctx)))
 	c.note("ended")
 	return nil
 }

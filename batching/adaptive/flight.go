@@ -51,9 +51,12 @@ func (g *Governor) release(id uint64, w Work) *request {
 		g.oldest = r
 	}
 	g.newest = r
+	if g.waiter == nil {
+		g.waiter = r
+	}
 	g.flight[id] = r
 	r.place = len(g.flight) + g.leaving()
-	g.held += float64(w.Prompt)
+	g.heldPrompts += w.Prompt
 	if r.hidden() {
 		g.hiddens++
 	} else {
@@ -92,7 +95,11 @@ func (g *Governor) remove(r *request) {
 	} else {
 		g.newest = r.prev
 	}
-	g.held -= float64(r.work.Prompt) + float64(r.tokens)*g.perChunk
+	if g.waiter == r {
+		g.waiter = r.next
+	}
+	g.heldPrompts -= r.work.Prompt
+	g.heldChunks -= r.tokens
 	switch {
 	case r.streaming:
 		g.streams--
@@ -102,10 +109,12 @@ func (g *Governor) remove(r *request) {
 	default:
 		g.pending--
 	}
-	if len(g.flight) == 0 {
-		g.held = 0
-	}
 	r.next, g.spare = g.spare, r
+}
+
+// held is the tokens in flight.
+func (g *Governor) held() float64 {
+	return float64(g.heldPrompts) + float64(g.heldChunks)*g.perChunk
 }
 
 // grace is how long an engine may go on with a request whose client left.

@@ -15,11 +15,13 @@ type Governor struct {
 	// The requests in flight, in order of release.
 	flight         map[uint64]*request
 	oldest, newest *request
+	waiter         *request // none before it may still be given a freed place
 	spare          *request // unused ones, a list
 	streams        int      // those with a first token
 	pending        int      // those whose first token will be seen
 	hiddens        int      // the others
-	held           float64  // tokens
+	heldPrompts    int      // tokens
+	heldChunks     int      // of what is reported, perChunk tokens each
 	read           int      // prompt tokens of all requests that had a first token
 	epoch          int      // of streams: changes with their number
 	canceled       []time.Duration
@@ -166,7 +168,7 @@ func (g *Governor) Tokens(now time.Time, id uint64, n int) {
 	}
 	g.lastToken = g.now
 	r.tokens += n
-	g.held += float64(n) * g.perChunk
+	g.heldChunks += n
 	if !r.streaming {
 		g.firstToken(r)
 		return
@@ -251,20 +253,7 @@ func (g *Governor) learnFrom(r *request, e End) {
 		return
 	}
 	if e.Output > 0 && r.tokens > 0 {
-		was := g.perChunk
 		g.perChunk += .1 * (min(max(float64(e.Output)/float64(r.tokens), .5), 32) - g.perChunk)
-		g.recount(was)
-	}
-}
-
-// recount makes the tokens held fit another number of tokens per chunk.
-func (g *Governor) recount(was float64) {
-	if was == g.perChunk {
-		return
-	}
-	g.held = 0
-	for r := g.oldest; r != nil; r = r.next {
-		g.held += float64(r.work.Prompt) + float64(r.tokens)*g.perChunk
 	}
 }
 

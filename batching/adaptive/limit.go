@@ -86,7 +86,7 @@ func (g *Governor) decide(waiting, inFlight int) Decision {
 
 // why is the reason to show now.
 func (g *Governor) why(starved bool, tokens int, by bound) string {
-	room := max(0, tokens-int(g.held))
+	room := max(0, tokens-int(g.held()))
 	switch {
 	case g.down:
 		return "engine failed: one at a time until it answers"

@@ -131,6 +131,25 @@ func TestBudget(t *testing.T) {
 		}
 	})
 
+	t.Run("SaysWhatRoomIsLeftBesideWhatRuns", func(t *testing.T) {
+		g := adaptive.New(start, adaptive.Config{})
+		g.Tell(start, adaptive.Facts{KVTokens: 100_000})
+		for id := range uint64(2) {
+			g.Released(start, id, adaptive.Work{Prompt: 10_000, Streams: true})
+			g.Tokens(start, id, 10_000)
+		}
+		g.Ended(start, 0, adaptive.End{Prompt: 10_000, Output: 10_000})
+		var d adaptive.Decision
+		for i := range 10 {
+			now := start.Add(time.Duration(i) * 100 * time.Millisecond)
+			g.Tokens(now, 1, 500)
+			d = g.Tick(now, 5, 1)
+		}
+		if want := "engine's cache: room for 70,000 tokens"; d.Reason != want {
+			t.Errorf("%q, want %q", d.Reason, want)
+		}
+	})
+
 	t.Run("SaysThatItHoldsBack", func(t *testing.T) {
 		e := newEngine(adaptive.Config{}, 100)
 		e.Tell(e.now, adaptive.Facts{KVTokens: 1000, Preallocated: true})

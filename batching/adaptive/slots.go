@@ -114,8 +114,8 @@ func (g *Governor) placeGotFree() {
 	if g.pending == 0 {
 		return
 	}
-	for r := g.oldest; r != nil; r = r.next {
-		if !r.streaming && !r.hidden() && !r.mayRun {
+	for ; g.waiter != nil; g.waiter = g.waiter.next {
+		if r := g.waiter; !r.streaming && !r.hidden() && !r.mayRun {
 			r.mayRun, r.from, r.read = true, g.active, g.read
 			return
 		}
