@@ -348,6 +348,31 @@ func TestAnEngineThatGoesAway(t *testing.T) {
 		}
 	})
 
+	// Nobody has seen it yet, so that it may move as often as it has to.
+	t.Run("WhoWaitsFollowsEachChangeOfTheAddress", func(t *testing.T) {
+		before, after := backendstest.New(t), backendstest.New(t)
+		f := newFleet(t, batching.Settings{Limits: batching.Limits{Mode: batching.Fixed, Size: 1}}, at("one", before))
+		before.Hold()
+		first := f.asks("/api/generate", body)
+		held := before.Next()
+		second := f.asks("/api/generate", body)
+		eventually(t, "it waits", func() bool { return f.scheduler.Totals().QueueDepth == 1 })
+		for change := range uint64(2*maxMoves + 1) {
+			now := []backends.Source{at("one", after), at("one", before)}[change%2]
+			f.registry.Configure(backends.Settings{Engines: []backends.Source{now}, NoDiscovery: true, Demo: "never"})
+			eventually(t, "it has moved", func() bool { return f.gateway.Stats().Moved == change+1 })
+		}
+		held.Release()
+		for _, answer := range []<-chan *http.Response{first, second} {
+			if got := text(t, <-answer); !strings.Contains(got, `"done":true`) {
+				t.Errorf("got %q", got)
+			}
+		}
+		if before.Hits() != 1 || after.Hits() != 1 {
+			t.Errorf("%d came to the old address and %d to the new one", before.Hits(), after.Hits())
+		}
+	})
+
 	// The one that is at the engine goes on there; the one behind it must not wait for
 	// its end to hear that there is nothing to wait for.
 	for _, tt := range []struct {

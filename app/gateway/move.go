@@ -47,7 +47,9 @@ func (c *call) wait() {
 		switch c.next = c.another(); {
 		case c.next != nil:
 		case c.isStruck():
-			c.fail(c.orGone(c.stranded(f)))
+			if c.next, f = c.stranded(f); c.next == nil {
+				c.fail(c.orGone(f))
+			}
 		default:
 			c.target.Gone = nil // by now no other one has the model: it may as well be back in time
 			c.wait()
@@ -106,14 +108,19 @@ func lists(all Engines, t backends.Target) bool {
 	return slices.ContainsFunc(all.Snapshot(), func(e backends.Info) bool { return e.Name == t.Name && e.URL == t.URL })
 }
 
-// stranded is what a call is told that cannot wait any longer, since its engine was
-// taken out of the settings: what one that comes now would be told; f where another
-// engine would take that one.
-func (c *call) stranded(f *fault) *fault {
-	if _, err := c.resolve(c.engines.Look); err != nil {
-		return faultOfResolve(err)
+// stranded is where a call goes on that no engine has seen yet, since its own was taken
+// out of the settings: where one that comes now would go, however often it has moved.
+// Nil = nowhere, and the fault is what that one would be told; f where it would go to an
+// engine that this one is not meant for.
+func (c *call) stranded(f *fault) (*backends.Target, *fault) {
+	t, err := c.resolve(c.engines.Look)
+	switch bound := c.sketch.model == "" || c.pinned != ""; {
+	case err != nil:
+		return nil, faultOfResolve(err)
+	case bound && t.Name != c.target.Name:
+		return nil, f
 	}
-	return f
+	return &t, nil
 }
 
 // watchEngine ends ctx by cancel when the engine goes away and another one has the
