@@ -664,6 +664,26 @@ func TestMergePace(t *testing.T) {
 			t.Errorf("off: %+v", off)
 		}
 	})
+	t.Run("AStormGoesOnTogetherInATrial", func(t *testing.T) {
+		m := newMerger(nil)
+		for range firstTrial {
+			m.sample(key, true, ms(90), 10, 1)
+		}
+		alone := 0
+		for range 256 {
+			if !m.pays(key, time.Now()) {
+				alone++
+			}
+		}
+		if alone != paceSamples {
+			t.Errorf("%d of 256 go alone, %d are to be measured", alone, paceSamples)
+		}
+		// One that is measured is not replaced by another.
+		m.sample(key, false, ms(20), 1, 1)
+		if !m.pays(key, time.Now()) {
+			t.Error("one more goes alone")
+		}
+	})
 	t.Run("EndsATrialThatNobodyAsksIn", func(t *testing.T) {
 		m := newMerger(nil)
 		for range firstTrial {

@@ -39,6 +39,7 @@ type pace struct {
 	mergedCalls    int // until now
 	nextTrial      int // merged calls after which single ones are measured again
 	trial          int // single ones still to be measured; 0 = no trial
+	sent           int // those of them that go alone already
 	trialEnds      time.Time
 	nextCheck      int // merged calls after which vectors are compared again
 	off            time.Time
@@ -74,8 +75,8 @@ func (m *merger) pace(key batching.Key) *pace {
 	return p
 }
 
-// pays reports whether calls of key are to be merged now. In a trial they are
-// not, so that single ones can be measured under the same load.
+// pays reports whether a call of key is to be merged. In a trial as many are not as are
+// to be measured alone, under the same load; a storm's others go on together.
 func (m *merger) pays(key batching.Key, now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -88,8 +89,11 @@ func (m *merger) pays(key batching.Key, now time.Time) bool {
 		p.merged.clear()
 	case p.trial > 0 && now.After(p.trialEnds):
 		p.trial = 0
+	case p.sent < p.trial:
+		p.sent++
+		return false
 	}
-	return p.trial == 0
+	return true
 }
 
 // enter notes a call that goes to the engine, and returns how many are there.
@@ -116,12 +120,12 @@ func (m *merger) sample(key batching.Key, merged bool, took time.Duration, texts
 	if merged {
 		p.merged.add(each)
 		if p.mergedCalls++; p.mergedCalls >= p.nextTrial {
-			p.trial, p.trialEnds = paceSamples, time.Now().Add(trialLasts)
+			p.trial, p.sent, p.trialEnds = paceSamples, 0, time.Now().Add(trialLasts)
 			p.nextTrial = p.mergedCalls + min(p.nextTrial, largestTrial)
 		}
 	} else {
 		p.single.add(each)
-		p.trial = max(p.trial-1, 0)
+		p.trial, p.sent = max(p.trial-1, 0), max(p.sent-1, 0)
 	}
 	alone, together := p.single.median(), p.merged.median()
 	if p.trial == 0 && alone > 0 && together > slowMargin*alone && p.reason == "" {
