@@ -257,15 +257,15 @@ func (r *run) wake() {
 	}
 }
 
-// read waits for bytes of the answer from at on. 0 without an error is the end
-// of the run. It fails with errBehind, or with the cause of ctx; but Interrupt
-// ends the run itself, which then tells how.
-func (r *run) read(ctx context.Context, at int64, p []byte) (n int, err error) {
+// await waits for bytes of the answer from at on; more is false at the end of the run.
+// It fails with errBehind, or with the cause of ctx; but Interrupt ends the run itself,
+// which then tells how.
+func (r *run) await(ctx context.Context, at int64) (more bool, err error) {
 	done := ctx.Done()
 	for {
 		if err := context.Cause(ctx); err != nil {
 			if !errors.Is(err, errShutdown) {
-				return 0, err
+				return false, err
 			}
 			done = nil
 		}
@@ -273,14 +273,13 @@ func (r *run) read(ctx context.Context, at int64, p []byte) (n int, err error) {
 		switch {
 		case r.opened && at < r.base:
 			r.mu.Unlock()
-			return 0, errBehind
+			return false, errBehind
 		case r.opened && at < r.base+int64(len(r.kept)):
-			n = copy(p, r.kept[at-r.base:])
 			r.mu.Unlock()
-			return n, nil
+			return true, nil
 		case r.over:
 			r.mu.Unlock()
-			return 0, nil
+			return false, nil
 		}
 		if r.changed == nil {
 			r.changed = make(chan struct{})
@@ -292,6 +291,16 @@ func (r *run) read(ctx context.Context, at int64, p []byte) (n int, err error) {
 		case <-done:
 		}
 	}
+}
+
+// read copies what is kept of the answer from at on.
+func (r *run) read(at int64, p []byte) (n int, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if at < r.base {
+		return 0, errBehind
+	}
+	return copy(p, r.kept[at-r.base:]), nil
 }
 
 // runKey of the call. Engines look at headers too, at keys above all.
