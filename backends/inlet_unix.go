@@ -54,10 +54,10 @@ func (i *inlet) next() (b *block, n int, err error) {
 func (i *inlet) tryRead(fd uintptr) bool {
 	b := takeBlock()
 	for {
-		n, err := syscall.Read(int(fd), b[:])
+		n, err := syscall.Read(int(fd), b.bytes)
 		switch {
 		case n > 0:
-			i.block, i.n = b, n
+			i.block, i.n = b.holding(n), n
 			return true
 		case errors.Is(err, syscall.EINTR):
 			continue

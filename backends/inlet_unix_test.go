@@ -85,7 +85,7 @@ func TestInlet(t *testing.T) {
 			if err != nil || n == 0 {
 				t.Fatal(n, err)
 			}
-			all = append(all, b[:n]...)
+			all = append(all, b.bytes[:n]...)
 			b.giveBack()
 		}
 		if !bytes.Equal(all, text) {

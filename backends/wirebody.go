@@ -62,14 +62,15 @@ func (b *wireBody) come() (p []byte, err error) {
 	var n int
 	if b.reader != nil {
 		b.lent = takeBlock()
-		n, err = b.readHead(b.lent[:])
+		n, err = b.readHead(b.lent.bytes)
+		b.lent = b.lent.holding(n)
 	} else {
 		b.lent, n, err = b.wire.in.next()
 	}
 	if n == 0 {
 		return nil, err
 	}
-	return b.lent[:n], err
+	return b.lent.bytes[:n], err
 }
 
 // readHead reads what came with the head.

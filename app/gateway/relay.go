@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 )
@@ -53,9 +54,7 @@ type sink interface {
 func (c *call) passOn(res *http.Response, body pieces) {
 	to, announced := c.writer(), len(res.Trailer)
 	addHeader(to.Header(), res.Header)
-	if announced > 0 {
-		to.Header().Add("Trailer", strings.Join(slices.Sorted(maps.Keys(res.Trailer)), ", "))
-	}
+	announce(to.Header(), res.Trailer)
 	to.WriteHeader(res.StatusCode)
 	// Of an answer in one piece, of a length that was told, nothing is early.
 	err := relay(to, body, res.ContentLength < 0 || c.tap == nil || c.tap.form != plain)
@@ -63,16 +62,27 @@ func (c *call) passOn(res *http.Response, body pieces) {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	if len(res.Trailer) == 0 {
+	if len(res.Trailer) > 0 {
+		_ = to.FlushError() // so that the answer is chunked: else it has no place for them
+		addTrailer(to.Header(), res.Trailer, announced)
+	}
+}
+
+// announce tells of the fields that will come behind an answer.
+func announce(h, trailer http.Header) {
+	if len(trailer) > 0 {
+		h["Trailer"] = []string{strings.Join(slices.Sorted(maps.Keys(trailer)), ", ")}
+	}
+}
+
+// addTrailer adds the fields behind an answer, of which so many were announced.
+func addTrailer(to, trailer http.Header, announced int) {
+	if len(trailer) == announced {
+		addHeader(to, trailer)
 		return
 	}
-	_ = to.FlushError() // so that the answer is chunked: else it has no place for them
-	if len(res.Trailer) == announced {
-		addHeader(to.Header(), res.Trailer)
-		return
-	}
-	for name, values := range res.Trailer {
-		to.Header()[http.TrailerPrefix+name] = values
+	for name, values := range trailer {
+		to[http.TrailerPrefix+name] = values
 	}
 }
 
@@ -105,5 +115,6 @@ func relay(to sink, body pieces, early bool) error {
 		case err != nil:
 			return err
 		}
+		runtime.Gosched()
 	}
 }
