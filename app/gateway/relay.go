@@ -5,7 +5,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"runtime"
 	"slices"
 	"strings"
 )
@@ -115,6 +114,5 @@ func relay(to sink, body pieces, early bool) error {
 		case err != nil:
 			return err
 		}
-		runtime.Gosched()
 	}
 }
