@@ -270,7 +270,9 @@ func virtually(t *testing.T, e *engines, w http.ResponseWriter, path, body strin
 	r.Host = "127.0.0.1:11435"
 	func() {
 		defer func() {
-			if p := recover(); p != nil && p != http.ErrAbortHandler {
+			switch p := recover(); p {
+			case nil, http.ErrAbortHandler:
+			default:
 				panic(p)
 			}
 		}()
