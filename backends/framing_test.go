@@ -43,6 +43,7 @@ var framed = map[string]string{
 	"SizeOfOtherDigits":   "5g\r\nhello\r\n0\r\n\r\n",
 	"SizeInCapitals":      "A\r\n0123456789\r\n0\r\n\r\n",
 	"LargestSize":         "ffffffffffffffff\r\nhello",
+	"SizeBeyondNumbers":   "7000000000000000\r\nhello",
 	"SizeOfTooManyDigits": "10000000000000005\r\nhello\r\n0\r\n\r\n",
 	"LeadingZeros":        "0000000000000005\r\nhello\r\n0\r\n\r\n",
 	"TooManyZeros":        "00000000000000005\r\nhello\r\n0\r\n\r\n",
