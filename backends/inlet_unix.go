@@ -52,7 +52,7 @@ func (i *inlet) next() (b *block, n int, err error) {
 // tryRead reads what is there, with as many system calls as net.Conn's Read needs. False
 // is for nothing yet.
 func (i *inlet) tryRead(fd uintptr) bool {
-	b := largeBlock()
+	b := takeBlock(largeSize)
 	for {
 		n, err := syscall.Read(int(fd), b.bytes)
 		switch {

@@ -71,7 +71,7 @@ func TestInlet(t *testing.T) {
 
 	t.Run("BringsAllThatCame", func(t *testing.T) {
 		ours, theirs := joined(t)
-		text := bytes.Repeat([]byte("0123456789"), 3*blockSize/10)
+		text := bytes.Repeat([]byte("0123456789"), 3*largeSize/10)
 		go func() {
 			_, _ = theirs.Write(text)
 			_ = theirs.CloseWrite()

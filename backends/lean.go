@@ -19,7 +19,7 @@ const (
 	// enough for a full batch.
 	mostIdle = 256
 	// headRead is what is read of an answer's head at a time, in bytes: all of it, mostly.
-	headRead = smallSize
+	headRead = waitSize
 	// idleFor is how long they are kept.
 	idleFor = 30 * time.Second
 )

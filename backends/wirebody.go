@@ -61,8 +61,9 @@ func (b *wireBody) Next() ([]byte, error) {
 func (b *wireBody) come() (p []byte, err error) {
 	var n int
 	if b.reader != nil {
-		b.lent = smallBlock() // as large as the reader
+		b.lent = takeBlock(waitSize) // as large as the reader
 		n, err = b.readHead(b.lent.bytes)
+		b.lent = b.lent.holding(n)
 	} else {
 		b.lent, n, err = b.wire.in.next()
 	}
