@@ -18,9 +18,8 @@ const (
 	// mostIdle is how many connections without a request are kept for each address:
 	// enough for a full batch.
 	mostIdle = 256
-	// leanRead is what is read at a time, in bytes: some dozen tokens. Larger pieces go
-	// past it.
-	leanRead = 4 << 10
+	// headRead is what is read of an answer's head at a time, in bytes: all of it, mostly.
+	headRead = waitSize
 	// idleFor is how long they are kept.
 	idleFor = 30 * time.Second
 )
@@ -28,6 +27,7 @@ const (
 // lean is a transport that asks on its caller's goroutine. http.Transport has two
 // goroutines and two buffers for each connection for as long as it is open, and hands
 // each request from one to the next; a thousand open streams hold some 15 MiB of that.
+// Here a stream has no buffer while it waits, and a large one when bytes come.
 // Only what needs those goes there: TLS, and bodies that are long or come as they
 // are read.
 //
@@ -59,9 +59,9 @@ func (l *lean) RoundTrip(r *http.Request) (*http.Response, error) {
 		trace.GotConn(httptrace.GotConnInfo{Conn: w.conn, Reused: w.used, WasIdle: w.used})
 	}
 	stop := context.AfterFunc(ctx, w.close)
-	res, err := w.ask(r)
+	res, reader, err := w.ask(r)
 	if err == nil {
-		w.hand(res, stop)
+		hand(w, res, reader, stop)
 		return res, nil
 	}
 	stop()
@@ -105,7 +105,7 @@ func (l *lean) take(ctx context.Context, address string) (*wire, error) {
 		if w == nil {
 			return l.connect(ctx, address)
 		}
-		if isQuiet(w.conn) {
+		if w.in.isQuiet() {
 			w.used = true
 			return w, nil
 		}
@@ -139,10 +139,14 @@ func (l *lean) connect(ctx context.Context, address string) (*wire, error) {
 		w.conn, err = l.DialContext(ctx, "tcp", address)
 	}()
 	<-done
-	if err != nil && ctx.Err() != nil {
+	switch {
+	case err == nil:
+		w.in = newInlet(w.conn)
+		return w, nil
+	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	}
-	return w, err
+	return nil, err
 }
 
 // keep takes a connection back whose answer has been read to its end.
@@ -225,6 +229,6 @@ func (l *lean) CloseIdleConnections() {
 
 // readers and writers are lent to connections while they are asked.
 var (
-	readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, leanRead) }}
+	readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, headRead) }}
 	writers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, ioBuffer) }}
 )

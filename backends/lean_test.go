@@ -23,6 +23,7 @@ type wired struct {
 	t    *testing.T
 	lean *lean
 	say  func(*http.Request) string
+	once bool // an answer is a connection's last
 
 	mu    sync.Mutex
 	conns []net.Conn // the engine's ends
@@ -55,6 +56,9 @@ func (w *wired) dial(context.Context, string, string) (net.Conn, error) {
 			}
 			_, _ = io.Copy(io.Discard, r.Body)
 			_, _ = io.WriteString(theirs, w.say(r)) // who left needs no answer
+			if w.once {
+				return
+			}
 		}
 	})
 	return ours, nil

@@ -2,15 +2,12 @@ package backends
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"sync/atomic"
 	"time"
 )
 
@@ -19,12 +16,11 @@ type wire struct {
 	lean    *lean
 	address string
 	conn    net.Conn
+	in      *inlet    // of conn
 	term    int       // of lean, when it was opened
 	used    bool      // it has served a request before
 	since   time.Time // when it became idle
-
-	reader *bufio.Reader // nil while it is idle
-	left   int64         // bytes that may still be read
+	left    int64     // bytes that may still be read of an answer's head
 }
 
 // errHeaders is worded as by http.Transport.
@@ -43,21 +39,28 @@ func (w *wire) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ask writes a request and reads the head of its answer.
-func (w *wire) ask(r *http.Request) (*http.Response, error) {
+// ask writes a request and reads the head of its answer. The reader may hold what
+// came behind it, and is the caller's to let go.
+func (w *wire) ask(r *http.Request) (*http.Response, *bufio.Reader, error) {
 	writeErr := w.write(r)
-	w.reader, w.left = readers.Get().(*bufio.Reader), maxHeaders
-	w.reader.Reset(w)
-	res, err := w.head(r)
+	w.left = maxHeaders
+	reader := readers.Get().(*bufio.Reader)
+	reader.Reset(w)
+	res, err := w.head(reader, r)
 	if err != nil {
-		w.letGo()
+		letGo(reader)
 		if writeErr != nil { // else the engine has refused what it did not read
 			err = writeErr
 		}
-		return nil, err
+		return nil, nil, err
 	}
-	w.left = math.MaxInt64
-	return res, nil
+	return res, reader, nil
+}
+
+// letGo gives a reader back. Nobody looks into it any more.
+func letGo(r *bufio.Reader) {
+	r.Reset(nil)
+	readers.Put(r)
 }
 
 // write sends r, and closes its body.
@@ -74,8 +77,8 @@ func (w *wire) write(r *http.Request) error {
 	return out.Flush()
 }
 
-func (w *wire) head(r *http.Request) (*http.Response, error) {
-	if _, err := w.reader.Peek(1); err != nil {
+func (w *wire) head(reader *bufio.Reader, r *http.Request) (*http.Response, error) {
+	if _, err := reader.Peek(1); err != nil {
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
@@ -85,7 +88,7 @@ func (w *wire) head(r *http.Request) (*http.Response, error) {
 		trace.GotFirstResponseByte()
 	}
 	for { // 1xx answers come before the one that counts; maxHeaders bounds them all together
-		res, err := http.ReadResponse(w.reader, r)
+		res, err := http.ReadResponse(reader, r)
 		if err != nil && w.left <= 0 { // it may call the half line at the bound malformed
 			return nil, errHeaders
 		}
@@ -93,72 +96,4 @@ func (w *wire) head(r *http.Request) (*http.Response, error) {
 			return res, err
 		}
 	}
-}
-
-// letGo gives the reader back. Nobody reads from it any more.
-func (w *wire) letGo() {
-	w.reader.Reset(nil)
-	readers.Put(w.reader)
-	w.reader = nil
-}
-
-// hand gives the answer's body the connection, to be kept or closed at its end. stop
-// ends the watch over the request's context.
-func (w *wire) hand(res *http.Response, stop func() bool) {
-	b := &wireBody{src: res.Body, wire: w, stop: stop, ctx: res.Request.Context(),
-		keeps: !res.Close && !res.Request.Close && res.StatusCode >= http.StatusOK}
-	if res.Body == http.NoBody {
-		b.end(true)
-		return
-	}
-	res.Body = b
-}
-
-// wireBody is the body of an answer.
-type wireBody struct {
-	src   io.Reader
-	wire  *wire
-	stop  func() bool
-	ctx   context.Context //nolint:containedctx // a body has no other way to hear what ended it
-	keeps bool            // the connection can be used again after it
-	ended atomic.Bool
-}
-
-// Read implements io.Reader.
-func (b *wireBody) Read(p []byte) (int, error) {
-	n, err := b.src.Read(p)
-	switch {
-	case err == nil:
-	case errors.Is(err, io.EOF):
-		b.end(true)
-	case b.ctx.Err() != nil:
-		err = context.Cause(b.ctx)
-	}
-	return n, err
-}
-
-// Close implements io.Closer. Before the end of the answer it closes the connection.
-func (b *wireBody) Close() error {
-	b.end(false)
-	return nil
-}
-
-// end is the end of the connection's work for this answer, if it is the first.
-func (b *wireBody) end(whole bool) {
-	if !b.ended.CompareAndSwap(false, true) {
-		return
-	}
-	w := b.wire
-	live := b.stop()
-	if !whole {
-		w.close() // someone may be reading still, so the reader is left to them
-		return
-	}
-	quiet := w.reader.Buffered() == 0
-	w.letGo()
-	if !live || !quiet || !b.keeps {
-		w.close()
-		return
-	}
-	w.lean.keep(w)
 }

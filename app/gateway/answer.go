@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -10,7 +11,7 @@ import (
 )
 
 // errBroken ends an answer whose failure the client has been told, or cannot be
-// told: ReverseProxy then breaks the connection.
+// told: its connection is then broken.
 var errBroken = errors.New("answer broken off")
 
 // maxAhead bounds what of an unstreamed answer is read before it goes on. Up to
@@ -21,39 +22,31 @@ const maxAhead = maxDocument
 // are, and after a failure our words for it.
 type answer struct {
 	*call
-	src   io.ReadCloser
+	src   pieces
 	fixed bool   // its length is announced, so nothing can be added
-	held  []byte // to be passed on before more is read
-	chunk []byte // lent, in which held lies; nil = it lies elsewhere
-	end   error  // what Read returns once held is empty; nil = go on
+	held  []byte // to be passed on before more is taken
+	end   error  // what Next returns once nothing is held; nil = go on
 }
 
-// leastRead is the least room that a read gets, in bytes.
-const leastRead = 2 << 10
-
-// readAhead reads until the first event, or an unstreamed answer's end. It
-// fails while the status can still tell. What is read lies in a buffer of its
-// copies until it has gone on: most streams begin in one.
-func (a *answer) readAhead() (err error) {
-	a.chunk = buffersFor(a.tap.form).Get()
-	a.held = a.chunk[:0]
-	defer func() {
-		if err != nil {
-			a.letGo()
-		}
-	}()
+// readAhead takes the answer up to its first event, or to its end if it is in one
+// piece. It fails while the status can still tell. Most answers begin with a piece that
+// is enough, and which is held where it lies.
+func (a *answer) readAhead() error {
 	most := maxAhead
 	if a.tap.form != plain {
 		most = maxLine
 	}
 	for len(a.held) < most {
-		if cap(a.held)-len(a.held) < leastRead {
-			longer := append(make([]byte, 0, 2*cap(a.held)), a.held...)
-			a.letGo()
-			a.held = longer
+		before := len(a.held)
+		if before > 0 {
+			a.held = bytes.Clone(a.held)
 		}
-		n, err := a.fill(a.held[len(a.held):cap(a.held)])
-		a.held = a.held[:len(a.held)+n]
+		piece, err := a.take()
+		if before == 0 {
+			a.held = piece
+		} else {
+			a.held = append(a.held, piece...)
+		}
 		if err != nil && a.tap.ended { // what comes behind the end mark is no failure
 			err = io.EOF
 		}
@@ -72,14 +65,6 @@ func (a *answer) readAhead() (err error) {
 		}
 	}
 	return nil
-}
-
-// letGo gives up what is held, and the buffer that it lies in.
-func (a *answer) letGo() {
-	if a.chunk != nil {
-		buffersFor(a.tap.form).Put(a.chunk)
-	}
-	a.held, a.chunk = nil, nil
 }
 
 // early is what is wrong with an answer of which nothing has been passed on.
@@ -141,37 +126,36 @@ func faultOfEvent(e *event) *fault {
 	return f
 }
 
-// Read implements io.Reader.
-func (a *answer) Read(p []byte) (int, error) {
+// Next implements pieces.
+func (a *answer) Next() ([]byte, error) {
 	for {
-		if len(a.held) > 0 {
-			n := copy(p, a.held)
-			if a.held = a.held[n:]; len(a.held) == 0 {
-				a.letGo()
-			}
-			return n, nil
+		if held := a.held; len(held) > 0 {
+			a.held = nil
+			return held, nil
 		}
-		// All that was read has been written by now. Many clients leave at the
+		// All that was taken has been written by now. Many clients leave at the
 		// end mark, without waiting for the connection's end: what comes after
 		// it is no failure any more.
 		a.complete = a.tap.ended && a.fault == nil && a.tap.failure == nil && a.lost() == nil
 		if a.end != nil {
-			return 0, a.end
+			return nil, a.end
 		}
-		n, err := a.fill(p)
+		piece, err := a.take()
 		switch {
 		case err != nil && a.complete:
 			a.end, a.ending = io.EOF, proper
 		case errors.Is(err, io.EOF), err != nil && a.tap.failure != nil: // at the engine's words of failure, too
 			a.tap.close()
 			a.finish()
+		case err != nil && a.tap.ended: // with the piece
+			a.end, a.ending = io.EOF, proper
 		case err != nil:
 			a.breakOff(a.explain(err))
 		case a.tap.garbled && !a.complete:
 			a.breakOff(newFault(backendBadResponse, "the engine answered with something that is not an answer"))
 		}
-		if n > 0 {
-			return n, nil
+		if len(piece) > 0 {
+			return piece, nil
 		}
 	}
 }
@@ -179,19 +163,19 @@ func (a *answer) Read(p []byte) (int, error) {
 // Close implements io.Closer.
 func (a *answer) Close() error { return a.src.Close() }
 
-// fill reads from the engine, with the tap and the watchdog beside.
-func (a *answer) fill(p []byte) (int, error) {
+// take takes the engine's next piece, with the tap and the watchdog beside.
+func (a *answer) take() ([]byte, error) {
 	a.watch.wait()
-	n, err := a.src.Read(p)
+	piece, err := a.src.Next()
 	a.watch.rest()
-	if n > 0 {
-		a.tap.feed(p[:n])
+	if len(piece) > 0 {
+		a.tap.feed(piece)
 		if a.tap.form == plain {
 			a.watch.tokens(a.policy.Stall) // it comes in one go
 		}
-		a.keep(p[:n])
+		a.keep(piece)
 	}
-	return n, err
+	return piece, err
 }
 
 // finish judges an answer whose end has come.

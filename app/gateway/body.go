@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -136,4 +137,28 @@ func withoutBody(r *http.Request) *http.Request {
 	r = r.WithContext(r.Context()) // a copy
 	r.Body, r.ContentLength, r.TransferEncoding, r.Trailer = http.NoBody, 0, nil, nil
 	return r
+}
+
+// reader is the body for the engine, fresh for each try.
+func (c *call) reader() (io.ReadCloser, error) { return c.send(c.body), nil }
+
+func (c *call) send(body []byte) io.ReadCloser {
+	c.sending = bytes.NewReader(body)
+	return io.NopCloser(c.sending)
+}
+
+// sent lets the body go, once the engine has it and answers: nobody will ask again, and
+// an answer may take minutes.
+func (c *call) sent() {
+	if c.try == nil || c.try.written.Load() == 0 {
+		return // it may still be read from
+	}
+	c.sending.Reset(nil)
+	c.dropBody()
+}
+
+// dropBody gives back what the body takes of the memory. It may be called again.
+func (c *call) dropBody() {
+	c.memory.give(c.held)
+	c.body, c.held = nil, 0
 }

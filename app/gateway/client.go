@@ -22,7 +22,6 @@ type client struct {
 	status  int           // sent; 0 = nothing yet
 	written int64         // bytes of body
 	bounded time.Time     // when writes last got a deadline; zero = they have none
-	ahead   bool          // the body's first bytes are at hand
 
 	mu  sync.Mutex
 	err error // of the first write or flush that failed; ReverseProxy flushes on a timer's goroutine too
@@ -57,18 +56,14 @@ func (c *client) Write(p []byte) (int, error) {
 		c.WriteHeader(http.StatusOK)
 	}
 	c.bound()
-	n, err := c.ResponseWriter.Write(p)
+	n, err := c.ResponseWriter.Write(p) //nolint:gosec // answers pass as they are, with the type that the engine gave them
 	c.written += int64(n)
 	c.fail(err)
 	return n, err
 }
 
-// FlushError sends what is buffered; http.ResponseController looks for it. A head whose
-// body is at hand goes with it: ReverseProxy has it sent alone.
+// FlushError sends what is buffered; http.ResponseController looks for it.
 func (c *client) FlushError() error {
-	if c.ahead && c.written == 0 {
-		return nil
-	}
 	err := c.control.Flush()
 	c.fail(err)
 	return err

@@ -1,7 +1,7 @@
 package gateway
 
 import (
-	"io"
+	"bytes"
 	"net/http"
 
 	"carpool/backends"
@@ -12,11 +12,10 @@ import (
 // neither, and take the answer for whole. Here it is the error that they look for.
 // All other bytes stay as they are.
 type errorField struct {
-	src    io.ReadCloser
+	src    pieces
 	out    []byte
-	err    error // what Read returns once out is empty; nil = go on
-	same   int   // bytes of the line that are those of the field, and wait; -1 = it is another
-	inside bool  // of such a field
+	same   int  // bytes of the line that are those of the field, and wait; -1 = it is another
+	inside bool // of such a field
 }
 
 const (
@@ -28,34 +27,44 @@ const (
 // withErrors lets clients see the errors in a stream of an engine that may hide
 // them. Where a length is announced there is no room for them.
 func withErrors(k backends.Kind, res *http.Response) {
-	if form, _ := framingOf(res.Header.Get("Content-Type")); form != sse || res.ContentLength >= 0 {
+	form, _ := framingOf(res.Header.Get("Content-Type"))
+	if form != sse || res.ContentLength >= 0 {
 		return
 	}
 	switch k {
 	case backends.KindLlamaCPP:
-		res.Body = &errorField{src: res.Body}
+		res.Body = &readable{pieces: &errorField{src: piecesOf(res.Body, form)}}
 	case backends.KindKoboldCPP:
-		res.Body = &errorReason{src: res.Body}
+		res.Body = &readable{pieces: &errorReason{src: piecesOf(res.Body, form)}}
 	}
 }
 
-// Read implements io.Reader.
-func (e *errorField) Read(p []byte) (int, error) {
-	for len(e.out) == 0 && e.err == nil {
-		n, err := e.src.Read(p)
-		e.out, e.err = e.out[:0], err
-		for _, b := range p[:n] {
-			e.take(b)
-		}
-		if err != nil {
-			e.yield()
-		}
+// Next implements pieces.
+func (e *errorField) Next() ([]byte, error) {
+	piece, err := e.src.Next()
+	if err == nil && e.passes(piece) {
+		return piece, nil
 	}
-	n := copy(p, e.out)
-	if e.out = e.out[n:]; len(e.out) > 0 {
-		return n, nil
+	e.out = e.out[:0]
+	for _, b := range piece {
+		e.take(b)
 	}
-	return n, e.err // with the last bytes, as the engine's own: who reads on looks at both
+	if err != nil {
+		e.yield()
+	}
+	return e.out, err
+}
+
+// passes reports whether a piece goes on as it is: no line of it begins as the field
+// does, and no other is at hand.
+func (e *errorField) passes(piece []byte) bool {
+	if e.inside || e.same > 0 || len(piece) == 0 || e.same == 0 && piece[0] == oddField[0] || bytes.Contains(piece, []byte("\n"+oddField[:1])) {
+		return false
+	}
+	if e.same = -1; piece[len(piece)-1] == '\n' {
+		e.same = 0
+	}
+	return true
 }
 
 // Close implements io.Closer.

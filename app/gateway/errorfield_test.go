@@ -21,7 +21,7 @@ func TestErrorField(t *testing.T) {
 		for name, cut := range map[string]func(io.Reader) io.Reader{
 			"whole": func(r io.Reader) io.Reader { return r }, "in bytes": iotest.OneByteReader, "in halves": iotest.HalfReader, "with its end": iotest.DataErrReader,
 		} {
-			e := &errorField{src: io.NopCloser(cut(strings.NewReader(in)))}
+			e := &readable{pieces: &errorField{src: piecesOf(io.NopCloser(cut(strings.NewReader(in))), sse)}}
 			got, err := io.ReadAll(e)
 			if err != nil || string(got) != want {
 				t.Errorf("%s: %q, %v, want %q", name, got, err, want)
@@ -29,7 +29,8 @@ func TestErrorField(t *testing.T) {
 		}
 	}
 	t.Run("ABreakIsPassedOn", func(t *testing.T) {
-		e := &errorField{src: io.NopCloser(io.MultiReader(strings.NewReader("data: a\ner"), iotest.ErrReader(io.ErrUnexpectedEOF)))}
+		body := io.NopCloser(io.MultiReader(strings.NewReader("data: a\ner"), iotest.ErrReader(io.ErrUnexpectedEOF)))
+		e := &readable{pieces: &errorField{src: piecesOf(body, sse)}}
 		if got, err := io.ReadAll(e); string(got) != "data: a\ner" || !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("%q, %v", got, err)
 		}

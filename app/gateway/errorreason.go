@@ -1,18 +1,14 @@
 package gateway
 
-import (
-	"bytes"
-	"io"
-)
+import "bytes"
 
 // errorReason is a stream of KoboldCpp's. Under /v1 a failure is only the reason of
 // the last chunk, `"finish_reason": "error"`, with [DONE] behind it: clients take the
 // answer for whole. Here the error that they look for follows that chunk. All other
 // bytes stay as they are, and so do the streams of its own dialect.
 type errorReason struct {
-	src    io.ReadCloser
+	src    pieces
 	out    []byte
-	err    error  // what Read returns once out is empty; nil = go on
 	line   []byte // that comes in, as far as it is short
 	failed bool   // the error follows at the end of the event
 }
@@ -23,20 +19,14 @@ const longestEnd = 4 << 10
 // reasonError is what clients of the OpenAI dialect look for.
 var reasonError = []byte("data: " + `{"error":{"message":"the engine could not go on","type":"api_error","param":null,"code":"backend_error"}}` + "\n\n")
 
-// Read implements io.Reader.
-func (e *errorReason) Read(p []byte) (int, error) {
-	for len(e.out) == 0 && e.err == nil {
-		n, err := e.src.Read(p)
-		e.out, e.err = e.out[:0], err
-		for _, b := range p[:n] {
-			e.take(b)
-		}
+// Next implements pieces.
+func (e *errorReason) Next() ([]byte, error) {
+	piece, err := e.src.Next()
+	e.out = e.out[:0]
+	for _, b := range piece {
+		e.take(b)
 	}
-	n := copy(p, e.out)
-	if e.out = e.out[n:]; len(e.out) > 0 {
-		return n, nil
-	}
-	return n, e.err
+	return e.out, err
 }
 
 // Close implements io.Closer.

@@ -558,18 +558,6 @@ func (p *pushed) FlushError() error {
 }
 
 func TestTheHeadOfAnAnswerGoesWithItsBody(t *testing.T) {
-	w := &pushed{ResponseRecorder: httptest.NewRecorder()}
-	c := newClient(w, "a", time.Second)
-	c.ahead = true
-	_ = c.FlushError()
-	if w.all.Load() != 0 {
-		t.Error("the head was sent alone")
-	}
-	_, _ = io.WriteString(c, "a")
-	_ = c.FlushError()
-	if w.all.Load() != 1 {
-		t.Error("the body was not sent")
-	}
 	for _, tt := range []struct {
 		name, contentType string
 		pieces            []string

@@ -18,9 +18,9 @@ import (
 	"unicode/utf8"
 )
 
-// pieces cuts text by cuts, over and over; a long one more coarsely, as it would take
+// cutUpBy cuts text by cuts, over and over; a long one more coarsely, as it would take
 // seconds.
-func pieces(text, cuts []byte) [][]byte {
+func cutUpBy(text, cuts []byte) [][]byte {
 	var all [][]byte
 	scale := 1 + len(text)/4096
 	for i := 0; len(text) > 0; i++ {
@@ -72,7 +72,7 @@ func FuzzNDJSON(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, cuts []byte) {
 		text = swollen(text)
 		want := linesOf(string(text))
-		for _, chunks := range [][][]byte{{text}, pieces(text, cuts)} {
+		for _, chunks := range [][][]byte{{text}, cutUpBy(text, cuts)} {
 			var got []readLine
 			l := lineReader{line: func(text []byte, whole bool) { got = append(got, readLine{string(text), whole}) }}
 			for _, c := range chunks {
@@ -149,7 +149,7 @@ func FuzzSSE(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, cuts []byte) {
 		text = swollen(text)
 		want := eventsOf(linesOf(string(text)))
-		for _, chunks := range [][][]byte{{text}, pieces(text, cuts)} {
+		for _, chunks := range [][][]byte{{text}, cutUpBy(text, cuts)} {
 			var got []toldEvent
 			s := sseReader{event: func(name, data []byte, whole bool) {
 				if !whole {

@@ -208,12 +208,26 @@ func (g *Gateway) Interrupt() {
 	g.end(errShutdown)
 }
 
-// ServeHTTP implements http.Handler.
+// ServeHTTP implements http.Handler. Like all that a stream is passed on below, it has a
+// small frame: what takes more room is in functions that have ended by then, so that
+// the goroutine's stack can shrink.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	id := requestID(r)
 	p := g.policy.Load()
-	c := newClient(w, id, p.SlowClient)
+	c := newClient(w, requestID(r), p.SlowClient)
 	defer c.finish()
+	defer g.recoverPanic(c, r)
+	call := g.letIn(p, c, r)
+	if call == nil {
+		return
+	}
+	call.ctx, call.cancel = context.WithCancelCause(r.Context())
+	defer call.cancel(nil)
+	defer context.AfterFunc(g.life, call.shutDown)()
+	call.serve()
+}
+
+// letIn is the call of a request that may come in; nil = it was answered.
+func (g *Gateway) letIn(p *policy, c *client, r *http.Request) *call {
 	c.unread = r.Close && r.ContentLength != 0
 	bodiless := r.ContentLength != 0 && !hasBody(r.Method)
 	if len(r.TransferEncoding) > 0 || bodiless {
@@ -222,44 +236,40 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// that follow.
 		c.head.Set("Connection", "close")
 	}
-	defer g.recoverPanic(c, r)
-
 	dialect := dialectOf(r.URL.Path)
 	gate, remote := g.gate.Load(), fromNetwork(r.Context())
 	held := gate.take(r.Header)
 	if f := p.admit(c, r, remote); f != nil {
 		c.refuse(dialect, f)
-		return
+		return nil
 	}
 	if isPreflight(r) {
 		c.answerPreflight(r)
-		return
+		return nil
 	}
 	if remote {
 		if f := gate.check(held); f != nil {
 			c.head.Set("WWW-Authenticate", "Bearer")
 			c.refuse(dialect, f)
-			return
+			return nil
 		}
 	}
 	if f := checkPath(r.URL); f != nil {
 		c.refuse(dialect, f)
-		return
+		return nil
 	}
 	if g.draining.Load() && !servedWhileDraining(r.URL.Path) {
 		c.refuse(dialect, newFault(shuttingDown, "carpool is shutting down"))
-		return
+		return nil
 	}
 	if bodiless {
 		r = withoutBody(r)
 	}
-	ctx, cancel := context.WithCancelCause(r.Context())
-	defer cancel(nil)
-	defer context.AfterFunc(g.life, func() { cancel(errShutdown) })()
-	call := &call{Gateway: g, policy: p, client: c, in: r, ctx: ctx, cancel: cancel,
-		id: id, dialect: dialect, remote: remote, arrived: time.Now()}
-	call.serve()
+	return &call{Gateway: g, policy: p, client: c, in: r, id: c.id, dialect: dialect, remote: remote, arrived: time.Now()}
 }
+
+// shutDown ends the call at Interrupt.
+func (c *call) shutDown() { c.cancel(errShutdown) }
 
 // recoverPanic turns a handler's panic into a 500 and leaves all other requests
 // alone. http.ErrAbortHandler is how a broken stream is told to the client.

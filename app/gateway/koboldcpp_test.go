@@ -182,7 +182,7 @@ func TestErrorReason(t *testing.T) {
 			want = in
 		}
 		for _, r := range []io.Reader{strings.NewReader(in), iotest.OneByteReader(strings.NewReader(in)), iotest.DataErrReader(strings.NewReader(in))} {
-			got, err := io.ReadAll(&errorReason{src: io.NopCloser(r)})
+			got, err := io.ReadAll(&readable{pieces: &errorReason{src: piecesOf(io.NopCloser(r), sse)}})
 			if err != nil || string(got) != want {
 				t.Errorf("%q, %v, want %q", got, err, want)
 			}

@@ -27,14 +27,19 @@ func (c *call) place() {
 		if c.next == nil {
 			return
 		}
-		c.log.Info("request moves", "id", c.id, "from", c.target.Name, "to", c.next.Name)
-		c.moved.Add(1)
-		c.giveBack()
-		if f := c.settleOn(*c.next); f != nil {
+		if f := c.move(); f != nil {
 			c.fail(f)
 			return
 		}
 	}
+}
+
+// move leaves the call's engine for the next one.
+func (c *call) move() *fault {
+	c.log.Info("request moves", "id", c.id, "from", c.target.Name, "to", c.next.Name)
+	c.moved.Add(1)
+	c.giveBack()
+	return c.settleOn(*c.next)
 }
 
 // wait takes the call through the queue and the engine. It leaves in next where to

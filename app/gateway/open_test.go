@@ -96,17 +96,4 @@ func TestOpen(t *testing.T) {
 			})
 		})
 	}
-
-	t.Run("HoldsSmallBuffersForAStream", func(t *testing.T) {
-		for _, form := range []framing{ndjson, sse} {
-			c := &call{tap: newTap(form, nil)}
-			if n := len(answerBuffers{c}.Get()); n > 4<<10 {
-				t.Errorf("%d bytes", n)
-			}
-		}
-		c := &call{tap: newTap(plain, nil)}
-		if n := len(answerBuffers{c}.Get()); n < 16<<10 {
-			t.Errorf("%d bytes for an answer that comes in one piece", n)
-		}
-	})
 }

@@ -1,9 +1,7 @@
 package gateway
 
 import (
-	"bytes"
 	"hash/maphash"
-	"math"
 	"math/bits"
 	"slices"
 	"strconv"
@@ -123,10 +121,6 @@ func (p *peeker) field(key []byte) error {
 	return p.skip()
 }
 
-// ownPrompts are the texts in the bodies of engines' own routes, beside those that
-// all have.
-var ownPrompts = []string{"content", "memory", "input_prefix", "input_suffix", "input_extra", "query", "documents"}
-
 func is(key []byte, name string) bool {
 	return len(key) <= 3*len(name) && strings.EqualFold(string(key), name)
 }
@@ -167,154 +161,4 @@ func (p *peeker) streamFlag() error {
 		return p.literal("null")
 	}
 	return p.wrong("stream", "stream must be true or false")
-}
-
-// tokenCap reads a bound on generated tokens. Where there are several, the one
-// of the higher rank counts: the newer name.
-func (p *peeker) tokenCap(param string, rank int) error {
-	if p.next() == 'n' {
-		return p.literal("null")
-	}
-	text, err := p.number()
-	if err != nil {
-		return p.wrong(param, param+" must be a number")
-	}
-	if rank >= p.capRank {
-		p.capRank, p.maxTokens = rank, count(text)
-	}
-	return nil
-}
-
-// sampling notes what makes an answer repeatable, and steps over all else.
-func (p *peeker) sampling(key string) error {
-	value, err := p.value()
-	switch key {
-	case "temperature":
-		n, unread := strconv.ParseFloat(value, 64)
-		p.cold = n == 0 && unread == nil
-	case "seed":
-		// Engines take -1, and llama.cpp its unsigned like, for a random one.
-		n, unread := strconv.ParseUint(value, 10, 32)
-		p.seeded = p.route.seeds && unread == nil && n < math.MaxUint32
-	}
-	return err
-}
-
-// value steps over a value and returns its text.
-func (p *peeker) value() (string, error) {
-	p.next()
-	start := p.at
-	err := p.skip()
-	return string(p.text[start:p.at]), err
-}
-
-// options reads Ollama's num_predict, what makes an answer repeatable, and what
-// a model is loaded with; all else in them is the engine's. Options given twice
-// add up, as in Go, but for null, which takes back those before.
-func (p *peeker) options() error {
-	switch p.next() {
-	case '{':
-	case 'n':
-		p.runner = runner{}
-		return p.literal("null")
-	default:
-		return p.skip()
-	}
-	return p.object(func(key []byte) error {
-		if string(key) == "num_predict" {
-			return p.tokenCap("options.num_predict", 0)
-		}
-		if !p.native {
-			return p.skip()
-		}
-		if i := runnerOption(key); i >= 0 {
-			value, err := p.value()
-			p.runner[i] = readOption(i, value)
-			return err
-		}
-		return p.sampling(string(key))
-	})
-}
-
-// fill notes whether the value just read is a prompt that asks for work.
-func (p *peeker) fill(key []byte, start int) {
-	if slices.ContainsFunc(p.route.prompts, func(name string) bool { return is(key, name) }) {
-		p.filled = !isEmpty(p.text[start:p.at])
-	}
-}
-
-// isEmpty reports whether a value, with any space around it, is null, "" or [].
-func isEmpty(value []byte) bool {
-	v := bytes.TrimSpace(value)
-	return len(v) == 0 || string(v) == `""` || string(v) == "null" ||
-		v[0] == '[' && len(bytes.TrimSpace(v[1:])) == 1
-}
-
-// messages measures a conversation. The system messages at its head are what
-// requests of one app have in common.
-func (p *peeker) messages() error {
-	if p.next() != '[' {
-		return p.measure()
-	}
-	head := true
-	return p.array(func() error {
-		p.next()
-		start, before := p.at, p.prompt
-		err := p.measure()
-		if head = head && err == nil && isSystem(p.text[start:p.at]); head {
-			p.systemSum = bits.RotateLeft64(p.systemSum, 7) ^ maphash.Bytes(prefixSeed, p.text[start:p.at])
-			p.prefixBytes += p.prompt - before
-		}
-		return err
-	})
-}
-
-func isSystem(message []byte) bool {
-	c := cursor{text: message}
-	system := false
-	_ = c.object(func(key []byte) error {
-		if string(key) != "role" || c.next() != '"' {
-			return c.skip()
-		}
-		role, err := c.str()
-		system = string(role) == "system" || string(role) == "developer"
-		return err
-	}) // measure has read the same text without fault
-	return system
-}
-
-// measurePrefix is measure for what belongs to the prefix.
-func (p *peeker) measurePrefix() error {
-	before := p.prompt
-	err := p.measure()
-	p.prefixBytes += p.prompt - before
-	return err
-}
-
-// measure steps over a value and adds its text to the prompt, images left out.
-func (p *peeker) measure() error {
-	switch p.next() {
-	case '{':
-		return p.object(func(key []byte) error {
-			if string(key) == "images" {
-				return p.skip()
-			}
-			return p.measure()
-		})
-	case '[':
-		return p.array(p.measure)
-	case '"':
-		text, err := p.str()
-		if !bytes.HasPrefix(text, []byte("data:")) {
-			p.prompt += int64(len(text))
-		}
-		return err
-	}
-	return p.skip()
-}
-
-// count reads a number as a count; 0 where it is none.
-func count(text []byte) int {
-	n, _ := strconv.ParseFloat(string(text), 64) // out of range gives ±Inf, which is clamped
-	return int(min(max(n, 0), math.MaxInt32))
 }

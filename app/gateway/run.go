@@ -4,14 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"hash/maphash"
 	"net/http"
-	"slices"
-	"strings"
 	"sync"
 	"time"
-
-	"carpool/batching"
 )
 
 // maxKept bounds what of a run's answer is kept for those who share it, in bytes.
@@ -63,48 +58,6 @@ const (
 	proper               // as the engine ended it
 	framed               // with our words for what went wrong
 )
-
-// runKey is all that two requests have in common that get one answer. The body
-// itself is compared besides.
-type runKey struct {
-	app, engine, route, query string
-	priority                  batching.Priority
-	about, headers            string
-	body                      uint64
-}
-
-// runs are those that still take clients.
-type runs struct {
-	mu   sync.Mutex
-	open map[runKey]*run
-}
-
-// join finds the run for a body, or begins one. Its context has the values of
-// ctx, and an end of its own.
-func (rs *runs) join(ctx context.Context, k runKey, body []byte, memory *budget) (r *run, leads bool) {
-	k.body = maphash.Bytes(prefixSeed, body)
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
-	if r := rs.open[k]; r != nil && r.enter(body) {
-		return r, false
-	}
-	r = &run{key: k, body: body, memory: memory, clients: 1}
-	r.ctx, r.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
-	if rs.open == nil {
-		rs.open = map[runKey]*run{}
-	}
-	rs.open[k] = r
-	return r, true
-}
-
-// forget takes a run that has ended out of the way of the next one.
-func (rs *runs) forget(r *run) {
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
-	if rs.open[r.key] == r {
-		delete(rs.open, r.key)
-	}
-}
 
 func (r *run) enter(body []byte) bool {
 	r.mu.Lock()
@@ -257,15 +210,15 @@ func (r *run) wake() {
 	}
 }
 
-// read waits for bytes of the answer from at on. 0 without an error is the end
-// of the run. It fails with errBehind, or with the cause of ctx; but Interrupt
-// ends the run itself, which then tells how.
-func (r *run) read(ctx context.Context, at int64, p []byte) (n int, err error) {
+// await waits for bytes of the answer from at on; more is false at the end of the run.
+// It fails with errBehind, or with the cause of ctx; but Interrupt ends the run itself,
+// which then tells how.
+func (r *run) await(ctx context.Context, at int64) (more bool, err error) {
 	done := ctx.Done()
 	for {
 		if err := context.Cause(ctx); err != nil {
 			if !errors.Is(err, errShutdown) {
-				return 0, err
+				return false, err
 			}
 			done = nil
 		}
@@ -273,14 +226,13 @@ func (r *run) read(ctx context.Context, at int64, p []byte) (n int, err error) {
 		switch {
 		case r.opened && at < r.base:
 			r.mu.Unlock()
-			return 0, errBehind
+			return false, errBehind
 		case r.opened && at < r.base+int64(len(r.kept)):
-			n = copy(p, r.kept[at-r.base:])
 			r.mu.Unlock()
-			return n, nil
+			return true, nil
 		case r.over:
 			r.mu.Unlock()
-			return 0, nil
+			return false, nil
 		}
 		if r.changed == nil {
 			r.changed = make(chan struct{})
@@ -294,20 +246,12 @@ func (r *run) read(ctx context.Context, at int64, p []byte) (n int, err error) {
 	}
 }
 
-// runKey of the call. Engines look at headers too, at keys above all.
-func (c *call) runKey() runKey {
-	telling := tellingHeaders(c.in.Header)
-	names := make([]string, 0, len(telling))
-	for name := range telling {
-		names = append(names, name)
+// read copies what is kept of the answer from at on.
+func (r *run) read(at int64, p []byte) (n int, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if at < r.base {
+		return 0, errBehind
 	}
-	slices.Sort(names)
-	var headers strings.Builder
-	for _, name := range names {
-		for _, value := range telling[name] {
-			headers.WriteString(name + ":" + value + "\n") // neither has a line end in it
-		}
-	}
-	return runKey{app: c.rec.App, engine: c.target.Name, route: c.in.URL.Path, query: c.in.URL.RawQuery,
-		priority: c.rec.Priority, about: c.about, headers: headers.String()}
+	return copy(p, r.kept[at-r.base:]), nil
 }

@@ -11,6 +11,14 @@ import (
 	"pgregory.net/rapid"
 )
 
+// readRun waits for bytes of a run's answer and reads them; 0 without an error is its end.
+func readRun(ctx context.Context, r *run, at int64, p []byte) (int, error) {
+	if more, err := r.await(ctx, at); !more {
+		return 0, err
+	}
+	return r.read(at, p)
+}
+
 // TestRun draws what an engine says and when each client reads, leaves and comes,
 // with more or less memory. Whoever is not told that it is behind reads the
 // answer from its first byte on, and all memory is given back.
@@ -33,7 +41,7 @@ func TestRun(t *testing.T) {
 		read := func(c *reader) {
 			chunk := make([]byte, rapid.IntRange(1000, 300_000).Draw(t, "read"))
 			for int64(len(c.got)) < int64(len(said)) && !c.left {
-				n, err := r.read(context.Background(), int64(len(c.got)), chunk)
+				n, err := readRun(context.Background(), r, int64(len(c.got)), chunk)
 				if errors.Is(err, errBehind) {
 					c.left = true
 					r.leave(err)
@@ -113,7 +121,7 @@ func TestRunWakesWhoWaits(t *testing.T) {
 		results := make(chan result)
 		read := func(ctx context.Context, at int64) {
 			go func() {
-				n, err := r.read(ctx, at, make([]byte, 10))
+				n, err := readRun(ctx, r, at, make([]byte, 10))
 				results <- result{n, err}
 			}()
 			synctest.Wait()

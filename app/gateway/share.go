@@ -93,7 +93,7 @@ func (l *leader) FlushError() error {
 }
 
 // writer is where the exchange's answer goes.
-func (c *call) writer() http.ResponseWriter {
+func (c *call) writer() sink {
 	if c.leader != nil {
 		return c.leader
 	}
@@ -162,8 +162,7 @@ func (c *call) follow(r *run) {
 	c.rec.PromptTokens, c.rec.OutputTokens = 0, 0 // the leader's record has them
 	defer func() { r.leave(context.Cause(c.ctx)) }()
 
-	first := make([]byte, 1)
-	_, err := r.read(c.ctx, 0, first)
+	_, err := r.await(c.ctx, 0)
 	r.mu.Lock()
 	opened, over, f, released, status := r.opened, r.over, r.fault, r.released, r.status
 	r.mu.Unlock()
@@ -207,21 +206,12 @@ func (c *call) follow(r *run) {
 // ctx. passed hears after each piece whether the first token was in it or before;
 // nil = no one.
 func (c *client) copyRun(ctx context.Context, r *run, at int64, passed func(token bool)) (reached int64, err error) {
-	r.mu.Lock()
-	pool := buffersFor(r.form)
-	r.mu.Unlock()
-	chunk := pool.Get()
-	defer pool.Put(chunk)
 	for {
-		n, err := r.read(ctx, at, chunk)
-		if n == 0 {
+		if more, err := r.await(ctx, at); !more {
 			return at, err
 		}
-		if _, err := c.Write(chunk[:n]); err != nil {
-			return at, err
-		}
-		at += int64(n)
-		if err := c.FlushError(); err != nil {
+		n, err := c.copyKept(r, at)
+		if at += int64(n); err != nil {
 			return at, err
 		}
 		if passed != nil {
@@ -231,6 +221,19 @@ func (c *client) copyRun(ctx context.Context, r *run, at int64, passed func(toke
 			passed(token)
 		}
 	}
+}
+
+// copyKept writes what is kept of r from at on, as much as a buffer takes.
+func (c *client) copyKept(r *run, at int64) (n int, err error) {
+	buffer := largeBuffers.take()
+	defer largeBuffers.Put(buffer)
+	if n, err = r.read(at, *buffer); err != nil {
+		return 0, err
+	}
+	if _, err := c.Write((*buffer)[:n]); err != nil {
+		return 0, err
+	}
+	return n, c.FlushError()
 }
 
 // conclude ends a shared answer that was copied up to at, where err stopped it

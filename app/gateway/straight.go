@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"io"
+	"log"
 	"net/http"
 	"net/http/httputil"
 	"strings"
@@ -75,6 +77,18 @@ func (c *call) serveLoad() {
 	_, _ = c.client.Write(body) // a client that has gone needs no error
 }
 
+// noLog keeps ReverseProxy's notes out of the log: each failure is told.
+var noLog = log.New(io.Discard, "", 0)
+
+// passBuffers lends ReverseProxy large buffers.
+type passBuffers struct{}
+
+// Get implements httputil.BufferPool.
+func (passBuffers) Get() []byte { return *largeBuffers.take() }
+
+// Put implements httputil.BufferPool.
+func (passBuffers) Put(b []byte) { largeBuffers.Put(&b) }
+
 // pass proxies to target. keep sees each answer first, failed hears of an
 // engine that gave none; keep may be nil.
 func (c *call) pass(target backends.Target, keep func(*http.Response), failed func(*fault)) {
@@ -119,7 +133,7 @@ func (c *call) pass(target backends.Target, keep func(*http.Response), failed fu
 			failed(f)
 		},
 		FlushInterval: -1,
-		BufferPool:    &copyBuffers,
+		BufferPool:    passBuffers{},
 		ErrorLog:      noLog,
 	}
 	in := c.in.WithContext(c.ctx)

@@ -12,6 +12,26 @@ var (
 	errStalled = errors.New("stalled in mid-answer")
 )
 
+// unstreamedFactor is how much longer than a stream's first token an unstreamed
+// answer may take: it is silent until its last token.
+const unstreamedFactor = 4
+
+func (c *call) firstTokenLimit() time.Duration {
+	if c.sketch.stream {
+		return c.policy.FirstToken
+	}
+	return unstreamedFactor * c.policy.FirstToken
+}
+
+// stallLimit holds between bytes once tokens flow. Engines hold a tool call
+// back until it is whole, which can take as long as a first token.
+func (c *call) stallLimit() time.Duration {
+	if c.sketch.tools {
+		return max(c.policy.Stall, c.policy.FirstToken)
+	}
+	return c.policy.Stall
+}
+
 // watchdog ends a call whose engine has been silent for too long. It counts
 // only the time in which the engine is waited for: a client that reads slowly
 // is no fault of the engine's. One timer serves the whole call; bytes only note

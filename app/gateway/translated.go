@@ -154,9 +154,9 @@ func (c *call) roundTripTranslated(r *http.Request) (*http.Response, error) {
 	if res.StatusCode != http.StatusOK || !known {
 		return res, nil // judge knows what to say
 	}
-	t := &translation{src: res.Body, exchange: x, tap: newTap(form, nil)}
+	t := &translation{src: piecesOf(res.Body, form), exchange: x, tap: newTap(form, nil)}
 	c.inner = t.tap
-	res.Body, res.ContentLength = t, -1
+	res.Body, res.ContentLength = &readable{pieces: t}, -1
 	res.Header.Del("Content-Length")
 	res.Header.Set("Content-Type", x.ContentType)
 	return res, nil
@@ -209,37 +209,32 @@ func translateRefusal(res *http.Response, route string) error {
 // engine's own, as only that tells what the engine really said: an error inside a
 // 200, a missing end mark, counts and times.
 type translation struct {
-	src      io.ReadCloser
+	src      pieces
 	exchange *translate.Exchange
 	tap      *tap
-	out      []byte
-	err      error // what Read returns once out is empty; nil = go on
+	err      error // what Next returns from now on; nil = go on
 }
 
-// Read implements io.Reader. What the engine did wrong it tells as a fault.
-func (t *translation) Read(p []byte) (int, error) {
-	for len(t.out) == 0 && t.err == nil {
-		t.fill()
+// Next implements pieces. What the engine did wrong it tells as a fault, once all before
+// it was taken.
+func (t *translation) Next() ([]byte, error) {
+	for t.err == nil {
+		piece, err := t.src.Next()
+		t.tap.feed(piece)
+		ready, wrong := t.exchange.Feed(piece, time.Now())
+		if ready = t.judge(ready, err, wrong); len(ready) > 0 {
+			return ready, nil
+		}
 	}
-	n := copy(p, t.out)
-	t.out = t.out[n:]
-	if n == 0 {
-		return 0, t.err
-	}
-	return n, nil
+	return nil, t.err
 }
 
 // Close implements io.Closer.
 func (t *translation) Close() error { return t.src.Close() }
 
-func (t *translation) fill() {
-	pool := buffersFor(t.tap.form)
-	chunk := pool.Get()
-	defer pool.Put(chunk)
-	n, err := t.src.Read(chunk)
-	t.tap.feed(chunk[:n])
-	ready, wrong := t.exchange.Feed(chunk[:n], time.Now())
-	t.out = append(t.out[:0], ready...)
+// judge settles how the answer goes on after a piece: with err, and with wrong where it
+// could not be translated. It returns what the client gets.
+func (t *translation) judge(ready []byte, err, wrong error) []byte {
 	ends := errors.Is(err, io.EOF)
 	if ends {
 		t.tap.close()
@@ -254,18 +249,19 @@ func (t *translation) fill() {
 	case ends && !t.tap.ended:
 		t.err = newFault(backendTruncated, "the engine ended its answer early")
 	case ends:
-		t.end()
+		return t.end(ready)
 	default:
 		t.err = err
 	}
+	return ready
 }
 
-// end takes what is left once the engine has ended well.
-func (t *translation) end() {
-	t.err = io.EOF
-	ready, wrong := t.exchange.Close(time.Now())
-	t.out = append(t.out, ready...)
-	if wrong != nil {
+// end adds what is left once the engine has ended well.
+func (t *translation) end(ready []byte) []byte {
+	ready = bytes.Clone(ready) // Close writes where they lie
+	last, wrong := t.exchange.Close(time.Now())
+	if t.err = io.EOF; wrong != nil {
 		t.err = newFault(backendBadResponse, plainText(wrong.Error()))
 	}
+	return append(ready, last...)
 }
