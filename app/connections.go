@@ -142,6 +142,7 @@ type visit struct {
 	net.Conn
 	connections *connections
 	once        sync.Once
+	held        *[]byte // what is held back; nil = nothing is
 }
 
 // CloseWrite tells the client of the end before the connection is closed, as net/http

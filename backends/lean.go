@@ -151,11 +151,17 @@ func (l *lean) connect(ctx context.Context, address string) (*wire, error) {
 
 // keep takes a connection back whose answer has been read to its end.
 func (l *lean) keep(w *wire) {
+	if !l.shelve(w) {
+		w.close() // not under the lock: a thousand that end together would wait for each other's
+	}
+}
+
+// shelve puts an idle connection away; false = it is not kept.
+func (l *lean) shelve(w *wire) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if w.term != l.term || len(l.idle[w.address]) >= mostIdle {
-		w.close()
-		return
+		return false
 	}
 	w.since = time.Now()
 	l.idle[w.address] = append(l.idle[w.address], w)
@@ -165,6 +171,7 @@ func (l *lean) keep(w *wire) {
 	case l.count() == 1:
 		l.sweep.Reset(idleFor)
 	}
+	return true
 }
 
 func (l *lean) count() (n int) {

@@ -332,3 +332,33 @@ func TestLean(t *testing.T) {
 		}
 	})
 }
+
+// TestTheLastPieceDoesNotWait has the transport's lock taken, as when many answers end
+// together: the end of this one goes on all the same.
+func TestTheLastPieceDoesNotWait(t *testing.T) {
+	w := newWired(t, func(*http.Request) string { return "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlast" })
+	l := w.lean
+	res, err := w.ask(t.Context(), "{}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.mu.Lock()
+	came := make(chan string, 1)
+	go func() {
+		piece, err := res.Body.(*wireBody).Next()
+		came <- fmt.Sprint(string(piece), " ", err)
+	}()
+	select {
+	case got := <-came:
+		if got != "last EOF" {
+			t.Errorf("got %q", got)
+		}
+	case <-time.After(time.Minute):
+		t.Error("it waits for the connection to be put away")
+	}
+	l.mu.Unlock()
+	_ = res.Body.Close()
+	if n := l.count(); n != 1 {
+		t.Errorf("%d connections are kept, want 1", n)
+	}
+}

@@ -21,6 +21,7 @@ type wireBody struct {
 	ctx     context.Context //nolint:containedctx // a body has no other way to hear what ended it
 	stop    func() bool     // watching ctx
 	keeps   bool            // the connection can be used again after it
+	over    bool            // Next has given all of it
 	ended   atomic.Bool
 }
 
@@ -52,6 +53,7 @@ func (b *wireBody) Next() ([]byte, error) {
 		}
 		came, err := b.come()
 		if body := b.take(came, err); len(body) > 0 || b.err != nil {
+			b.over = errors.Is(b.err, io.EOF) // Close sees to the connection: the last piece does not wait for that
 			return body, b.err
 		}
 	}
@@ -101,6 +103,9 @@ func (b *wireBody) Read(p []byte) (n int, err error) {
 		}
 		n = copy(p, b.take(p[:n], err))
 	}
+	if errors.Is(b.err, io.EOF) {
+		b.end(true)
+	}
 	return n, b.err
 }
 
@@ -116,7 +121,6 @@ func (b *wireBody) take(p []byte, err error) []byte {
 	case end == nil:
 	case errors.Is(end, io.EOF):
 		b.res.Trailer = merged(b.res.Trailer, b.framing.trailer)
-		b.end(true)
 	case b.ctx.Err() != nil:
 		b.err = context.Cause(b.ctx)
 	}
@@ -134,9 +138,10 @@ func merged(announced, came http.Header) http.Header {
 	return announced
 }
 
-// Close implements io.Closer. Before the end of the answer it closes the connection.
+// Close implements io.Closer. Before the end of the answer it closes the connection;
+// after that it gives the connection back, if Read has not.
 func (b *wireBody) Close() error {
-	b.end(false)
+	b.end(b.over)
 	b.giveBack()
 	return nil
 }

@@ -23,8 +23,35 @@ type client struct {
 	written int64         // bytes of body
 	bounded time.Time     // when writes last got a deadline; zero = they have none
 
+	holds holder // nil = each write goes out by itself
+
 	mu  sync.Mutex
 	err error // of the first write or flush that failed; ReverseProxy flushes on a timer's goroutine too
+}
+
+// holder is a connection that can put several writes into one.
+type holder interface {
+	Hold()       // holds back what is written from now on
+	Send() error // writes that, and what comes then at once again
+}
+
+type holderKey struct{}
+
+// serverBuffer is what net/http writes at a time, in bytes, less the frame of a chunk.
+const serverBuffer = 4<<10 - 7
+
+// holdPieces has each piece of an answer go out in one write. Who asks for it flushes
+// every piece.
+func (c *client) holdPieces(r *http.Request) {
+	c.holds, _ = r.Context().Value(holderKey{}).(holder)
+}
+
+// holdNothing lets out what a write that failed has left behind.
+func (c *client) holdNothing() {
+	if c.holds != nil {
+		_ = c.holds.Send()
+		c.holds = nil
+	}
 }
 
 func newClient(w http.ResponseWriter, id string, slow time.Duration) *client {
@@ -56,6 +83,9 @@ func (c *client) Write(p []byte) (int, error) {
 		c.WriteHeader(http.StatusOK)
 	}
 	c.bound()
+	if c.holds != nil && len(p) > serverBuffer {
+		c.holds.Hold()
+	}
 	n, err := c.ResponseWriter.Write(p) //nolint:gosec // answers pass as they are, with the type that the engine gave them
 	c.written += int64(n)
 	c.fail(err)
@@ -65,6 +95,9 @@ func (c *client) Write(p []byte) (int, error) {
 // FlushError sends what is buffered; http.ResponseController looks for it.
 func (c *client) FlushError() error {
 	err := c.control.Flush()
+	if c.holds != nil && err == nil {
+		err = c.holds.Send()
+	}
 	c.fail(err)
 	return err
 }
@@ -104,6 +137,7 @@ func (c *client) bound() {
 
 // finish lifts the deadline, which would outlive the request on its connection.
 func (c *client) finish() {
+	c.holdNothing()
 	c.bounded = time.Time{}
 	_ = c.control.SetWriteDeadline(time.Time{})
 }

@@ -33,6 +33,9 @@ func (g *Gateway) ConnContext(ctx context.Context, c net.Conn) context.Context {
 	if _, ok := c.(networkConn); ok {
 		return context.WithValue(ctx, networkKey{}, true)
 	}
+	if h, ok := c.(holder); ok {
+		ctx = context.WithValue(ctx, holderKey{}, h)
+	}
 	if g.peer == nil {
 		return ctx
 	}

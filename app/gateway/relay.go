@@ -56,7 +56,11 @@ func (c *call) passOn(res *http.Response, body pieces) {
 	announce(to.Header(), res.Trailer)
 	to.WriteHeader(res.StatusCode)
 	// Of an answer in one piece, of a length that was told, nothing is early.
-	err := relay(to, body, res.ContentLength < 0 || c.tap == nil || c.tap.form != plain)
+	early := res.ContentLength < 0 || c.tap == nil || c.tap.form != plain
+	if early && c.leader == nil {
+		c.client.holdPieces(c.in)
+	}
+	err := relay(to, body, early)
 	_ = body.Close()
 	if err != nil {
 		panic(http.ErrAbortHandler)
@@ -96,7 +100,7 @@ func addHeader(to, from http.Header) {
 }
 
 // relay writes a body as it comes, and sends each piece at once where early says so. It
-// fails where either side does. A flush that fails is known to the writer.
+// fails where either side does.
 func relay(to sink, body pieces, early bool) error {
 	for sent := false; ; sent = true {
 		piece, err := body.Next()
@@ -106,7 +110,9 @@ func relay(to sink, body pieces, early bool) error {
 			}
 		}
 		if early && (len(piece) > 0 || !sent) { // a head without a body, too: it is that of a stream
-			_ = to.FlushError()
+			if err := to.FlushError(); err != nil {
+				return err
+			}
 		}
 		switch {
 		case errors.Is(err, io.EOF):

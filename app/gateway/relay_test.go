@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -247,4 +249,99 @@ func TestRelayIsAReverseProxy(t *testing.T) {
 			t.Errorf("the client gets %v, want %v", got, want)
 		}
 	})
+}
+
+// holding is a client's connection that holds back, and notes what is written.
+type holding struct {
+	net.Conn
+	mu     sync.Mutex
+	held   []byte
+	holds  bool
+	writes []string
+}
+
+func (h *holding) Hold() { h.holds = true }
+
+func (h *holding) Send() error {
+	if !h.holds {
+		return nil
+	}
+	h.holds = false
+	_, err := h.Write(h.held)
+	h.held = nil
+	return err
+}
+
+func (h *holding) Write(p []byte) (int, error) {
+	if h.holds {
+		h.held = append(h.held, p...)
+		return len(p), nil
+	}
+	h.mu.Lock()
+	h.writes = append(h.writes, string(p))
+	h.mu.Unlock()
+	return h.Conn.Write(p)
+}
+
+type holdingListener struct {
+	net.Listener
+	conns chan *holding
+}
+
+func (l holdingListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	h := &holding{Conn: c}
+	l.conns <- h
+	return h, nil
+}
+
+// TestRelayWritesAPieceAtOnce looks at what goes to a client's connection: net/http would
+// write a large piece in three.
+func TestRelayWritesAPieceAtOnce(t *testing.T) {
+	event := `data: {"choices":[{"delta":{"content":"` + strings.Repeat("word ", 2000) + `"}}]}` + "\n\n"
+	seen := make(chan struct{})
+	r := newRig(t, http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		says("text/event-stream", event)(w, q)
+		<-seen // what it said goes out before it says more
+		says("text/event-stream", event, "data: [DONE]\n\n")(w, q)
+	}), Limits{}, batching.Settings{})
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conns := make(chan *holding, 9)
+	server := &http.Server{Handler: r.gateway, ConnContext: r.gateway.ConnContext}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(holdingListener{l, conns})
+	}()
+	t.Cleanup(func() {
+		r.client.CloseIdleConnections()
+		_ = server.Close()
+		<-done
+	})
+	r.client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{ // by the address that the gateway takes for its own
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, l.Addr().String())
+		}}}
+	res := r.post("/v1/chat/completions", `{"model":"m","stream":true,"messages":[]}`)
+	first := make([]byte, len(event))
+	_, err = io.ReadFull(res.Body, first)
+	close(seen)
+	if got := text(t, res); err != nil || string(first) != event || !strings.HasPrefix(got, event) {
+		t.Fatalf("the client got %d bytes, %v, then %d", len(first), err, len(got))
+	}
+	c := <-conns
+	r.recorded()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, w := range c.writes {
+		if !strings.HasSuffix(w, "\r\n") || w == "\r\n" {
+			t.Errorf("write %d of %d bytes has a part of a chunk", i, len(w))
+		}
+	}
 }
