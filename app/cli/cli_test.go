@@ -813,3 +813,15 @@ func TestPlace(t *testing.T) {
 		t.Errorf("a path stays relative: %s", got)
 	}
 }
+
+func TestWorkTellsOfBatchesWhereRequestsShareOne(t *testing.T) {
+	var s app.Snapshot
+	s.Batching.Requests, s.Batching.Batches, s.Batching.AvgBatchSize, s.Batching.AvgConcurrency, s.Batching.AvgBatchDuration = 535, 526, 1.02, 30.8, 1780
+	if got := workRows(s); !strings.HasPrefix(got[0][1], "535 requests since ") || got[1][1] != "30.8 at once on average, 1780 ms each" {
+		t.Errorf("%q", got)
+	}
+	s.Batching.Batches, s.Batching.AvgBatchSize = 200, 2.7
+	if got := workRows(s); !strings.HasPrefix(got[0][1], "535 requests in 200 batches since ") || !strings.Contains(got[1][1], "mean batch size 2.7") {
+		t.Errorf("%q", got)
+	}
+}

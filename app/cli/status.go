@@ -117,16 +117,14 @@ func facts(s app.Snapshot) [][]string {
 	if len(s.Engines) == 0 {
 		rows = append(rows, []string{"Engine", "none"})
 	}
-	t := s.Batching
 	rows = append(rows, []string{"GPU", gpuText(s)})
 	rows = append(rows, yieldRows(s)...)
 	if text := energyNow(s); text != "" {
 		rows = append(rows, []string{"Energy", text})
 	}
+	rows = append(rows, workRows(s)...)
 	rows = append(rows,
-		[]string{"Work", fmt.Sprintf("%s in %s since %s", counted(int64(t.Requests), "request", "requests"), counted(int64(t.Batches), "batch", "batches"), s.Started.Local().Format(time.DateTime))},
-		[]string{"", fmt.Sprintf("mean batch size %.1f, mean concurrency %.1f, mean batch duration %.0f ms", t.AvgBatchSize, t.AvgConcurrency, t.AvgBatchDuration)},
-		[]string{"Tokens", fmt.Sprintf("%s, now %.0f per second", humanize.Comma(int64(t.Tokens)), s.TokensPS)},
+		[]string{"Tokens", fmt.Sprintf("%s, now %.0f per second", humanize.Comma(int64(s.Batching.Tokens)), s.TokensPS)},
 	)
 	if saved := savedText(s); saved != "" {
 		rows = append(rows, []string{"Saved", saved})
@@ -140,6 +138,19 @@ func facts(s app.Snapshot) [][]string {
 		[]string{"Log", s.LogFile},
 		[]string{"Carpool", fmt.Sprintf("%s, PID %d", s.Version, s.PID)},
 	)
+}
+
+// workRows tell what was done. Of batches only where they hold more than one request: a
+// freed place is refilled by itself, and a size of 1 would read as if nothing was shared.
+func workRows(s app.Snapshot) [][]string {
+	t := s.Batching
+	work := counted(int64(t.Requests), "request", "requests")
+	means := fmt.Sprintf("%.1f at once on average, %.0f ms each", t.AvgConcurrency, t.AvgBatchDuration)
+	if t.AvgBatchSize >= 1.05 {
+		work += " in " + counted(int64(t.Batches), "batch", "batches")
+		means = fmt.Sprintf("mean batch size %.1f, mean concurrency %.1f, mean batch duration %.0f ms", t.AvgBatchSize, t.AvgConcurrency, t.AvgBatchDuration)
+	}
+	return [][]string{{"Work", work + " since " + s.Started.Local().Format(time.DateTime)}, {"", means}}
 }
 
 func batchingText(s app.Snapshot) string {
