@@ -76,6 +76,7 @@ type Target struct {
 	Base      *url.URL          // scheme, host and path prefix of the engine
 	Transport http.RoundTripper // ignores HTTP_PROXY, never follows redirects, HTTP/1.1; adds the engine's key
 	Gone      context.Context   // ends when the engine is not up any more; nil = it stays
+	Struck    context.Context   // ends when the settings do not name it any more, up or not; nil = never
 	// Prefixed says that the engine was picked by its name, as "engine/model", so
 	// that what was asked for is no name that it knows.
 	Prefixed bool

@@ -32,11 +32,14 @@ type engine struct {
 	news     chan struct{}   // closed when a probe has ended, then replaced
 	life     context.Context // ends when it is up no more; nil while it is not up
 	gone     context.CancelFunc
+	struck   context.Context // ends when the settings do not name it any more
+	strike   context.CancelFunc
 }
 
 func newEngine(c candidate, self bool, t *lean) *engine {
 	e := &engine{candidate: c, self: self, transport: t, news: make(chan struct{}),
 		info: Info{URL: c.String(), Health: Unknown, Problem: "not looked at yet"}}
+	e.struck, e.strike = context.WithCancel(context.Background())
 	e.become(c.makers[0])
 	return e
 }

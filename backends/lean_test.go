@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 )
@@ -360,5 +361,38 @@ func TestTheLastPieceDoesNotWait(t *testing.T) {
 	_ = res.Body.Close()
 	if n := l.count(); n != 1 {
 		t.Errorf("%d connections are kept, want 1", n)
+	}
+}
+
+// TestBytesBehindTheEndAreNobodysAnswer has an engine say more than it announced, with
+// the head: a read that ends where the body does must not leave the rest for the next.
+func TestBytesBehindTheEndAreNobodysAnswer(t *testing.T) {
+	const size = 512
+	w := newWired(t, always(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s%s", size, strings.Repeat("x", size), hello)))
+	for name, read := range map[string]func(io.Reader) error{
+		"InOneRead": func(r io.Reader) error { _, err := io.ReadFull(r, make([]byte, size)); return err },
+		"ToItsEnd":  func(r io.Reader) error { _, err := io.Copy(io.Discard, r); return err },
+		"BySmall":   func(r io.Reader) error { _, err := io.ReadAll(iotest.OneByteReader(r)); return err },
+		"InPieces": func(r io.Reader) error {
+			_, err := r.(*wireBody).Next()
+			if errors.Is(err, io.EOF) {
+				err = nil
+			}
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			res, err := w.ask(t.Context(), "{}")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := read(res.Body); err != nil {
+				t.Error(err)
+			}
+			_ = res.Body.Close()
+			if n := w.lean.count(); n != 0 {
+				t.Errorf("%d connections are kept", n)
+			}
+		})
 	}
 }

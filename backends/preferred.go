@@ -147,7 +147,7 @@ func (r *Registry) onlyDemo(model string) error {
 func (r *Registry) target(e *engine, model string) Target {
 	info := e.info // with its lists: each request holds a target to its end
 	info.Active = e == r.up()
-	t := Target{Info: info, Model: model, Base: e.url, Transport: e.transport, Gone: e.life}
+	t := Target{Info: info, Model: model, Base: e.url, Transport: e.transport, Gone: e.life, Struck: e.struck}
 	if key := r.settings.key(info.Name, info.Kind); key != "" {
 		t.Transport = keyed{e.transport, key}
 	}

@@ -233,6 +233,7 @@ func (r *Registry) retire(e *engine) {
 	e.transport.CloseIdleConnections()
 	close(e.news)
 	e.end()
+	e.strike()
 }
 
 // arrange puts the preferred engines first, and each in its group.

@@ -156,7 +156,7 @@ func (b *wireBody) end(whole bool) {
 	switch {
 	case !whole: // someone may be reading still, so a reader is left to them
 		w.close()
-	case !live || !b.keeps || b.framing.more:
+	case !live || !b.keeps || b.framing.more || b.reader != nil: // bytes behind the end are nobody's answer
 		w.close()
 	default:
 		w.lean.keep(w)

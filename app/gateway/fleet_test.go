@@ -373,6 +373,28 @@ func TestAnEngineThatGoesAway(t *testing.T) {
 		}
 	})
 
+	// It is down when the settings change, which is when a user changes them.
+	t.Run("WhoWaitsForOneThatIsDownIsTold", func(t *testing.T) {
+		one := backendstest.New(t)
+		f := newFleet(t, batching.Settings{Limits: batching.Limits{Mode: batching.Fixed, Size: 1}}, at("one", one))
+		one.Hold()
+		first := f.asks("/api/generate", body)
+		held := one.Next()
+		second := f.asks("/api/generate", body)
+		eventually(t, "it waits", func() bool { return f.scheduler.Totals().QueueDepth == 1 })
+		one.Probe(backendstest.Script{Status: 500})
+		eventually(t, "it is down", func() bool {
+			f.registry.Trouble("one", nil)
+			return f.registry.Snapshot()[0].Health == backends.Down
+		})
+		f.registry.Configure(backends.Settings{NoDiscovery: true, Demo: "never"})
+		if res := <-second; res.StatusCode != 503 {
+			t.Errorf("%d %q", res.StatusCode, text(t, res))
+		}
+		held.Release()
+		_ = text(t, <-first)
+	})
+
 	// The one that is at the engine goes on there; the one behind it must not wait for
 	// its end to hear that there is nothing to wait for.
 	for _, tt := range []struct {

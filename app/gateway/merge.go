@@ -34,7 +34,7 @@ func (c *call) mergeWord(key batching.Key) string {
 	if !c.policy.Merge || c.embed == nil || c.embed.form == legacyVector || len(c.body) > maxMergeBody {
 		return ""
 	}
-	if !c.merger.pays(key, time.Now()) {
+	if !c.merger.pays(key, c.isMeasure(), time.Now()) {
 		return ""
 	}
 	return wordOf(c.embed, tellingHeaders(c.in.Header))

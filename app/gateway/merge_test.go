@@ -607,26 +607,26 @@ func TestMergePace(t *testing.T) {
 	t.Run("GoesOnWhileMergedTextsAreFaster", func(t *testing.T) {
 		m := newMerger(nil)
 		samples(m, 50, 10, 9)
-		if s := m.snapshot(time.Now()); len(s.Off) != 0 || !m.pays(key, time.Now()) {
+		if s := m.snapshot(time.Now()); len(s.Off) != 0 || !m.pays(key, true, time.Now()) {
 			t.Errorf("%+v", s)
 		}
 	})
 	t.Run("StopsWhenTheyAreSlowerAndTriesAgainLater", func(t *testing.T) {
 		m := newMerger(nil)
 		samples(m, 7, 10, 20)
-		if !m.pays(key, time.Now()) {
+		if !m.pays(key, true, time.Now()) {
 			t.Fatal("judged too early")
 		}
 		samples(m, 1, 10, 20)
 		off := m.snapshot(time.Now()).Off
-		if m.pays(key, time.Now()) || len(off) != 1 || !strings.Contains(off[0].Reason, "20 ms, a single one 10 ms") {
+		if m.pays(key, true, time.Now()) || len(off) != 1 || !strings.Contains(off[0].Reason, "20 ms, a single one 10 ms") {
 			t.Fatalf("off: %+v", off)
 		}
-		if !m.pays(key, time.Now().Add(offWhenSlow)) {
+		if !m.pays(key, true, time.Now().Add(offWhenSlow)) {
 			t.Fatal("never tried again")
 		}
 		samples(m, 7, 10, 20)
-		if !m.pays(key, time.Now()) {
+		if !m.pays(key, true, time.Now()) {
 			t.Error("judged by what it was before")
 		}
 	})
@@ -636,7 +636,7 @@ func TestMergePace(t *testing.T) {
 			m.sample(key, false, ms(40), 1, 8)
 			m.sample(key, true, ms(80), 10, 1)
 		}
-		if m.pays(key, time.Now()) {
+		if m.pays(key, true, time.Now()) {
 			t.Error("parallel singles were taken for slow ones")
 		}
 	})
@@ -644,7 +644,7 @@ func TestMergePace(t *testing.T) {
 		m := newMerger(nil)
 		m.sample(key, true, 30*time.Second, 10, 1)
 		samples(m, 20, 10, 9)
-		if !m.pays(key, time.Now()) {
+		if !m.pays(key, true, time.Now()) {
 			t.Error("one slow call turned merging off")
 		}
 	})
@@ -654,7 +654,7 @@ func TestMergePace(t *testing.T) {
 		for range firstTrial - 8 {
 			m.sample(key, true, ms(90), 10, 1)
 		}
-		if m.pays(key, time.Now()) {
+		if m.pays(key, true, time.Now()) {
 			t.Fatal("no trial")
 		}
 		for range paceSamples {
@@ -671,7 +671,7 @@ func TestMergePace(t *testing.T) {
 		}
 		alone := 0
 		for range 256 {
-			if !m.pays(key, time.Now()) {
+			if !m.pays(key, true, time.Now()) {
 				alone++
 			}
 		}
@@ -680,8 +680,26 @@ func TestMergePace(t *testing.T) {
 		}
 		// One that is measured is not replaced by another.
 		m.sample(key, false, ms(20), 1, 1)
-		if !m.pays(key, time.Now()) {
+		if !m.pays(key, true, time.Now()) {
 			t.Error("one more goes alone")
+		}
+	})
+	t.Run("ATrialIsNotUsedUpByWhatCannotBeMeasured", func(t *testing.T) {
+		m := newMerger(nil)
+		for range firstTrial {
+			m.sample(key, true, ms(90), 10, 1)
+		}
+		for range 2 * paceSamples {
+			if !m.pays(key, false, time.Now()) {
+				t.Fatal("a call of many texts goes alone")
+			}
+		}
+		for range paceSamples {
+			m.pays(key, true, time.Now())
+			m.missed(key) // it failed
+		}
+		if m.pays(key, true, time.Now()) {
+			t.Error("nobody is left to be measured")
 		}
 	})
 	t.Run("EndsATrialThatNobodyAsksIn", func(t *testing.T) {
@@ -689,14 +707,14 @@ func TestMergePace(t *testing.T) {
 		for range firstTrial {
 			m.sample(key, true, ms(90), 10, 1)
 		}
-		if m.pays(key, time.Now()) || !m.pays(key, time.Now().Add(trialLasts+time.Second)) {
+		if m.pays(key, true, time.Now()) || !m.pays(key, true, time.Now().Add(trialLasts+time.Second)) {
 			t.Error("the trial does not end")
 		}
 	})
 	t.Run("ForgetsModelsThatNobodyUses", func(t *testing.T) {
 		m := newMerger(nil)
 		for i := range 10 * maxPaces {
-			m.pays(batching.Key{Model: fmt.Sprint(i)}, time.Now())
+			m.pays(batching.Key{Model: fmt.Sprint(i)}, true, time.Now())
 		}
 		if len(m.paces) > maxPaces {
 			t.Errorf("%d are kept", len(m.paces))

@@ -76,8 +76,9 @@ func (m *merger) pace(key batching.Key) *pace {
 }
 
 // pays reports whether a call of key is to be merged. In a trial as many are not as are
-// to be measured alone, under the same load; a storm's others go on together.
-func (m *merger) pays(key batching.Key, now time.Time) bool {
+// to be measured alone, under the same load; a storm's others go on together. measures
+// says that the call's time can be one of those.
+func (m *merger) pays(key batching.Key, measures bool, now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	p := m.pace(key)
@@ -89,11 +90,19 @@ func (m *merger) pays(key batching.Key, now time.Time) bool {
 		p.merged.clear()
 	case p.trial > 0 && now.After(p.trialEnds):
 		p.trial = 0
-	case p.sent < p.trial:
+	case measures && p.sent < p.trial:
 		p.sent++
 		return false
 	}
 	return true
+}
+
+// missed gives back the place in a trial of a call that cannot be measured any more.
+func (m *merger) missed(key batching.Key) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p := m.pace(key)
+	p.sent = max(p.sent-1, 0)
 }
 
 // enter notes a call that goes to the engine, and returns how many are there.

@@ -105,13 +105,9 @@ func (c *call) isReplaced() bool {
 	})
 }
 
-// isStruck reports whether the settings do not name the call's engine any more.
-func (c *call) isStruck() bool { return !lists(c.engines, c.target) }
-
-// lists reports whether the engine of a target is among those that are watched.
-func lists(all Engines, t backends.Target) bool {
-	return slices.ContainsFunc(all.Snapshot(), func(e backends.Info) bool { return e.Name == t.Name && e.URL == t.URL })
-}
+// isStruck reports whether the settings do not name the call's engine any more. One that
+// they name anew is another one.
+func (c *call) isStruck() bool { return c.target.Struck != nil && c.target.Struck.Err() != nil }
 
 // stranded is where a call goes on that no engine has seen yet, since its own was taken
 // out of the settings: where one that comes now would go, however often it has moved.
@@ -129,29 +125,34 @@ func (c *call) stranded(f *fault) (*backends.Target, *fault) {
 }
 
 // watchEngine ends ctx by cancel when the engine goes away and another one has the
-// model, or is taken out of the settings. Otherwise the request keeps its place: the
-// engine may be back before its turn.
+// model, or is taken out of the settings, up or not. Otherwise the request keeps its
+// place: the engine may be back before its turn.
 func (c *call) watchEngine(cancel context.CancelCauseFunc) (stop func()) {
-	gone := c.target.Gone
-	if gone == nil {
-		return func() {}
-	}
 	// The one that is gone need not be left out: it is not up, and one of its name that
 	// is has taken its place.
-	target, model, tried := c.target, c.sketch.model, c.tried
-	bound := model == "" || c.pinned != ""
-	done := context.AfterFunc(gone, func() {
-		if !bound {
-			if _, err := c.engines.Look(c.ctx, model, tried...); err == nil {
-				cancel(errEngineGone)
-				return
-			}
-		}
-		if !lists(c.engines, target) {
+	model, tried := c.sketch.model, c.tried
+	gone := c.target.Gone
+	if model == "" || c.pinned != "" {
+		gone = nil
+	}
+	awaited := after(gone, func() {
+		if _, err := c.engines.Look(c.ctx, model, tried...); err == nil {
 			cancel(errEngineGone)
 		}
 	})
-	return func() { done() }
+	kept := after(c.target.Struck, func() { cancel(errEngineGone) })
+	return func() {
+		awaited()
+		kept()
+	}
+}
+
+// after is context.AfterFunc; of nil it waits for nothing.
+func after(ctx context.Context, f func()) (stop func() bool) {
+	if ctx == nil {
+		return func() bool { return true }
+	}
+	return context.AfterFunc(ctx, f)
 }
 
 // giveBack ends the call's stay with an engine that could not serve it.

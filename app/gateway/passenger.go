@@ -153,7 +153,16 @@ func (c *call) askTimed() {
 	defer c.merger.exit(key)
 	began := time.Now()
 	c.exchange()
-	if c.complete && c.embed != nil && c.embed.form != legacyVector && len(c.embed.texts) == 1 {
+	switch {
+	case !c.isMeasure():
+	case c.complete:
 		c.merger.sample(key, false, time.Since(began), 1, beside)
+	default:
+		c.merger.missed(key)
 	}
+}
+
+// isMeasure reports whether the call's time by itself says what merging gains.
+func (c *call) isMeasure() bool {
+	return c.embed != nil && c.embed.form != legacyVector && len(c.embed.texts) == 1
 }

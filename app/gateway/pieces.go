@@ -87,3 +87,9 @@ func (r *readable) Read(p []byte) (n int, err error) {
 	}
 	return n, err
 }
+
+// Close implements io.Closer.
+func (r *readable) Close() error {
+	r.rest = nil // it lies in what Close gives back
+	return r.pieces.Close()
+}

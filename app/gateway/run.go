@@ -246,12 +246,13 @@ func (r *run) await(ctx context.Context, at int64) (more bool, err error) {
 	}
 }
 
-// read copies what is kept of the answer from at on.
+// read copies what is kept of the answer from at on; nothing where the last client has
+// left since, and with it what was kept.
 func (r *run) read(at int64, p []byte) (n int, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if at < r.base {
 		return 0, errBehind
 	}
-	return copy(p, r.kept[at-r.base:]), nil
+	return copy(p, r.kept[min(at-r.base, int64(len(r.kept))):]), nil
 }

@@ -163,3 +163,21 @@ func TestRunWakesWhoWaits(t *testing.T) {
 		r.leave(nil)
 	})
 }
+
+// TestRunIsLeftWhileItIsCopied has the last client leave after it was told that there is
+// more, and before it reads that.
+func TestRunIsLeftWhileItIsCopied(t *testing.T) {
+	memory := &budget{}
+	memory.most.Store(1 << 20)
+	var all runs
+	r, _ := all.join(t.Context(), runKey{}, nil, memory)
+	r.begin(200, http.Header{}, ndjson, -1)
+	r.add([]byte("0123456789"), true, false)
+	if more, err := r.await(t.Context(), 5); !more || err != nil {
+		t.Fatalf("more %v, %v", more, err)
+	}
+	r.leave(errors.New("the client left"))
+	if n, err := r.read(5, make([]byte, 9)); n != 0 || err != nil {
+		t.Errorf("%d bytes, %v of what is not kept any more", n, err)
+	}
+}

@@ -227,7 +227,7 @@ func (c *client) copyRun(ctx context.Context, r *run, at int64, passed func(toke
 func (c *client) copyKept(r *run, at int64) (n int, err error) {
 	buffer := largeBuffers.take()
 	defer largeBuffers.Put(buffer)
-	if n, err = r.read(at, *buffer); err != nil {
+	if n, err = r.read(at, *buffer); n == 0 {
 		return 0, err
 	}
 	if _, err := c.Write((*buffer)[:n]); err != nil {
