@@ -95,6 +95,22 @@ func TestRelayWritesEachPieceBeforeItIsTakenBack(t *testing.T) {
 	}
 }
 
+// TestRelayEndsAtTheEndMark has a connection fail behind a whole stream, together with it
+// or later.
+func TestRelayEndsAtTheEndMark(t *testing.T) {
+	for _, with := range []bool{false, true} {
+		t.Run(fmt.Sprintf("WithTheLast=%v", with), func(t *testing.T) {
+			all := strings.Join(chatStream, "")
+			body := &lentBody{all: []string{all}, last: io.ErrUnexpectedEOF, with: with}
+			w := httptest.NewRecorder()
+			rec, _ := virtually(t, &engines{target: body.target(t, typeNDJSON)}, w, "/api/chat", openBody)
+			if w.Body.String() != all || len(rec) != 1 || rec[0].Outcome != OK {
+				t.Errorf("the client got %q; recorded %+v", w.Body, rec)
+			}
+		})
+	}
+}
+
 // TestRelayBreaksOff has an answer break off behind its first piece: the client must not
 // take it for whole.
 func TestRelayBreaksOff(t *testing.T) {
