@@ -2,6 +2,7 @@ package connect_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os/exec"
 	"slices"
 	"strings"
@@ -172,4 +173,25 @@ func copies(g connect.Guide) string {
 		all = append(all, s.Copy)
 	}
 	return strings.Join(all, "\n")
+}
+
+func TestAContainerIsNotRemovedUnlessItsDataOutlivesIt(t *testing.T) {
+	for volumes, removed := range map[string]bool{
+		"open-webui:/app/backend/data":     true,
+		"/etc/localtime:/etc/localtime:ro": false,
+		"/docs:/app/backend/data:ro":       false,
+		"":                                 false,
+	} {
+		c := connect.Contained{App: "Open WebUI", Name: "webui", By: "docker", Image: "i", Address: "172.17.0.1:11435"}
+		if volumes != "" {
+			c.Volumes = []string{volumes}
+		}
+		got := false
+		for _, s := range connect.InContainer(c).Steps {
+			got = got || strings.Contains(fmt.Sprint(s), "rm -f")
+		}
+		if got != removed {
+			t.Errorf("with %q: removed %v", volumes, got)
+		}
+	}
 }

@@ -2,6 +2,7 @@ package connect
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -51,13 +52,22 @@ func InContainer(c Contained) Guide {
 	case len(c.variables()) == 0:
 	case c.Composed:
 		steps = append(steps, c.compose()...)
-	case len(c.Volumes) == 0:
-		steps = append(steps, Step{"Do not start the container anew for it: what it holds is in no volume and would be lost.", ""})
+	case !c.isKept():
+		steps = append(steps, Step{"Do not start the container anew for it: what it holds is in no volume, as far as Carpool can tell, and would be lost.", ""})
 	default:
 		steps = append(steps, Step{fmt.Sprintf("Or start it again with that address. What it holds in %s stays; add other variables that you had given it.", strings.Join(c.Volumes, ", ")),
 			fmt.Sprintf("%s rm -f %s\n%s", c.By, shell(c.Name), c.start())})
 	}
 	return Guide{App: c.App, Steps: steps, Source: sources[c.App]}
+}
+
+// holds are where apps keep in their containers what they hold, by their own documentation.
+var holds = map[string]string{"Open WebUI": "/app/backend/data", "n8n": "/home/node/.n8n"}
+
+// isKept reports whether what the app holds is in a volume, and so outlives the container.
+func (c Contained) isKept() bool {
+	at := holds[c.App]
+	return at != "" && slices.ContainsFunc(c.Volumes, func(v string) bool { return strings.HasSuffix(v, ":"+at) })
 }
 
 // settings is where in an app addresses are set.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"unicode/utf8"
 
 	"carpool/backends"
 )
@@ -26,18 +27,25 @@ func (c *call) serveKeyed() {
 		c.client.refuse(c.dialect, f)
 		return
 	}
-	var about struct {
-		Key string `json:"genkey"`
-	}
-	_ = json.Unmarshal(body, &about) // what is no JSON has no key
-	if about.Key == "" || c.in.Method != http.MethodPost {
+	key := koboldKey(body)
+	if key == "" || c.in.Method != http.MethodPost {
 		f := newFault(invalidRequest, "without a genkey this would be about whatever runs, of any app: post the genkey of your request")
 		f.param = "genkey"
 		c.client.refuse(c.dialect, f)
 		return
 	}
-	c.body = body
+	// Written anew: what KoboldCpp cannot read it takes for no key at all.
+	c.body, _ = json.Marshal(map[string]string{"genkey": key}) // never fails
 	c.serveStraight()
+}
+
+// koboldKey is the genkey of a body, by its exact name; "" = it has none.
+func koboldKey(body []byte) (key string) {
+	var fields map[string]json.RawMessage
+	if utf8.Valid(body) && json.Unmarshal(body, &fields) == nil {
+		_ = json.Unmarshal(fields["genkey"], &key) // what is no text is no key
+	}
+	return key
 }
 
 // isKobold reports whether a path is one of KoboldCpp's own, beside what is under /v1.

@@ -111,7 +111,7 @@ func TestKoboldCPP(t *testing.T) {
 	t.Run("ARequestIsEndedByItsKeyAlone", func(t *testing.T) {
 		for path := range koboldKeyed {
 			r, e := beforeKobold(t)
-			for _, q := range []struct{ method, body string }{{"POST", ""}, {"POST", "{}"}, {"POST", `{"genkey":""}`}, {"POST", "[]"}, {"GET", ""}} {
+			for _, q := range []struct{ method, body string }{{"POST", ""}, {"POST", "{}"}, {"POST", `{"genkey":""}`}, {"POST", `{"Genkey":"x"}`}, {"POST", "{\"genkey\":\"x\xff\"}"}, {"POST", `{"genkey":7}`}, {"POST", "[]"}, {"GET", ""}} {
 				res := r.do(q.method, path, q.body)
 				if got := text(t, res); res.StatusCode != 400 || !strings.Contains(got, `{"detail":{"msg":"without a genkey`) {
 					t.Errorf("%s %s %q: %d %s", q.method, path, q.body, res.StatusCode, got)

@@ -166,3 +166,15 @@ func TestOurs(t *testing.T) {
 		t.Error("this computer's addresses are mistaken")
 	}
 }
+
+func TestAddressesAreShownWithoutWhatIsSecret(t *testing.T) {
+	for in, want := range map[string]string{
+		"https://me:s3cret@llm.example/v1?key=sk-1#x": "https://llm.example/v1",
+		"http://host.docker.internal:11434":           "http://host.docker.internal:11434",
+		"http://me:s3cret@a b/\x7f":                   "http://",
+	} {
+		if got := plain(in); got != want {
+			t.Errorf("%q is shown as %q", in, got)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -56,7 +57,7 @@ func read(text []byte) (Container, error) {
 		}
 		for point := range strings.SplitSeq(value, ";") {
 			if strings.Contains(point, "://") { // "/ollama" is a path of Open WebUI's own
-				c.Points = append(c.Points, point)
+				c.Points = append(c.Points, plain(point))
 			}
 		}
 	}
@@ -74,6 +75,9 @@ func read(text []byte) (Container, error) {
 		if m.Type == "bind" {
 			from = m.Source
 		}
+		if from == "" { // of memory alone
+			continue
+		}
 		volume := from + ":" + m.Destination
 		if m.RW != nil && !*m.RW {
 			volume += ":ro"
@@ -81,6 +85,18 @@ func read(text []byte) (Container, error) {
 		c.Volumes = append(c.Volumes, volume)
 	}
 	return c, nil
+}
+
+// plain is an address without what may be secret in it. One that cannot be read is left out
+// but for its scheme.
+func plain(point string) string {
+	u, err := url.Parse(point)
+	if err != nil {
+		scheme, _, _ := strings.Cut(point, "://")
+		return scheme + "://"
+	}
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	return u.String()
 }
 
 func sort(all []Container) {

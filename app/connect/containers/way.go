@@ -29,9 +29,10 @@ func (c Container) Way(p Carpool) Way {
 	switch {
 	case c.Host:
 		return Way{Address: net.JoinHostPort("127.0.0.1", port)}
-	case p.System != "linux", c.Gateway != "" && !p.Ours(c.Gateway):
+	case p.System != "linux", c.Gateway != "" && !p.Ours(c.Gateway), c.Gateway == "" && c.By != "podman":
 		// It runs in a virtual machine, Podman's too, where this name leads to 127.0.0.1 here;
-		// it is the one that Carpool knows as its own.
+		// it is the one that Carpool knows as its own. Or it is Docker's and in the network of
+		// another container: nothing is opened for what may not lead here at all.
 		return Way{Address: net.JoinHostPort(docker, port)}
 	case p.LAN != "":
 		return Way{Address: c.by(p.LAN, podman), Token: true}
