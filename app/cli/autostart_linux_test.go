@@ -161,6 +161,20 @@ func TestUninstall(t *testing.T) {
 			t.Errorf("status %d, says %q, %d left", status, notes, left(append(all, entry, i.state)))
 		}
 	})
+	t.Run("AsksForNothingThatItsUserHasDeleted", func(t *testing.T) {
+		i, all, entry := settle(t)
+		file := filepath.Join(os.Getenv("HOME"), ".aider.conf.yml")
+		write(t, file, "openai-api-base: http://localhost:11434/v1\n")
+		if status, _, notes := i.carpool("connect", "aider", "--yes"); status != 0 {
+			t.Fatal(notes)
+		}
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+		if status, _, notes := i.carpool("uninstall", "--yes"); status != 0 || left(append(all, entry)) != 0 {
+			t.Errorf("status %d, says %q, %d left", status, notes, left(append(all, entry)))
+		}
+	})
 	t.Run("LeavesARunningOneAlone", func(t *testing.T) {
 		i, all, entry := settle(t)
 		i.serve(&fake{snapshot: busy()})

@@ -95,7 +95,7 @@ func (c *cli) mustBePutBack() error {
 	}
 	var steps []string
 	for _, f := range apps.Find() {
-		if f.Changed {
+		if f.Changed && f.State != wiring.Absent { // else its user has deleted it
 			steps = append(steps, "carpool connect --revert "+f.ID)
 		}
 	}
